@@ -1,0 +1,8 @@
+/** The registry: every agent that can be dispatched, by name. */
+import type { Agent } from "../src/mod.ts";
+import assistant from "./assistant.ts";
+
+/** The agent of a dispatch that names none. */
+export const defaultAgent = "assistant";
+
+export const agents: Readonly<Record<string, Agent>> = { assistant };

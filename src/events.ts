@@ -1,0 +1,72 @@
+import type { StageError } from "./errors.ts";
+import type { AgentState } from "./room/room.ts";
+
+/** Why a session ended. */
+export type CloseReason =
+  /** `session.close()`, by the agent's own code. */
+  | "closed"
+  /** The linked participant left for good. */
+  | "participant-left"
+  | "room-deleted"
+  /** The room's connection was lost and did not come back. */
+  | "disconnected"
+  /** The server is shutting down. */
+  | "shutdown"
+  /** Setting the agent up failed, or its code did. */
+  | "error";
+
+/**
+ * Where the time of one answer went, in milliseconds; the parts up to `firstAudioMs` follow each other. Undefined where a
+ * stage did not take part (a greeting has no user).
+ */
+export interface ReplyLatency {
+  /** Last voiced sample → the turn was committed. */
+  readonly endpointingMs?: number;
+  /** Last voiced sample → final transcript. */
+  readonly sttMs?: number;
+  /** Commit (or say) → first token. */
+  readonly llmMs?: number;
+  /** First token → first speakable clause. */
+  readonly clauseMs?: number;
+  /** First clause → first audio of the voice. */
+  readonly ttsMs?: number;
+  /** First audio of the voice → first sample handed to the room. */
+  readonly playoutMs?: number;
+  /** Last voiced sample (or say) → first sample handed to the room. */
+  readonly totalMs: number;
+}
+
+/** What happens in a session, for logs, dashboards and tests. `atMs`: milliseconds since the session began. */
+export type SessionEvent =
+  & { readonly atMs: number }
+  & (
+    | { readonly type: "state-changed"; readonly state: AgentState }
+    | { readonly type: "user-started-speaking" | "user-stopped-speaking" }
+    /** The words of the turn so far; `final` when the recognizer will not change them any more. */
+    | { readonly type: "user-transcript"; readonly text: string; readonly final: boolean }
+    /** The user's turn ended; this is what is answered. */
+    | { readonly type: "user-speech-committed"; readonly turnId: string; readonly text: string }
+    | { readonly type: "agent-started-speaking"; readonly replyId: string; readonly latency: ReplyLatency }
+    | { readonly type: "agent-stopped-speaking"; readonly replyId: string }
+    /** What of a reply was heard; `interrupted` when it was cut. */
+    | {
+      readonly type: "agent-speech-committed";
+      readonly replyId: string;
+      readonly text: string;
+      readonly interrupted: boolean;
+    }
+    /** A barge-in turned out to be none: the reply goes on where it was paused. */
+    | { readonly type: "false-interruption"; readonly replyId: string }
+    /** A committed turn met its end. */
+    | { readonly type: "turn-ended"; readonly turnId: string; readonly outcome: TurnOutcome }
+    | { readonly type: "error"; readonly error: StageError }
+    | { readonly type: "closed"; readonly reason: CloseReason }
+  );
+
+/** How a committed user turn ended; every turn has exactly one. */
+export type TurnOutcome = "answered" | "interrupted" | "superseded" | "declined" | "failed";
+
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/** A SessionEvent before the session stamps its time on it. */
+export type SessionEventBody = Without<SessionEvent, "atMs">;

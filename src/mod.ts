@@ -1,0 +1,21 @@
+/** The public API: all that an agent file imports. */
+export { defineAgent } from "./agent.ts";
+export type {
+  Agent,
+  AgentContext,
+  AgentDefinition,
+  EndpointingOptions,
+  InterruptionOptions,
+  SpeechHandle,
+  VoiceSession,
+} from "./agent.ts";
+export type { AudioFormat, AudioFrame } from "./audio/frame.ts";
+export { ConfigError, StageError } from "./errors.ts";
+export type { Stage } from "./errors.ts";
+export type { CloseReason, ReplyLatency, SessionEvent, TurnOutcome } from "./events.ts";
+export type { HistoryItem } from "./history.ts";
+export type { LanguageEvent, LanguageModel, Message } from "./llm/llm.ts";
+export type { AgentState, Participant, Room } from "./room/room.ts";
+export type { SpeechToText, TranscriptEvent } from "./stt/stt.ts";
+export type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
+export type { VoiceActivityDetector, VoiceEvent, VoiceOptions } from "./vad/vad.ts";

@@ -1,0 +1,84 @@
+import type { AudioFormat, AudioFrame } from "../audio/frame.ts";
+
+/** Somebody in the room, as the agent sees them. */
+export interface Participant {
+  readonly identity: string;
+  readonly name: string;
+  readonly metadata: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** What the agent is doing, as clients show it (LiveKit's `lk.agent.state`). */
+export type AgentState = "initializing" | "idle" | "listening" | "thinking" | "speaking";
+
+/** Why a room came to its end for the agent. */
+export type RoomEnd = "participant-left" | "room-deleted" | "disconnected" | "closed";
+
+/**
+ * The agent's voice in the room. One playout at a time: the speaker of the reply before must be done before the next is
+ * opened.
+ */
+export interface Speaker {
+  /** What `open().writable` takes. */
+  readonly format: AudioFormat;
+  /** Begins one reply. Aborting `signal` silences it at once and discards what was not played. */
+  open(options: { readonly signal: AbortSignal }): Playout;
+}
+
+/** One reply on its way to the listener. */
+export interface Playout {
+  /**
+   * Takes the audio at the pace it is played. `close()` settles when the last sample has left the speaker; after an
+   * abort every write is accepted and dropped, and none blocks.
+   */
+  readonly writable: WritableStream<AudioFrame>;
+  /** Settles with the time (session clock, ms) at which the first sample left for the room; never when nothing does. */
+  readonly started: Promise<number>;
+  /** Milliseconds of this reply that have been heard up to now; a pause holds it. */
+  readonly playedMs: number;
+  /** Falls silent at once and keeps what was not played. */
+  pause(): void;
+  /** Goes on at the sample where it was paused. */
+  resume(): void;
+  /** Settles when the reply was played out or cut off; never rejects. */
+  readonly done: Promise<{ readonly playedMs: number; readonly interrupted: boolean }>;
+}
+
+/** What was said, for the clients in the room to show. */
+export interface TranscriptPublisher {
+  /** The user's words so far in the segment `id`; each call replaces the text before it. */
+  user(segment: { readonly id: string; readonly text: string; readonly final: boolean }): void;
+  /** A segment of the agent's, written piece by piece; `close` ends it. */
+  agent(id: string): { write(text: string): void; close(): void };
+}
+
+/** Where a conversation takes place: a LiveKit room, a browser's socket, or a test's memory. */
+export interface Room extends AsyncDisposable {
+  readonly name: string;
+  /** The room's unique id (LiveKit: its SID). */
+  readonly id: string;
+  /** The agent's own identity in the room. */
+  readonly identity: string;
+  /** The one the agent talks with, once there. */
+  readonly participant: Participant | undefined;
+  /**
+   * The linked participant's voice, 16 kHz mono in frames of about 20 ms, from the moment the room is joined; silence is
+   * delivered too. In real time: when it is not read the oldest frames are dropped and counted.
+   */
+  readonly microphone: ReadableStream<AudioFrame>;
+  /** Milliseconds of microphone audio that were dropped because nobody read them in time. */
+  readonly droppedMs: number;
+  readonly speaker: Speaker;
+  readonly transcripts: TranscriptPublisher;
+  /**
+   * Waits for a participant who can talk (not an agent, egress or ingress) and links the session to them; whoever
+   * is there already, or comes first. Rejects when the room ends before, or `signal` aborts.
+   */
+  waitForParticipant(identity?: string, options?: { readonly signal?: AbortSignal }): Promise<Participant>;
+  /** Shows the agent's state to clients. Never throws: a client that cannot see it is no reason to end a call. */
+  setState(state: AgentState): void;
+  /** Aborts, with a RoomEnd as its reason, when there is nobody left to talk with: the session ends then. */
+  readonly closed: AbortSignal;
+  /** Leaves the room. `delete`: ends it for everybody. Settles within 3 s. */
+  [Symbol.asyncDispose](): Promise<void>;
+}

@@ -1,0 +1,46 @@
+import type { AudioFormat } from "../audio/frame.ts";
+import type { VoiceEvent } from "../vad/vad.ts";
+
+/** One word of a transcript; times are milliseconds from the first audio that was sent. */
+export interface TranscriptWord {
+  readonly text: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly confidence?: number;
+}
+
+/**
+ * What a recognizer makes of the audio, one utterance after another.
+ *
+ * `interim`: the whole utterance so far, replacing the interim before it; an empty text says that the recognizer is
+ * alive and has heard no words. `final`: the whole utterance, never changed again; never empty. The next event begins
+ * the next utterance.
+ */
+export type TranscriptEvent =
+  | { readonly type: "interim"; readonly text: string }
+  | {
+    readonly type: "final";
+    readonly text: string;
+    /** 0–1. */
+    readonly confidence?: number;
+    /** BCP 47, where the recognizer says. */
+    readonly language?: string;
+    readonly words?: readonly TranscriptWord[];
+  };
+
+/** A speech recognizer. */
+export interface SpeechToText {
+  readonly provider: string;
+  readonly model: string;
+  /** The format of the audio `transcribe()` takes. */
+  readonly input: AudioFormat;
+  /**
+   * Transcribes one session's audio for as long as `voice` lasts. The marks in `voice` may be used (to finalize early)
+   * or ignored. The result closes when `voice` ends and the last words came; a failure errors it with a StageError of
+   * stage "stt", and then nothing reconnects: that is what `reconnecting()` is for. Aborting `signal` closes the socket.
+   */
+  transcribe(
+    voice: ReadableStream<VoiceEvent>,
+    options: { readonly signal: AbortSignal },
+  ): ReadableStream<TranscriptEvent>;
+}
