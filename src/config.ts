@@ -1,0 +1,184 @@
+/**
+ * The configuration: the one place that reads the environment. Real variables win over a `.env` file in the working
+ * directory; an empty one counts as not set.
+ *
+ * | variable | default | what it is |
+ * |---|---|---|
+ * | `LIVEKIT_URL` | – | where LiveKit runs: `wss://….livekit.cloud` or `ws://localhost:7880` (`https`, `http` are taken too) |
+ * | `LIVEKIT_API_KEY`, `LIVEKIT_API_SECRET` | – | its key pair; all three or none |
+ * | `OPENAI_API_KEY` | – | for models named `openai/…` |
+ * | `OPENAI_BASE_URL` | OpenAI's | any server that speaks OpenAI's API |
+ * | `DEEPGRAM_API_KEY` | – | for models named `deepgram/…` |
+ * | `DEEPGRAM_BASE_URL` | Deepgram's | a Deepgram of your own |
+ * | `STT` | `deepgram/nova-3` | what the agents hear with, unless they name their own |
+ * | `LLM` | `openai/gpt-4o-mini` | what they think with |
+ * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with |
+ * | `HOST` | `0.0.0.0`; without LiveKit keys `127.0.0.1` | address to listen on |
+ * | `PORT` | `8080` | port to listen on; 0: any that is free |
+ * | `LOG_LEVEL` | `info` | `debug` (with transcripts), `info`, `warn`, `error`, `silent` |
+ * | `MAX_SESSIONS` | `50` | calls at a time; more are refused with 503 |
+ * | `VAD_MIN_SPEECH_MS` | `64` | voice before it counts as speech |
+ * | `VAD_MIN_SILENCE_MS` | `250` | silence before speech counts as over |
+ * | `ENDPOINTING_MIN_MS` | `350` | silence before an answer, at least |
+ * | `ENDPOINTING_MAX_MS` | `3000` | silence before an answer, at most, whatever the recognizer does |
+ * | `INTERRUPTION_MIN_MS` | `300` | speech that interrupts the agent, at least |
+ * | `INTERRUPTION_MIN_WORDS` | `0` | words that interrupt the agent, at least; both must be reached |
+ */
+import { parseEnv } from "node:util";
+import * as z from "zod";
+import type { EndpointingOptions, InterruptionOptions } from "./agent.ts";
+import { ConfigError } from "./errors.ts";
+import type { LogLevel } from "./log.ts";
+import type { ProviderKeys } from "./models.ts";
+import type { VoiceOptions } from "./vad/vad.ts";
+
+export interface Config {
+  /** Missing when no LiveKit keys are set: the server runs, but can join no room. `url` is ws: or wss:. */
+  readonly livekit?: LiveKitConfig;
+  readonly openai: ProviderKeys;
+  readonly deepgram: ProviderKeys;
+  readonly http: { readonly host: string; readonly port: number };
+  readonly logLevel: LogLevel;
+  /** Model strings (`provider/model`) for agents that name none. */
+  readonly models: { readonly stt: string; readonly llm: string; readonly tts: string };
+  readonly voice: VoiceOptions;
+  readonly endpointing: EndpointingOptions;
+  readonly interruption: InterruptionOptions;
+  readonly maxSessions: number;
+}
+
+export interface LiveKitConfig {
+  readonly url: string;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const wholeNumber = (min: number, max: number) =>
+  z.string().refine((text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max, {
+    error: `a whole number from ${min} to ${max}`,
+  }).transform(Number);
+
+const milliseconds = wholeNumber(0, 60_000);
+
+const url = (...protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+    error: `an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
+  }).transform((text) => text.replace(/\/+$/, ""));
+
+const secret = z.string().refine((text) => !/\s/.test(text), {
+  error: "a key without spaces or line breaks",
+});
+
+const model = (example: string) =>
+  z.string().refine((text) => /^[a-z0-9-]+\/\S+$/.test(text), {
+    error: `a provider and a model, such as ${example}`,
+  });
+
+/** Every variable there is; each schema's error says what was expected. */
+export const environment = z.object({
+  LIVEKIT_URL: url("wss:", "ws:", "https:", "http:").transform((text) => text.replace(/^http/i, "ws"))
+    .optional(),
+  LIVEKIT_API_KEY: secret.optional(),
+  LIVEKIT_API_SECRET: secret.optional(),
+  OPENAI_API_KEY: secret.optional(),
+  OPENAI_BASE_URL: url("https:", "http:").optional(),
+  DEEPGRAM_API_KEY: secret.optional(),
+  DEEPGRAM_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
+  STT: model("deepgram/nova-3").default("deepgram/nova-3"),
+  LLM: model("openai/gpt-4o-mini").default("openai/gpt-4o-mini"),
+  TTS: model("deepgram/aura-2-thalia-en").default("deepgram/aura-2-thalia-en"),
+  HOST: z.string().refine((text) => /^[\w.:-]+$/.test(text), { error: "an address such as 0.0.0.0" })
+    .optional(),
+  PORT: wholeNumber(0, 65_535).default(8080),
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"], {
+    error: "debug, info, warn, error or silent",
+  }).default("info"),
+  MAX_SESSIONS: wholeNumber(1, 10_000).default(50),
+  VAD_MIN_SPEECH_MS: milliseconds.optional(),
+  VAD_MIN_SILENCE_MS: milliseconds.optional(),
+  ENDPOINTING_MIN_MS: milliseconds.optional(),
+  ENDPOINTING_MAX_MS: milliseconds.optional(),
+  INTERRUPTION_MIN_MS: milliseconds.optional(),
+  INTERRUPTION_MIN_WORDS: wholeNumber(0, 100).optional(),
+});
+
+/** The process's environment, with what a `.env` file in the working directory adds to it. */
+export async function readEnvironment(): Promise<Environment> {
+  let file = "";
+  try {
+    file = await Deno.readTextFile(".env");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return { ...parseEnv(file), ...Deno.env.toObject() };
+}
+
+/** Checks `env` and returns the configuration; throws one ConfigError that lists every problem, a line each. */
+export function loadConfig(env: Environment): Config {
+  const set: Record<string, string> = {};
+  for (const name of Object.keys(environment.shape)) {
+    const value = env[name]?.trim();
+    if (value) set[name] = value;
+  }
+  const parsed = environment.safeParse(set);
+  const problems = [
+    ...(parsed.error?.issues ?? []).map((issue) => describeIssue(issue, set)),
+    ...contradictions(set),
+  ];
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join("\n"));
+  return configFrom(parsed.data);
+}
+
+function configFrom(env: z.infer<typeof environment>): Config {
+  const { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = env;
+  const livekit = url && apiKey && apiSecret ? { url, apiKey, apiSecret } : undefined;
+  return {
+    ...(livekit && { livekit }),
+    openai: defined({ apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL }),
+    deepgram: defined({ apiKey: env.DEEPGRAM_API_KEY, baseUrl: env.DEEPGRAM_BASE_URL }),
+    http: { host: env.HOST ?? (livekit ? "0.0.0.0" : "127.0.0.1"), port: env.PORT },
+    logLevel: env.LOG_LEVEL,
+    models: { stt: env.STT, llm: env.LLM, tts: env.TTS },
+    voice: defined({ minSpeechMs: env.VAD_MIN_SPEECH_MS, minSilenceMs: env.VAD_MIN_SILENCE_MS }),
+    endpointing: defined({ minDelayMs: env.ENDPOINTING_MIN_MS, maxDelayMs: env.ENDPOINTING_MAX_MS }),
+    interruption: defined({ minDurationMs: env.INTERRUPTION_MIN_MS, minWords: env.INTERRUPTION_MIN_WORDS }),
+    maxSessions: env.MAX_SESSIONS,
+  };
+}
+
+/** What variables say against each other. */
+function contradictions(set: Readonly<Record<string, string>>): string[] {
+  const problems: string[] = [];
+  const livekit = ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"];
+  const missing = livekit.filter((name) => !set[name]);
+  if (missing.length > 0 && missing.length < livekit.length) {
+    problems.push(
+      `${missing.join(" and ")} ${missing.length > 1 ? "are" : "is"} not set; expected all three of ` +
+        `${livekit.join(", ")}, or none of them`,
+    );
+  }
+  const min = Number(set.ENDPOINTING_MIN_MS ?? 350);
+  const max = Number(set.ENDPOINTING_MAX_MS ?? 3000);
+  if (min > max) {
+    problems.push(
+      `ENDPOINTING_MIN_MS is ${min} and ENDPOINTING_MAX_MS is ${max}; expected a minimum up to the maximum`,
+    );
+  }
+  return problems;
+}
+
+function describeIssue({ path, message }: z.core.$ZodIssue, set: Readonly<Record<string, string>>): string {
+  const name = String(path[0]);
+  // A key must not reach the terminal, not even one that was put into the wrong variable's URL.
+  const hidden = /_KEY$|_SECRET$|_URL$/.test(name);
+  return `${name} is ${hidden ? "not valid" : JSON.stringify(set[name])}; expected ${message}`;
+}
+
+type Defined<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** `values` without those that are not set. */
+function defined<T extends Record<string, unknown>>(values: T): Defined<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
+}

@@ -1,0 +1,149 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { parseEnv } from "node:util";
+import { environment, loadConfig } from "../src/config.ts";
+import { ConfigError } from "../src/errors.ts";
+
+const livekit = {
+  LIVEKIT_URL: "wss://x.livekit.cloud/",
+  LIVEKIT_API_KEY: "key",
+  LIVEKIT_API_SECRET: "s3cret",
+};
+
+describe("loadConfig", () => {
+  it("has a default for everything", () => {
+    assertEquals(loadConfig({}), {
+      openai: {},
+      deepgram: {},
+      http: { host: "127.0.0.1", port: 8080 },
+      logLevel: "info",
+      models: { stt: "deepgram/nova-3", llm: "openai/gpt-4o-mini", tts: "deepgram/aura-2-thalia-en" },
+      voice: {},
+      endpointing: {},
+      interruption: {},
+      maxSessions: 50,
+    });
+  });
+
+  it("reads every variable", () => {
+    const config = loadConfig({
+      ...livekit,
+      OPENAI_API_KEY: " sk-1 ",
+      OPENAI_BASE_URL: "http://127.0.0.1:1/v1/",
+      DEEPGRAM_API_KEY: "dg",
+      DEEPGRAM_BASE_URL: "ws://127.0.0.1:2",
+      STT: "deepgram/nova-2:de",
+      LLM: "openai/org/model",
+      TTS: "deepgram/aura-2-x",
+      HOST: "::1",
+      PORT: "0",
+      LOG_LEVEL: "debug",
+      MAX_SESSIONS: "2",
+      VAD_MIN_SPEECH_MS: "1",
+      VAD_MIN_SILENCE_MS: "2",
+      ENDPOINTING_MIN_MS: "3",
+      ENDPOINTING_MAX_MS: "4",
+      INTERRUPTION_MIN_MS: "5",
+      INTERRUPTION_MIN_WORDS: "6",
+    });
+    assertEquals(config, {
+      livekit: { url: "wss://x.livekit.cloud", apiKey: "key", apiSecret: "s3cret" },
+      openai: { apiKey: "sk-1", baseUrl: "http://127.0.0.1:1/v1" },
+      deepgram: { apiKey: "dg", baseUrl: "ws://127.0.0.1:2" },
+      http: { host: "::1", port: 0 },
+      logLevel: "debug",
+      models: { stt: "deepgram/nova-2:de", llm: "openai/org/model", tts: "deepgram/aura-2-x" },
+      voice: { minSpeechMs: 1, minSilenceMs: 2 },
+      endpointing: { minDelayMs: 3, maxDelayMs: 4 },
+      interruption: { minDurationMs: 5, minWords: 6 },
+      maxSessions: 2,
+    });
+  });
+
+  it("listens to the world only with LiveKit keys", () => {
+    assertEquals(loadConfig(livekit).http.host, "0.0.0.0");
+    assertEquals(loadConfig({ ...livekit, HOST: "10.0.0.1" }).http.host, "10.0.0.1");
+  });
+
+  for (
+    const [given, url] of [
+      ["ws://localhost:7880", "ws://localhost:7880"],
+      ["http://localhost:7880/", "ws://localhost:7880"],
+      ["https://x.livekit.cloud", "wss://x.livekit.cloud"],
+    ]
+  ) {
+    it(`takes LIVEKIT_URL ${given}`, () => {
+      assertEquals(loadConfig({ ...livekit, LIVEKIT_URL: given }).livekit?.url, url);
+    });
+  }
+
+  it("takes an empty variable as one that is not set, and ignores what it does not know", () => {
+    assertEquals(loadConfig({ PORT: "", LIVEKIT_URL: " ", OTHER: "x" }), loadConfig({}));
+  });
+
+  const wrong: [string, Record<string, string>, string][] = [
+    ["a port", { PORT: "http" }, 'PORT is "http"; expected a whole number from 0 to 65535'],
+    ["a large port", { PORT: "65536" }, 'PORT is "65536"; expected a whole number from 0 to 65535'],
+    [
+      "a fraction",
+      { VAD_MIN_SPEECH_MS: "1.5" },
+      'VAD_MIN_SPEECH_MS is "1.5"; expected a whole number from 0 to 60000',
+    ],
+    ["a level", { LOG_LEVEL: "loud" }, 'LOG_LEVEL is "loud"; expected debug, info, warn, error or silent'],
+    [
+      "a model",
+      { STT: "nova-3" },
+      'STT is "nova-3"; expected a provider and a model, such as deepgram/nova-3',
+    ],
+    [
+      "an endpointing range",
+      { ENDPOINTING_MIN_MS: "5000" },
+      "ENDPOINTING_MIN_MS is 5000 and ENDPOINTING_MAX_MS is 3000; expected a minimum up to the maximum",
+    ],
+    [
+      "one of three",
+      { LIVEKIT_API_KEY: "k" },
+      "LIVEKIT_URL and LIVEKIT_API_SECRET are not set; expected all three of LIVEKIT_URL, LIVEKIT_API_KEY, " +
+      "LIVEKIT_API_SECRET, or none of them",
+    ],
+    [
+      "a URL, without showing it",
+      { OPENAI_BASE_URL: "sk-123" },
+      "OPENAI_BASE_URL is not valid; expected an address that begins with https:// or http://",
+    ],
+    [
+      "a key, without showing it",
+      { OPENAI_API_KEY: "sk-1 23" },
+      "OPENAI_API_KEY is not valid; expected a key without spaces or line breaks",
+    ],
+  ];
+  for (const [what, env, expected] of wrong) {
+    it(`says what is wrong with ${what}`, () => assertEquals(problemsOf(env), [expected]));
+  }
+
+  it("reports every problem at once", () => {
+    const problems = problemsOf({ PORT: "x", LLM: "x", LIVEKIT_URL: "ws://x", ENDPOINTING_MAX_MS: "1" });
+    assertEquals(problems.map((line) => line.split(" ")[0]), [
+      "LLM",
+      "PORT",
+      "LIVEKIT_API_KEY",
+      "ENDPOINTING_MIN_MS",
+    ]);
+  });
+
+  it("has an example file with every variable, which is valid as it is", async () => {
+    const example = parseEnv(await Deno.readTextFile(new URL("../.env.example", import.meta.url)));
+    assertEquals(Object.keys(example).toSorted(), Object.keys(environment.shape).toSorted());
+    assertEquals(loadConfig(example).models, loadConfig({}).models);
+  });
+});
+
+function problemsOf(env: Record<string, string>): string[] {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split("\n");
+  }
+  assertThrows(() => loadConfig(env), /a ConfigError/);
+  return [];
+}
