@@ -1,0 +1,26 @@
+/** A log that keeps what it was given. */
+import type { Log } from "../../src/log.ts";
+
+export interface LogLine {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly fields: Record<string, unknown>;
+  readonly message: string;
+}
+
+/** A Log whose lines, children's too, are in `lines`. */
+export function fakeLog(
+  lines: LogLine[] = [],
+  bound: Record<string, unknown> = {},
+): Log & { readonly lines: LogLine[] } {
+  const at = (level: LogLine["level"]) => (fields: Record<string, unknown>, message: string) => {
+    lines.push({ level, fields: { ...bound, ...fields }, message });
+  };
+  return {
+    lines,
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    child: (fields) => fakeLog(lines, { ...bound, ...fields }),
+  };
+}
