@@ -2,13 +2,17 @@
 import assert from "node:assert/strict";
 
 export function assert_(value: unknown, message?: string): asserts value {
-  assert.ok(value, message);
+  if (message === undefined) assert.ok(value);
+  else assert.ok(value, message);
 }
 export { assert_ as assert };
-export const assertEquals = (actual: unknown, expected: unknown, message?: string): void =>
-  assert.deepStrictEqual(actual, expected, message);
+export function assertEquals(actual: unknown, expected: unknown, message?: string): void {
+  if (message === undefined) assert.deepStrictEqual(actual, expected);
+  else assert.deepStrictEqual(actual, expected, message);
+}
 export function assertMatch(actual: string, expected: RegExp, message?: string): void {
-  assert.match(actual, expected, message);
+  if (message === undefined) assert.match(actual, expected);
+  else assert.match(actual, expected, message);
 }
 export function assertThrows(fn: () => unknown, expected?: RegExp): void {
   if (expected) assert.throws(fn, expected);
