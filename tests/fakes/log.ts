@@ -1,5 +1,13 @@
-/** A log that keeps what it was given. */
 import type { Log } from "../../src/log.ts";
+
+/** A log that keeps nothing. */
+export const silentLog: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLog,
+};
 
 export interface LogLine {
   readonly level: "debug" | "info" | "warn" | "error";
@@ -7,7 +15,7 @@ export interface LogLine {
   readonly message: string;
 }
 
-/** A Log whose lines, children's too, are in `lines`. */
+/** A log that keeps its lines, those of its children too, in `lines`. */
 export function fakeLog(
   lines: LogLine[] = [],
   bound: Record<string, unknown> = {},
