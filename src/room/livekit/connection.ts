@@ -1,0 +1,95 @@
+import {
+  DisconnectReason,
+  type LocalTrack,
+  type Room,
+  TrackPublishOptions,
+  TrackSource,
+} from "@livekit/rtc-node";
+import type { Clock } from "../../clock.ts";
+import { messageOf, StageError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
+import type { RoomEnd } from "../room.ts";
+
+/** Connects `room`. Rejects with a StageError of stage "room", or with the signal's reason as soon as it aborts. */
+export async function connectRoom(
+  room: Room,
+  { url, token, all, signal, log }: {
+    readonly url: string;
+    readonly token: string;
+    /** Whether to receive everything everybody publishes. */
+    readonly all: boolean;
+    readonly signal: AbortSignal;
+    readonly log: Log;
+  },
+): Promise<void> {
+  signal.throwIfAborted();
+  const connected = room.connect(url, token, { autoSubscribe: all, dynacast: false });
+  try {
+    await unlessAborted(connected, signal);
+  } catch (error) {
+    if (!signal.aborted) throw roomError(`cannot connect to ${url}`, error);
+    // a connection cannot be called off, only left as soon as it stands
+    connected.then(() => room.disconnect())
+      .catch((error) => log.debug({ error }, "the connection that was given up had failed anyway"));
+    throw error;
+  }
+}
+
+/** Publishes `track` as the agent's microphone and returns the room's SID. Rejects as connectRoom does. */
+export async function publishVoice(
+  room: Room,
+  track: LocalTrack,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<string> {
+  const options = new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE });
+  const published = Promise.all([room.getSid(), room.localParticipant?.publishTrack(track, options)]);
+  try {
+    const [id] = await unlessAborted(published, signal);
+    return id;
+  } catch (error) {
+    throw signal.aborted ? error : roomError("cannot publish the agent's voice", error);
+  }
+}
+
+/** Whether `promise` settles within `ms`. What it rejects with is logged. */
+export async function settlesWithin(
+  ms: number,
+  promise: Promise<unknown>,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  using _timer = clock.after(ms, () => late.resolve(false));
+  const settled = promise.then(() => true, (error) => {
+    log.warn({ error }, "leaving a room failed");
+    return true;
+  });
+  return await Promise.race([settled, late.promise]);
+}
+
+/** What the server's reason for ending the connection means to a conversation. */
+export function endOf(reason: DisconnectReason): RoomEnd {
+  switch (reason) {
+    case DisconnectReason.CLIENT_INITIATED:
+      return "closed";
+    case DisconnectReason.ROOM_DELETED:
+    case DisconnectReason.ROOM_CLOSED:
+      return "room-deleted";
+    default:
+      return "disconnected";
+  }
+}
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function roomError(message: string, cause: unknown): StageError {
+  return new StageError("room", `LiveKit: ${message}: ${messageOf(cause)}`, { retryable: true, cause });
+}

@@ -1,0 +1,118 @@
+import { AudioSource, LocalAudioTrack, Room as RtcRoom, RoomEvent } from "@livekit/rtc-node";
+import { createSpeaker } from "../../audio/playout.ts";
+import type { Clock } from "../../clock.ts";
+import type { Log } from "../../log.ts";
+import type { Room, RoomEnd } from "../room.ts";
+import { connectRoom, endOf, publishVoice, settlesWithin } from "./connection.ts";
+import { sourceDevice } from "./device.ts";
+import { installFfiClient } from "./ffi.ts";
+import { linkParticipant } from "./link.ts";
+import { createMicrophone } from "./microphone.ts";
+import { statePublisher } from "./state.ts";
+import { subscribeMicrophone } from "./subscription.ts";
+import { agentToken } from "./token.ts";
+import { createTranscripts } from "./transcripts.ts";
+
+export interface LiveKitRoomOptions {
+  /** `ws://` or `wss://`. */
+  readonly url: string;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+  readonly roomName: string;
+  /** The agent's own identity in the room; another participant with the same one is put out. */
+  readonly identity: string;
+  readonly agentName: string;
+  /** What to receive: the linked participant's voice, or everything everybody publishes. */
+  readonly subscribe: "audio" | "all";
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long the participant may take to return after their connection was lost, milliseconds (default 20,000). */
+  readonly participantGraceMs?: number;
+  /** How long they may take after they left by themselves, as when a page is loaded again (default 3,000). */
+  readonly leaveGraceMs?: number;
+  /** Gives up joining; nothing afterwards. */
+  readonly signal: AbortSignal;
+}
+
+/** What LiveKit's own agents call the track of their voice. */
+const TRACK_NAME = "roomio_audio";
+const SAMPLE_RATE = 24_000;
+/** The most the native source holds, milliseconds; the speaker stays well below it. */
+const SOURCE_QUEUE_MS = 1000;
+/** What leaving may take, milliseconds: sending the last transcripts, and the server's answer. */
+const FLUSH_MS = 500;
+const LEAVE_MS = 2000;
+
+/**
+ * Joins a LiveKit room as an agent; settles when its voice is published, since clients see an agent only then. Rejects
+ * with a StageError of stage "room", or with the signal's reason.
+ */
+export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room> {
+  const { url, roomName, identity, subscribe, clock, log, signal } = options;
+  const client = installFfiClient(log);
+  const token = await agentToken(options);
+  const room = new RtcRoom();
+  const closed = new AbortController();
+  const end = (reason: RoomEnd) => closed.abort(reason);
+  room.on(RoomEvent.Disconnected, (reason) => end(endOf(reason)));
+
+  const microphone = createMicrophone({ clock, log });
+  closed.signal.addEventListener("abort", microphone.close, { once: true });
+  const subscription = subscribeMicrophone(room, { microphone, log });
+  const link = linkParticipant(room, {
+    clock,
+    dropGraceMs: options.participantGraceMs ?? 20_000,
+    leaveGraceMs: options.leaveGraceMs ?? 3_000,
+    closed: closed.signal,
+    onPresence: subscription.follow,
+    onGone: end,
+  });
+
+  await connectRoom(room, { url, token, all: subscribe === "all", signal, log });
+  const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
+  const track = LocalAudioTrack.createAudioTrack(TRACK_NAME, source);
+  const leave = async () => {
+    end("closed");
+    if (!await settlesWithin(LEAVE_MS, room.disconnect(), { clock, log })) {
+      log.warn({ roomName }, "the server did not answer to the leave");
+    }
+    room.removeAllListeners();
+    await track.close(); // and its source
+  };
+
+  try {
+    const id = await publishVoice(room, track, { signal });
+    const transcripts = createTranscripts({
+      client,
+      log,
+      participantHandle: room.localParticipant?.ffi_handle.handle ?? 0n,
+      signal: closed.signal,
+      agent: () => ({ identity, trackSid: track.sid }),
+      user: () => ({ identity: link.participant?.identity ?? identity, trackSid: subscription.trackSid }),
+    });
+    return {
+      name: roomName,
+      id,
+      identity,
+      get participant() {
+        return link.participant;
+      },
+      microphone: microphone.readable,
+      get droppedMs() {
+        return microphone.droppedMs;
+      },
+      speaker: createSpeaker(sourceDevice(source, { clock, log }), { clock }),
+      transcripts,
+      waitForParticipant: link.wait,
+      setState: statePublisher(room, { log }),
+      closed: closed.signal,
+      async [Symbol.asyncDispose]() {
+        await settlesWithin(FLUSH_MS, transcripts.settled(), { clock, log });
+        await leave();
+      },
+    };
+  } catch (error) {
+    await leave();
+    throw error;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Room } from "@livekit/rtc-node";
+import type { Log } from "../../log.ts";
+import type { AgentState } from "../room.ts";
+import { STATE_ATTRIBUTE } from "./token.ts";
+
+/** Shows the agent's state to clients, one update at a time; states that were overtaken are skipped, failures logged. */
+export function statePublisher(room: Room, { log }: { readonly log: Log }): (state: AgentState) => void {
+  let wanted: AgentState = "initializing"; // what the token says
+  let shown: AgentState | undefined = wanted;
+  let sending = false;
+  const send = async () => {
+    sending = true;
+    while (wanted !== shown) {
+      shown = wanted;
+      try {
+        await room.localParticipant?.setAttributes({ [STATE_ATTRIBUTE]: shown });
+      } catch (error) {
+        log.debug({ error, state: shown }, "the agent's state could not be shown");
+      }
+    }
+    sending = false;
+  };
+  return (state) => {
+    wanted = state;
+    if (!sending) send();
+  };
+}

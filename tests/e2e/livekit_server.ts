@@ -1,0 +1,120 @@
+/** A real livekit-server for tests, on free ports of the loopback interface. */
+import { RoomServiceClient } from "livekit-server-sdk";
+
+export interface LiveKitServer extends AsyncDisposable {
+  /** `ws://…` */
+  readonly url: string;
+  readonly httpUrl: string;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+  /** Stops the process at once, as a crash would. */
+  kill(): Promise<void>;
+}
+
+const MODULE = "github.com/livekit/livekit-server/cmd/server@v1.11.0";
+const HOW =
+  `set LIVEKIT_SERVER_BIN, put livekit-server on PATH (https://docs.livekit.io/home/self-hosting/local/), ` +
+  `or install Go to have it built`;
+const START_MS = 15_000;
+
+/**
+ * Starts livekit-server: `LIVEKIT_SERVER_BIN`, the one on PATH, or one built with Go into the cache folder. Returns
+ * undefined when it cannot be had, and says how to get it; throws then when `CI` is set.
+ */
+export async function startLiveKitServer(): Promise<LiveKitServer | undefined> {
+  const binary = await findBinary();
+  if (!binary) {
+    if (Deno.env.get("CI") === "true") throw new Error(`livekit-server is missing: ${HOW}`);
+    console.log(`skipped, livekit-server is missing: ${HOW}`);
+    return undefined;
+  }
+  const [port, tcpPort, udpPort] = [freePort(), freePort(), freePort()];
+  const apiKey = "devkey";
+  const apiSecret = crypto.randomUUID() + crypto.randomUUID();
+  const config = `
+port: ${port}
+bind_addresses: [127.0.0.1]
+rtc:
+  tcp_port: ${tcpPort}
+  udp_port: ${udpPort}
+  use_external_ip: false
+  node_ip: 127.0.0.1
+  interfaces: {includes: [lo]}
+  enable_loopback_candidate: true
+keys: {${apiKey}: ${apiSecret}}
+logging: {level: warn}
+room: {empty_timeout: 5, departure_timeout: 3}
+`;
+  const child = new Deno.Command(binary, {
+    args: ["--config-body", config],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const stop = async (signal: Deno.Signal) => {
+    try {
+      child.kill(signal);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has ended already
+    }
+    await child.status;
+  };
+  const httpUrl = `http://127.0.0.1:${port}`;
+  try {
+    await untilReady(httpUrl, apiKey, apiSecret);
+  } catch (error) {
+    await stop("SIGKILL");
+    throw error;
+  }
+  return {
+    url: `ws://127.0.0.1:${port}`,
+    httpUrl,
+    apiKey,
+    apiSecret,
+    kill: () => stop("SIGKILL"),
+    [Symbol.asyncDispose]: () => stop("SIGKILL"),
+  };
+}
+
+async function untilReady(httpUrl: string, apiKey: string, apiSecret: string): Promise<void> {
+  const client = new RoomServiceClient(httpUrl, apiKey, apiSecret);
+  const giveUpAt = Date.now() + START_MS;
+  for (;;) {
+    try {
+      await client.listRooms();
+      return;
+    } catch (error) {
+      if (Date.now() > giveUpAt) throw new Error("livekit-server did not start", { cause: error });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+async function findBinary(): Promise<string | undefined> {
+  const named = Deno.env.get("LIVEKIT_SERVER_BIN");
+  if (named) return named;
+  if (await runs("livekit-server", ["--version"])) return "livekit-server";
+  const cache = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`;
+  const folder = `${cache}/repartee/livekit-server-1.11.0`;
+  const built = `${folder}/server`; // `go install` names it after its package
+  if (await runs(built, ["--version"])) return built;
+  if (!await runs("go", ["version"])) return undefined;
+  console.log(`building livekit-server with Go into ${folder} …`);
+  return await runs("go", ["install", MODULE], { GOBIN: folder }) ? built : undefined;
+}
+
+async function runs(command: string, args: string[], env: Record<string, string> = {}): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command(command, { args, env, stdout: "null", stderr: "inherit" })
+      .output();
+    return success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
