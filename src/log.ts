@@ -1,5 +1,5 @@
 /** Structured logs: one JSON object a line on standard output. */
-import { pino } from "pino";
+import { pino, stdSerializers, stdTimeFunctions } from "pino";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -12,7 +12,28 @@ export interface Log {
   child(fields: Record<string, unknown>): Log;
 }
 
-/** A logger on standard output. `error` fields are written with message, stack and cause; secrets are never passed in. */
-export function createLog(level: LogLevel): Log {
-  return pino({ level, base: null, errorKey: "error", timestamp: pino.stdTimeFunctions.isoTime });
+/** Fields that are never written, up to two levels deep: secrets are not passed in, and would not come out. */
+const secrets = ["apiKey", "apiSecret", "authorization", "Authorization", "token", "password"];
+
+/**
+ * A logger. `error` fields are written with type, message and stack, their causes included, and nothing else that
+ * libraries hang on their errors: that may be a request with its keys, or what somebody said. `write`: where the lines
+ * go (default: standard output, synchronously, so that none is lost when the process ends).
+ */
+export function createLog(level: LogLevel, write?: (line: string) => void): Log {
+  const options = {
+    level,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { error: serializeError },
+    redact: { paths: secrets.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: "(hidden)" },
+  };
+  return write ? pino(options, { write }) : pino(options);
+}
+
+function serializeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return String(error);
+  const { type, message, stack } = stdSerializers.err(error);
+  return { type, message, stack };
 }
