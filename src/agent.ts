@@ -40,6 +40,8 @@ export interface AgentDefinition {
   readonly tts?: string | TextToSpeech;
   /** BCP 47 language of the conversation, for recognizers and voices that take one. */
   readonly language?: string;
+  /** What is said when an answer failed, or the user could not be understood. */
+  readonly apology?: string;
   readonly endpointing?: EndpointingOptions;
   readonly interruption?: InterruptionOptions;
   /** What to receive from the room: only audio (the default), or video too. */

@@ -16,8 +16,8 @@ export type CloseReason =
   | "error";
 
 /**
- * Where the time of one answer went, in milliseconds; the parts up to `firstAudioMs` follow each other. Undefined where a
- * stage did not take part (a greeting has no user).
+ * Where the time of one answer went, in milliseconds: endpointing, llm, clause, tts and playout follow each other and sum
+ * to the total; stt lies inside endpointing. Undefined where a stage did not take part (a greeting has no user).
  */
 export interface ReplyLatency {
   /** Last voiced sample → the turn was committed. */

@@ -1,0 +1,87 @@
+/**
+ * The data's path. Listening is one stream for the whole session, speaking a short one for each reply.
+ *
+ *   microphone → vad → stt → transcripts          the marks of the voice are told on the way
+ *   words → clauses → speakable → tts → speaker   cut off, paused and resumed at the speaker
+ */
+import type { AudioFrame } from "./audio/frame.ts";
+import type { Playout } from "./room/room.ts";
+import type { SpeechToText, TranscriptEvent } from "./stt/stt.ts";
+import { type Clause, clauses } from "./text/clauses.ts";
+import { speakable } from "./text/speakable.ts";
+import type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
+import type { VoiceActivityDetector, VoiceMark } from "./vad/vad.ts";
+
+export interface Listening {
+  readonly vad: VoiceActivityDetector;
+  readonly stt: SpeechToText;
+  /** Told of every mark as it passes, before the recognizer has it. */
+  readonly onMark: (mark: VoiceMark) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Turns the microphone into transcripts, for as long as it is open. */
+export function listen(
+  microphone: ReadableStream<AudioFrame>,
+  { vad, stt, onMark, signal }: Listening,
+): ReadableStream<TranscriptEvent> {
+  const voice = microphone
+    .pipeThrough(vad.detect({ signal }))
+    .pipeThrough(observe((event) => {
+      if (event.type !== "audio") onMark(event);
+    }));
+  return stt.transcribe(voice, { signal });
+}
+
+export interface Speaking {
+  readonly tts: TextToSpeech;
+  readonly playout: Playout;
+  /** Told of each clause before it is spoken; the concatenated `text` of all is the whole reply. */
+  readonly onClause: (clause: Clause) => void;
+  /** Told of each event of the voice before it is played. */
+  readonly onSpeech: (event: SpeechEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Speaks `words` as they come; settles when they were played out. Aborting `signal` cuts them off. */
+export async function speak(
+  words: ReadableStream<string>,
+  { tts, playout, onClause, onSpeech, signal }: Speaking,
+): Promise<void> {
+  const text = words
+    .pipeThrough(clauses())
+    .pipeThrough(speakable())
+    .pipeThrough(observe(onClause))
+    .pipeThrough(spokenText());
+  const frames = tts.synthesize(text, { signal })
+    .pipeThrough(observe(onSpeech))
+    .pipeThrough(audioFrames());
+  // The speaker holds the signal itself: pipeTo() would play every frame it has read already.
+  await frames.pipeTo(playout.writable);
+}
+
+/** Passes everything on, and tells `each` of it. */
+function observe<T>(each: (chunk: T) => void): TransformStream<T, T> {
+  return new TransformStream({
+    transform(chunk, controller) {
+      each(chunk);
+      controller.enqueue(chunk);
+    },
+  });
+}
+
+function spokenText(): TransformStream<Clause, string> {
+  return new TransformStream({
+    transform({ spoken }, controller) {
+      if (spoken !== "") controller.enqueue(spoken);
+    },
+  });
+}
+
+function audioFrames(): TransformStream<SpeechEvent, AudioFrame> {
+  return new TransformStream({
+    transform(event, controller) {
+      if (event.type === "audio") controller.enqueue(event.frame);
+    },
+  });
+}

@@ -1,0 +1,145 @@
+/** A room without a network: what tests talk with, on any clock. */
+import { type AudioFrame, durationMs } from "../audio/frame.ts";
+import { liveStream } from "../audio/live.ts";
+import { type AudioDevice, createSpeaker } from "../audio/playout.ts";
+import type { Clock } from "../clock.ts";
+import type { AgentState, Participant, Room, RoomEnd } from "./room.ts";
+
+/** A stretch of sound that left the agent's speaker; times in clock milliseconds. */
+export interface PlayedSpan {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly samples: Int16Array;
+}
+
+/** One piece of a transcript that clients were shown. */
+export interface ShownTranscript {
+  readonly of: "user" | "agent";
+  readonly id: string;
+  readonly text: string;
+  readonly final: boolean;
+}
+
+export interface MemoryRoom extends Room {
+  /** Speaks into the agent's microphone. */
+  hear(frame: AudioFrame): void;
+  /** Lets the participant in; they are linked when they are the one waited for. */
+  enter(identity: string): void;
+  /** Ends the room for the agent. */
+  end(reason: RoomEnd): void;
+  /** What the agent said, as far as it was played by now. */
+  readonly played: readonly PlayedSpan[];
+  readonly shown: readonly ShownTranscript[];
+  readonly states: readonly AgentState[];
+}
+
+const microphoneLimitMs = 2_000;
+
+/** An empty room with the agent in it. */
+export function memoryRoom({ name, clock }: { readonly name: string; readonly clock: Clock }): MemoryRoom {
+  const microphone = liveStream<AudioFrame>({ limit: microphoneLimitMs, size: durationMs });
+  const device = memoryDevice(clock);
+  const shown: ShownTranscript[] = [];
+  const states: AgentState[] = [];
+  const closed = new AbortController();
+  const present = new Map<string, Participant>();
+  const waiting = new Set<() => void>();
+  let participant: Participant | undefined;
+
+  const end = (reason: RoomEnd) => {
+    if (closed.signal.aborted) return;
+    microphone.close();
+    closed.abort(reason);
+  };
+  return {
+    name,
+    id: `RM_${name}`,
+    identity: "agent",
+    microphone: microphone.readable,
+    speaker: createSpeaker(device, { clock }),
+    closed: closed.signal,
+    shown,
+    states,
+    get participant() {
+      return participant;
+    },
+    get droppedMs() {
+      return microphone.dropped;
+    },
+    get played() {
+      return device.played();
+    },
+    hear: (frame) => microphone.push(frame),
+    end,
+    enter(identity) {
+      present.set(identity, { identity, name: identity, metadata: "", attributes: {} });
+      for (const look of waiting) look();
+    },
+    waitForParticipant(identity, { signal } = {}) {
+      const { promise, resolve, reject } = Promise.withResolvers<Participant>();
+      const over = AbortSignal.any(signal ? [signal, closed.signal] : [closed.signal]);
+      const give = () => {
+        waiting.delete(look);
+        reject(new DOMException("nobody came before the room ended", "AbortError"));
+      };
+      const look = () => {
+        const found = identity === undefined ? present.values().next().value : present.get(identity);
+        if (!found) return;
+        waiting.delete(look);
+        over.removeEventListener("abort", give);
+        participant ??= found;
+        resolve(found);
+      };
+      waiting.add(look);
+      if (over.aborted) give();
+      else over.addEventListener("abort", give, { once: true });
+      look();
+      return promise;
+    },
+    setState: (state) => void states.push(state),
+    transcripts: {
+      user: ({ id, text, final }) => void shown.push({ of: "user", id, text, final }),
+      agent: (id) => ({
+        write: (text) => void shown.push({ of: "agent", id, text, final: false }),
+        close: () => void shown.push({ of: "agent", id, text: "", final: true }),
+      }),
+    },
+    [Symbol.asyncDispose]() {
+      end("closed");
+      return Promise.resolve();
+    },
+  };
+}
+
+interface MemoryDevice extends AudioDevice {
+  played(): PlayedSpan[];
+}
+
+/** Plays 24 kHz mono into memory, at the pace of `clock`. */
+function memoryDevice(clock: Clock): MemoryDevice {
+  const format = { sampleRate: 24_000, channels: 1 };
+  let spans: PlayedSpan[] = [];
+  let endMs = 0;
+  const until = (nowMs: number): PlayedSpan[] =>
+    spans.filter(({ fromMs }) => fromMs < nowMs).map((span) => {
+      if (span.toMs <= nowMs) return span;
+      const samples = span.samples.subarray(0, Math.round((nowMs - span.fromMs) * format.sampleRate / 1000));
+      return { ...span, toMs: nowMs, samples };
+    });
+  return {
+    format,
+    push(samples) {
+      const fromMs = Math.max(clock.now(), endMs);
+      endMs = fromMs + samples.length / format.sampleRate * 1000;
+      spans.push({ fromMs, toMs: endMs, samples });
+    },
+    clear() {
+      spans = until(clock.now());
+      endMs = clock.now();
+    },
+    get queuedMs() {
+      return Math.max(0, endMs - clock.now());
+    },
+    played: () => until(clock.now()),
+  };
+}

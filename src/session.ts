@@ -1,0 +1,261 @@
+/** One call: joins the room, wires its streams, runs the agent's own code, and ends all of it. */
+import type { Agent, AgentContext, VoiceSession } from "./agent.ts";
+import { type LiveStream, liveStream } from "./audio/live.ts";
+import type { Clock } from "./clock.ts";
+import { Conversation } from "./conversation.ts";
+import { asStageError, type Stage, type StageError } from "./errors.ts";
+import type { CloseReason, SessionEvent, SessionEventBody } from "./events.ts";
+import type { LanguageModel } from "./llm/llm.ts";
+import type { Log } from "./log.ts";
+import { listen } from "./pipeline.ts";
+import type { Room, RoomEnd } from "./room/room.ts";
+import { owned } from "./stray.ts";
+import { reconnecting } from "./stt/reconnecting.ts";
+import type { SpeechToText } from "./stt/stt.ts";
+import type { TextToSpeech } from "./tts/tts.ts";
+import type { TurnOptions } from "./turn/state.ts";
+import type { VoiceActivityDetector } from "./vad/vad.ts";
+
+/** All shutdown callbacks of a session together get this long. */
+const farewellMs = 10_000;
+/** What a session started must have ended this long after it was told to. */
+const closeMs = 4_000;
+/** An entry that has neither failed nor begun to wait for somebody by then counts as set up. */
+const setUpMs = 100;
+const eventsKept = 1_000;
+
+/** What an agent hears, thinks and speaks with. */
+export interface Providers {
+  readonly vad: VoiceActivityDetector;
+  readonly stt: SpeechToText;
+  readonly llm: LanguageModel;
+  readonly tts: TextToSpeech;
+}
+
+export interface SessionOptions {
+  readonly id: string;
+  readonly agentName: string;
+  readonly agent: Agent;
+  readonly providers: Providers;
+  readonly turnTaking: TurnOptions;
+  /** Joins the room; `signal` aborts when the session ends before. */
+  readonly join: (options: { readonly signal: AbortSignal }) => Promise<Room>;
+  /** What the dispatch carried. */
+  readonly metadata: string;
+  /** The identity to talk with; whoever comes first when it is left out. */
+  readonly participant?: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface RunningSession {
+  readonly session: VoiceSession;
+  /** Settles when the agent is in the room and set up; rejects with what went wrong. */
+  readonly joined: Promise<void>;
+}
+
+/** Starts a call. Whatever goes wrong in it ends it, or is survived by it; nothing is thrown from here. */
+export function startSession(options: SessionOptions): RunningSession {
+  const session = new Session(options);
+  return { session, joined: session.joined };
+}
+
+class Session implements VoiceSession {
+  readonly id: string;
+  readonly joined: Promise<void>;
+  readonly done: Promise<CloseReason>;
+  readonly #options: SessionOptions;
+  readonly #log: Log;
+  readonly #beganMs: number;
+  readonly #abort = new AbortController();
+  readonly #ended = Promise.withResolvers<CloseReason>();
+  readonly #listeners = new Set<LiveStream<SessionEvent>>();
+  readonly #farewells: ((reason: CloseReason) => void | Promise<void>)[] = [];
+  readonly #children = new Set<Promise<unknown>>();
+  #conversation: Conversation | undefined;
+  #room: Room | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: SessionOptions) {
+    this.id = options.id;
+    this.done = this.#ended.promise;
+    this.#options = options;
+    this.#beganMs = options.clock.now();
+    this.#log = options.log;
+    this.joined = owned(this, () => this.#run());
+    this.joined.catch((error) => {
+      this.#report(asStageError("agent", error));
+      return this.close("error");
+    });
+  }
+
+  get state() {
+    if (this.#abort.signal.aborted) return "closed";
+    return this.#conversation?.state ?? "initializing";
+  }
+
+  get history() {
+    return this.#conversation?.history.items ?? [];
+  }
+
+  say(text: string) {
+    if (this.#conversation) return this.#conversation.say(text);
+    throw new Error("say(): the agent is not in the room yet; wait for `entry` to be called");
+  }
+
+  interrupt() {
+    this.#conversation?.interrupt();
+  }
+
+  events(): ReadableStream<SessionEvent> {
+    const stream = liveStream<SessionEvent>({
+      limit: eventsKept,
+      onCancel: () => this.#listeners.delete(stream),
+    });
+    if (this.#closing && this.#abort.signal.aborted) stream.close();
+    else this.#listeners.add(stream);
+    return stream.readable;
+  }
+
+  /** An error that nobody caught: this call ends, the others go on. */
+  fail(error: unknown): void {
+    if (this.#abort.signal.aborted && error === this.#abort.signal.reason) return;
+    this.#report(asStageError("session", error));
+    void this.close("error");
+  }
+
+  close(reason: CloseReason = "closed"): Promise<void> {
+    this.#closing ??= this.#close(reason);
+    return this.#closing;
+  }
+
+  async #run(): Promise<void> {
+    const { agent, providers, turnTaking, clock, join, metadata, participant } = this.#options;
+    const { signal } = this.#abort;
+    // The voice is connected while the room is being joined, so that the first word waits for neither.
+    const tts = providers.tts.connect?.({ signal }) ?? providers.tts;
+    const room = await join({ signal });
+    this.#room = room;
+    if (signal.aborted) {
+      await room[Symbol.asyncDispose]();
+      throw signal.reason;
+    }
+    const conversation = new Conversation({
+      agent,
+      room,
+      llm: providers.llm,
+      tts,
+      turnTaking,
+      clock,
+      signal,
+      emit: (event) => this.#emit(event),
+      onError: (error) => this.#report(error),
+    });
+    this.#conversation = conversation;
+    room.closed.addEventListener("abort", () => void this.close(room.closed.reason as RoomEnd), { signal });
+    if (room.closed.aborted) void this.close(room.closed.reason as RoomEnd);
+    this.#own("room", room.waitForParticipant(participant, { signal }));
+    this.#own("stt", this.#listen(room, conversation));
+    conversation.open();
+    await this.#enter(room, metadata, participant);
+  }
+
+  /** Hands every mark and every transcript to turn-taking, until the session ends. */
+  async #listen(room: Room, conversation: Conversation): Promise<void> {
+    const { providers: { vad, stt }, clock } = this.#options;
+    const { signal } = this.#abort;
+    const hearing = reconnecting(stt, {
+      clock,
+      onError: (error) => {
+        conversation.note({ type: "hearing-lost" });
+        this.#report(error);
+      },
+    });
+    const transcripts = listen(room.microphone, {
+      vad,
+      stt: hearing,
+      onMark: (mark) => conversation.note(mark),
+      signal,
+    });
+    for await (const { type, text } of transcripts) {
+      conversation.note({ type: type === "final" ? "transcript-final" : "transcript-interim", text });
+    }
+  }
+
+  /** Runs the agent's own code; settles when it is set up, rejects when that fails. */
+  async #enter(room: Room, metadata: string, participant: string | undefined): Promise<void> {
+    const { agent, clock } = this.#options;
+    const { signal } = this.#abort;
+    const waits = Promise.withResolvers<void>();
+    const context: AgentContext = {
+      room,
+      session: this,
+      metadata,
+      signal,
+      waitForParticipant(identity = participant) {
+        waits.resolve();
+        return room.waitForParticipant(identity, { signal });
+      },
+      addShutdownCallback: (callback) => void this.#farewells.push(callback),
+    };
+    const entry = (async () => await agent.entry?.(context))();
+    this.#own("agent", entry);
+    const timeout = Promise.withResolvers<void>();
+    using _ = clock.after(setUpMs, timeout.resolve);
+    await Promise.race([entry, waits.promise, timeout.promise]);
+  }
+
+  /** Makes `work` part of the session: a failure of it ends the session, and the session's end waits for it. */
+  #own(stage: Stage, work: Promise<unknown>): void {
+    const child = work.catch((error) => {
+      if (this.#closing) return; // it ends because the session does
+      this.#report(asStageError(stage, error));
+      void this.close("error");
+    }).finally(() => this.#children.delete(child));
+    this.#children.add(child);
+  }
+
+  async #close(reason: CloseReason): Promise<void> {
+    const { clock } = this.#options;
+    await this.#sayFarewell(reason);
+    this.#abort.abort(new DOMException(`the session has ended: ${reason}`, "AbortError"));
+    const children = [...this.#children, this.#conversation?.idle(), this.#room?.[Symbol.asyncDispose]()];
+    const timeout = Promise.withResolvers<"late">();
+    using _ = clock.after(closeMs, () => timeout.resolve("late"));
+    const late = await Promise.race([Promise.allSettled(children), timeout.promise]);
+    if (late === "late") {
+      this.#log.warn({ closeMs }, "the session was closed before all it started had ended");
+    }
+    this.#emit({ type: "closed", reason });
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners.clear();
+    this.#ended.resolve(reason);
+  }
+
+  async #sayFarewell(reason: CloseReason): Promise<void> {
+    if (this.#farewells.length === 0) return;
+    const run = async (callback: (reason: CloseReason) => void | Promise<void>) => await callback(reason);
+    const timeout = Promise.withResolvers<void>();
+    using _ = this.#options.clock.after(farewellMs, timeout.resolve);
+    const farewells = this.#farewells.map((callback) =>
+      run(callback).catch((error) => this.#report(asStageError("agent", error)))
+    );
+    await Promise.race([Promise.all(farewells), timeout.promise]);
+  }
+
+  #report(error: StageError): void {
+    this.#log.error({ error, stage: error.stage }, "a stage failed");
+    this.#emit({ type: "error", error });
+    const tell = async () => await this.#options.agent.onError?.(error);
+    tell().catch((error) => this.#log.error({ error }, "the agent's onError failed"));
+  }
+
+  #emit(event: SessionEventBody): void {
+    const atMs = this.#options.clock.now() - this.#beganMs;
+    const { type } = event;
+    const said = type === "user-transcript" || type.endsWith("-committed");
+    if (said) this.#log.debug({ event }, type);
+    else if (type !== "error") this.#log.info({ event }, type);
+    for (const listener of this.#listeners) listener.push({ ...event, atMs });
+  }
+}

@@ -1,0 +1,114 @@
+/** The vocabulary of turn-taking: what is known, what can happen, what is to be done. All times are clock milliseconds. */
+
+/**
+ * The user's voice since the last turn was committed. `sinceMs`: where the speech began; `lastVoicedMs`: the end of its
+ * last voiced window.
+ */
+export type UserVoice =
+  | { readonly is: "silent" }
+  | { readonly is: "speaking"; readonly sinceMs: number }
+  /** Silent inside speech, not yet for long enough to have ended it. */
+  | { readonly is: "pausing"; readonly sinceMs: number; readonly lastVoicedMs: number }
+  | { readonly is: "stopped"; readonly sinceMs: number; readonly lastVoicedMs: number };
+
+/** The agent's voice: the one reply that is on its way or in the air. */
+export type AgentVoice =
+  | { readonly is: "silent" }
+  /** A reply is being made; nothing of it was heard. */
+  | {
+    readonly is: "thinking";
+    readonly replyId: string;
+    readonly answers: boolean;
+    readonly dismissedMs?: number;
+  }
+  /** The reply is kept back because the user speaks. */
+  | { readonly is: "held"; readonly replyId: string; readonly answers: boolean; readonly sinceMs: number }
+  /** `dismissedMs`: the speech that began then was found to be no interruption. */
+  | { readonly is: "speaking"; readonly replyId: string; readonly dismissedMs?: number }
+  /** The reply is paused because the user seems to interrupt. */
+  | { readonly is: "paused"; readonly replyId: string; readonly sinceMs: number };
+
+/** The user's words since the last turn was committed. */
+export interface Words {
+  /** Of utterances that the recognizer has finished. */
+  readonly final: string;
+  /** Of the utterance it is at. */
+  readonly interim: string;
+  /** When the latest of them arrived. */
+  readonly atMs: number;
+  /** When the latest final arrived. */
+  readonly finalAtMs?: number;
+  /** Interim words that were committed before their final came: it brings them again. */
+  readonly owed: string;
+  /** The final before: when it comes twice, and no voice between, it is dropped. */
+  readonly lastFinal: string;
+}
+
+export interface TurnState {
+  readonly user: UserVoice;
+  readonly words: Words;
+  readonly agent: AgentVoice;
+  /** Whether the recognizer works, as far as is known. */
+  readonly hearing: boolean;
+  /** How many turns were committed; the last one's id is `turn-<turns>`. */
+  readonly turns: number;
+}
+
+/** What turn-taking reacts to; `atMs` of a mark is where it lies in the audio, `nowMs` when it is known. */
+export type TurnEvent =
+  & { readonly nowMs: number }
+  & (
+    | {
+      readonly type: "speech-start" | "speech-pause" | "speech-resume" | "speech-end";
+      readonly atMs: number;
+    }
+    | { readonly type: "transcript-interim" | "transcript-final"; readonly text: string }
+    | { readonly type: "hearing-lost" | "hearing-found" }
+    /** A reply that answers no turn (something to say) is being made. */
+    | { readonly type: "reply-begun"; readonly replyId: string }
+    /** Its first sample left the speaker. */
+    | { readonly type: "reply-started"; readonly replyId: string }
+    /** It was played out, cut off or failed. */
+    | { readonly type: "reply-ended"; readonly replyId: string }
+    /** The agent's own code, or a client, wants silence. */
+    | { readonly type: "interrupt" }
+    /** The time that the last decision asked to be woken at has come. */
+    | { readonly type: "wake" }
+  );
+
+/** What the session is to do. */
+export type TurnAction =
+  /** The user's turn ended: answer it (or not: `declined`) under the id `turnId`. */
+  | {
+    readonly type: "commit-turn";
+    readonly turnId: string;
+    readonly text: string;
+    readonly declined: boolean;
+    readonly lastVoicedMs: number;
+    readonly finalAtMs?: number;
+  }
+  | { readonly type: "pause-reply" | "resume-reply" | "interrupt-reply"; readonly replyId: string }
+  /** A paused reply goes on: it was no interruption. */
+  | { readonly type: "report-false-interruption"; readonly replyId: string }
+  /** The user spoke and could not be understood, because the recognizer is down. */
+  | { readonly type: "ask-again" };
+
+/** The policies' numbers; all in milliseconds or words. */
+export interface TurnOptions {
+  readonly endpointing: { readonly minDelayMs: number; readonly maxDelayMs: number };
+  readonly interruption: {
+    readonly allowed: boolean;
+    readonly minDurationMs: number;
+    readonly minWords: number;
+    /** A pause without words ends after this long, and the agent goes on. */
+    readonly falseAfterMs: number;
+  };
+}
+
+export const initialTurnState: TurnState = {
+  user: { is: "silent" },
+  words: { final: "", interim: "", atMs: 0, owed: "", lastFinal: "" },
+  agent: { is: "silent" },
+  hearing: true,
+  turns: 0,
+};

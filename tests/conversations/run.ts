@@ -1,0 +1,131 @@
+/** Runs a script through a whole session on the fake clock, and writes down what happened and when. */
+import { defineAgent } from "../../src/agent.ts";
+import type { SessionEvent } from "../../src/events.ts";
+import { memoryRoom, type PlayedSpan } from "../../src/room/memory.ts";
+import { startSession } from "../../src/session.ts";
+import { type FakeClock, fakeClock } from "../fakes/clock.ts";
+import { silentLog } from "../fakes/log.ts";
+import { scriptedLanguageModel, scriptedSpeechToText, scriptedTextToSpeech } from "../fakes/providers.ts";
+import { frameMs, loudnessDetector, microphoneFrame } from "../fakes/speech.ts";
+import type { Happening, Script } from "./script.ts";
+
+export interface Outcome {
+  /** One line an event, in order: seconds, what happened. */
+  readonly lines: readonly string[];
+  /** Timers that the session left behind. */
+  readonly pending: number;
+}
+
+/** Plays `script` from its first line to its end, and ends the session. */
+export async function runScript(script: Script): Promise<Outcome> {
+  const clock = fakeClock();
+  const room = memoryRoom({ name: "golden", clock });
+  const stt = scriptedSpeechToText(script.utterances, clock);
+  const { options } = script;
+  const agent = defineAgent({
+    instructions: "You are a test.",
+    async entry(ctx) {
+      ctx.addShutdownCallback(async (reason) => {
+        if (reason === "shutdown") await ctx.session.say("Goodbye.").done;
+      });
+      await ctx.waitForParticipant();
+      if (script.greeting) ctx.session.say(script.greeting);
+    },
+  });
+  const { session, joined } = startSession({
+    id: "golden",
+    agentName: "golden",
+    agent,
+    providers: {
+      vad: loudnessDetector(),
+      stt,
+      llm: scriptedLanguageModel(script.answers, clock),
+      tts: scriptedTextToSpeech(script.voicings, clock),
+    },
+    turnTaking: {
+      endpointing: { minDelayMs: options.min, maxDelayMs: options.max },
+      interruption: {
+        allowed: options.allowed,
+        minDurationMs: options.interrupt,
+        minWords: options.words,
+        falseAfterMs: 2000,
+      },
+    },
+    join: () => Promise.resolve(room),
+    metadata: "",
+    clock,
+    log: silentLog,
+  });
+  const events = Array.fromAsync(session.events());
+  room.enter("caller");
+  const perform = (happening: Happening) => {
+    switch (happening.type) {
+      case "say":
+        return void session.say(happening.text);
+      case "interrupt":
+        return session.interrupt();
+      case "leave":
+        return room.end("participant-left");
+      case "shutdown":
+        return void session.close("shutdown");
+      case "stt drop":
+        return stt.drop();
+      case "stt down":
+      case "stt up":
+        stt.down = happening.type === "stt down";
+        return;
+      case "end":
+        return;
+    }
+  };
+  await clock.settle();
+  await joined;
+  for (const happening of script.happenings) clock.after(happening.atMs, () => perform(happening));
+  await talk(script, clock, (frame) => room.hear(frame));
+  const closed = session.close();
+  await clock.advance(5_000);
+  await closed;
+  await clock.settle();
+  const lines = [...(await events).map(eventLine), ...spans(room.played).map(spanLine)];
+  return { lines: lines.sort((a, b) => Number.parseFloat(a) - Number.parseFloat(b)), pending: clock.pending };
+}
+
+/** Feeds the microphone, a frame each 20 ms, as each has been spoken. */
+async function talk(
+  script: Script,
+  clock: FakeClock,
+  hear: (frame: ReturnType<typeof microphoneFrame>) => void,
+) {
+  for (let atMs = 0; atMs < script.endMs; atMs += frameMs) {
+    await clock.advance(frameMs);
+    hear(microphoneFrame(atMs, script.voices.some(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs)));
+    await clock.settle();
+  }
+}
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(2).padStart(6);
+
+function eventLine({ atMs, type, ...event }: SessionEvent): string {
+  const details = Object.entries(event).map(([name, value]) => {
+    if (name === "latency") return `after ${Math.round(event_total(value))} ms`;
+    if (value instanceof Error) return `${value.message}`;
+    return typeof value === "boolean" ? (value ? name : "") : JSON.stringify(value);
+  });
+  return [seconds(atMs), type, ...details].filter(Boolean).join(" ");
+}
+
+const event_total = (latency: unknown): number => (latency as { totalMs: number }).totalMs;
+
+/** What was played, pauses of the playing left out. */
+function spans(played: readonly PlayedSpan[]): { fromMs: number; toMs: number }[] {
+  const joined: { fromMs: number; toMs: number }[] = [];
+  for (const { fromMs, toMs } of played) {
+    const last = joined.at(-1);
+    if (last && fromMs - last.toMs < 1) last.toMs = toMs;
+    else joined.push({ fromMs, toMs });
+  }
+  return joined;
+}
+
+const spanLine = ({ fromMs, toMs }: { fromMs: number; toMs: number }): string =>
+  `${seconds(fromMs)} (heard until ${(toMs / 1000).toFixed(2)})`;

@@ -1,0 +1,85 @@
+/**
+ * The language of the golden conversations. Times are seconds from the start; a line is one of
+ *
+ *     options min 350 max 3000 interrupt 300 words 0 allowed yes
+ *     greeting "Hello!"
+ *     llm "It is noon." ttft 200ms token 20ms     the answers in order; also: fail, die (after its words), hang
+ *     tts fail                                    how the replies in order are voiced: speak, fail, hang
+ *     0.5 user "What time is it?" 1.2s            the user speaks for 1.2 s
+ *     2.0 noise 0.3s                              a voice without words
+ *     3.0 say "One moment." | interrupt | leave | shutdown | stt drop | stt down | stt up | end
+ */
+import type { Answer, Utterance, Voicing } from "../fakes/providers.ts";
+
+export type Happening =
+  | { readonly type: "say"; readonly atMs: number; readonly text: string }
+  | {
+    readonly type: "interrupt" | "leave" | "shutdown" | "stt drop" | "stt down" | "stt up" | "end";
+    readonly atMs: number;
+  };
+
+export interface Script {
+  readonly greeting: string | undefined;
+  readonly options: Readonly<Record<"min" | "max" | "interrupt" | "words", number>> & {
+    readonly allowed: boolean;
+  };
+  readonly answers: readonly Answer[];
+  readonly voicings: readonly Voicing[];
+  readonly utterances: readonly Utterance[];
+  /** When a voice is heard, with words or without. */
+  readonly voices: readonly { readonly fromMs: number; readonly toMs: number }[];
+  readonly happenings: readonly Happening[];
+  readonly endMs: number;
+}
+
+const happeningTypes = ["interrupt", "leave", "shutdown", "stt drop", "stt down", "stt up", "end"] as const;
+
+/** Reads a script; throws an Error that names the line it does not understand. */
+export function parseScript(text: string): Script {
+  let greeting: string | undefined;
+  let options = { min: 350, max: 3000, interrupt: 300, words: 0, allowed: true };
+  const answers: Answer[] = [];
+  const voicings: Voicing[] = [];
+  const utterances: Utterance[] = [];
+  const voices: { fromMs: number; toMs: number }[] = [];
+  const happenings: Happening[] = [];
+
+  for (const line of text.split("\n").map((line) => line.trim())) {
+    if (line === "" || line.startsWith("#")) continue;
+    const quoted = line.match(/"(.*)"/)?.[1] ?? "";
+    const words = line.replace(/".*"/, "").split(/\s+/).filter(Boolean);
+    const value = (name: string, otherwise: number) => {
+      const at = words.indexOf(name);
+      return at < 0 ? otherwise : Number.parseFloat(words[at + 1] ?? "");
+    };
+    const atMs = Math.round(Number(words[0]) * 1000);
+    const rest = words.slice(1).join(" ");
+    const toMs = atMs + Math.round(Number.parseFloat(words.at(-1) ?? "") * 1000);
+    const type = happeningTypes.find((type) => type === rest);
+
+    if (words[0] === "greeting") greeting = quoted;
+    else if (words[0] === "options") {
+      options = {
+        min: value("min", options.min),
+        max: value("max", options.max),
+        interrupt: value("interrupt", options.interrupt),
+        words: value("words", options.words),
+        allowed: !rest.includes("allowed no"),
+      };
+    } else if (words[0] === "llm") {
+      const then = (["fail", "die", "hang"] as const).find((then) => words.includes(then));
+      const answer = { text: quoted, ttftMs: value("ttft", 200), tokenMs: value("token", 20) };
+      answers.push(then ? { ...answer, then } : answer);
+    } else if (words[0] === "tts") voicings.push(rest as Voicing);
+    else if (words[1] === "user") {
+      utterances.push({ fromMs: atMs, toMs, words: quoted.split(" ") });
+      voices.push({ fromMs: atMs, toMs });
+    } else if (words[1] === "noise") voices.push({ fromMs: atMs, toMs });
+    else if (words[1] === "say") happenings.push({ type: "say", atMs, text: quoted });
+    else if (type) happenings.push({ type, atMs });
+    else throw new Error(`the script has a line it does not understand: ${line}`);
+  }
+  const last = Math.max(0, ...happenings.map(({ atMs }) => atMs), ...voices.map(({ toMs }) => toMs));
+  const endMs = happenings.find(({ type }) => type === "end")?.atMs ?? last + 10_000;
+  return { greeting, options, answers, voicings, utterances, voices, happenings, endMs };
+}

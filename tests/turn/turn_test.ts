@@ -1,0 +1,249 @@
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { initialTurnState, type TurnEvent, type TurnOptions } from "../../src/turn/state.ts";
+import { turn } from "../../src/turn/turn.ts";
+
+type Unstamped<T> = T extends unknown ? Omit<T, "nowMs"> : never;
+type Step = readonly [nowMs: number, event: Unstamped<TurnEvent>];
+
+const defaults: TurnOptions = {
+  endpointing: { minDelayMs: 350, maxDelayMs: 3000 },
+  interruption: { allowed: true, minDurationMs: 300, minWords: 0, falseAfterMs: 2000 },
+};
+const withInterruption = (change: Partial<TurnOptions["interruption"]>): TurnOptions => ({
+  ...defaults,
+  interruption: { ...defaults.interruption, ...change },
+});
+
+/** Plays `steps`, waking the reducer whenever it asks to be, until 60 s; returns what it did and when. */
+function play(steps: readonly Step[], options = defaults): string[] {
+  let state = initialTurnState;
+  let wakeAtMs: number | undefined;
+  const done: string[] = [];
+  const take = (event: TurnEvent) => {
+    const result = turn(state, event, options);
+    state = result.state;
+    wakeAtMs = result.wakeAtMs;
+    for (const action of result.actions) {
+      const details = action.type === "commit-turn"
+        ? ` ${action.turnId} "${action.text}"${action.declined ? " declined" : ""}`
+        : "replyId" in action
+        ? ` ${action.replyId}`
+        : "";
+      done.push(`${event.nowMs} ${action.type}${details}`);
+    }
+  };
+  const wakeUntil = (untilMs: number) => {
+    while (wakeAtMs !== undefined && wakeAtMs < untilMs) take({ type: "wake", nowMs: wakeAtMs });
+  };
+  for (const [nowMs, event] of steps) {
+    wakeUntil(nowMs);
+    take({ ...event, nowMs } as TurnEvent);
+  }
+  wakeUntil(60_000);
+  return done;
+}
+
+const mark = (type: "speech-start" | "speech-pause" | "speech-resume" | "speech-end", atMs: number) => ({
+  type,
+  atMs,
+});
+const interim = (text: string) => ({ type: "transcript-interim", text }) as const;
+const final = (text: string) => ({ type: "transcript-final", text }) as const;
+const reply = (type: "reply-begun" | "reply-started" | "reply-ended", replyId: string) => ({ type, replyId });
+
+/** The user says `text` from 1,000 to 2,000 ms; the final comes 200 ms after the last voiced sample. */
+const utterance = (text: string): Step[] => [
+  [1064, mark("speech-start", 1000)],
+  [1800, interim(text)],
+  [2040, mark("speech-pause", 2000)],
+  [2200, final(text)],
+  [2260, mark("speech-end", 2000)],
+];
+/** The agent says something from 1,000 ms on. */
+const speaking: Step[] = [[900, reply("reply-begun", "say-1")], [1000, reply("reply-started", "say-1")]];
+
+const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: string[] }> = {
+  "a turn ends the least delay after the last voiced sample": {
+    steps: utterance("what time is it"),
+    expected: ['2350 commit-turn turn-1 "what time is it"'],
+  },
+  "a final that comes late ends the turn at once": {
+    steps: [...utterance("").filter(([, { type }]) => type.startsWith("speech")), [
+      2700,
+      final("what time is it"),
+    ]],
+    expected: ['2700 commit-turn turn-1 "what time is it"'],
+  },
+  "without a final, the turn ends after the longest delay with the words there are": {
+    steps: utterance("what time").filter(([, { type }]) => type !== "transcript-final"),
+    expected: ['5000 commit-turn turn-1 "what time"'],
+  },
+  "a final for words that were committed as interim is not a second turn": {
+    steps: [
+      ...utterance("what time").filter(([, { type }]) => type !== "transcript-final"),
+      [5100, reply("reply-started", "turn-1")],
+      [5200, final("What time?")],
+      [6000, reply("reply-ended", "turn-1")],
+    ],
+    expected: ['5000 commit-turn turn-1 "what time"'],
+  },
+  "a final that comes twice is one turn": {
+    steps: [...utterance("what time is it"), [2300, final("What time is it?")]],
+    expected: ['2350 commit-turn turn-1 "what time is it"'],
+  },
+  "a final that comes again after the commit is one turn": {
+    steps: [...utterance("what time is it"), [2400, final("What time is it?")]],
+    expected: ['2350 commit-turn turn-1 "what time is it"'],
+  },
+  "the same word said again is another turn": {
+    steps: [
+      ...utterance("yes"),
+      [3000, reply("reply-started", "turn-1")],
+      [3500, reply("reply-ended", "turn-1")],
+      [4064, mark("speech-start", 4000)],
+      [4340, mark("speech-pause", 4300)],
+      [4500, final("yes")],
+      [4560, mark("speech-end", 4300)],
+    ],
+    expected: ['2350 commit-turn turn-1 "yes"', '4650 commit-turn turn-2 "yes"'],
+  },
+  "a pause shorter than the least delay does not end the turn": {
+    steps: [
+      ...utterance("I would like").slice(0, 4),
+      [2240, mark("speech-resume", 2230)],
+      [2900, interim("a table")],
+      [3040, mark("speech-pause", 3000)],
+      [3200, final("a table")],
+    ],
+    expected: ['3350 commit-turn turn-1 "I would like a table"'],
+  },
+  "words that the voice detector missed are a turn": {
+    steps: [[1000, interim("hm")], [1200, final("hm yes")]],
+    expected: ['1550 commit-turn turn-1 "hm yes"'],
+  },
+  "a voice without words is no turn": {
+    steps: utterance("").filter(([, { type }]) => type.startsWith("speech")),
+    expected: [],
+  },
+  "speech over the agent pauses it after the least duration, and words end it": {
+    steps: [...speaking, [2064, mark("speech-start", 2000)], [2600, interim("stop")]],
+    expected: [
+      "2300 pause-reply say-1",
+      "2600 interrupt-reply say-1",
+      '5600 commit-turn turn-1 "stop"', // the voice goes on without more words
+    ],
+  },
+  "speech shorter than the least duration does nothing": {
+    steps: [...speaking, [2064, mark("speech-start", 2000)], [2240, mark("speech-pause", 2200)]],
+    expected: [],
+  },
+  "no words within 2 s: the agent goes on, and the same noise does not stop it again": {
+    steps: [...speaking, [2064, mark("speech-start", 2000)]],
+    expected: ["2300 pause-reply say-1", "4300 resume-reply say-1", "4300 report-false-interruption say-1"],
+  },
+  "words that come later still end it": {
+    steps: [...speaking, [2064, mark("speech-start", 2000)], [5000, interim("I said stop")]],
+    expected: [
+      "2300 pause-reply say-1",
+      "4300 resume-reply say-1",
+      "4300 report-false-interruption say-1",
+      "5000 pause-reply say-1",
+      "5000 interrupt-reply say-1",
+      '8000 commit-turn turn-1 "I said stop"',
+    ],
+  },
+  "duration AND words: too few words do not interrupt, are kept and not answered": {
+    options: withInterruption({ minWords: 2 }),
+    steps: [
+      ...speaking,
+      [2064, mark("speech-start", 2000)],
+      [2640, mark("speech-pause", 2600)],
+      [2700, final("yeah")],
+    ],
+    expected: ['2950 commit-turn turn-1 "yeah" declined'],
+  },
+  "duration AND words: enough words interrupt, also when they come after the voice": {
+    options: withInterruption({ minWords: 2 }),
+    steps: [
+      ...speaking,
+      [2064, mark("speech-start", 2000)],
+      [2640, mark("speech-pause", 2600)],
+      [2700, interim("no stop")],
+    ],
+    expected: [
+      "2700 pause-reply say-1",
+      "2700 interrupt-reply say-1",
+      '5600 commit-turn turn-1 "no stop"',
+    ],
+  },
+  "duration AND words: a short voice does not interrupt, however many words": {
+    steps: [
+      ...speaking,
+      [2064, mark("speech-start", 2000)],
+      [2240, mark("speech-pause", 2200)],
+      [2400, final("oh no no no")],
+    ],
+    expected: ['2550 commit-turn turn-1 "oh no no no" declined'],
+  },
+  "an agent that cannot be interrupted answers afterwards": {
+    options: withInterruption({ allowed: false }),
+    steps: [
+      ...speaking,
+      [2064, mark("speech-start", 2000)],
+      [2640, mark("speech-pause", 2600)],
+      [2800, final("stop it")],
+      [9000, reply("reply-ended", "say-1")],
+    ],
+    expected: ['9000 commit-turn turn-1 "stop it"'],
+  },
+  "more words before the answer is heard supersede it": {
+    steps: [
+      ...utterance("book a table"),
+      [2664, mark("speech-start", 2600)],
+      [3000, interim("for two")],
+      [3040, mark("speech-pause", 3000)],
+      [3200, final("for two")],
+    ],
+    expected: [
+      '2350 commit-turn turn-1 "book a table"',
+      "2664 pause-reply turn-1",
+      "3000 interrupt-reply turn-1",
+      '3350 commit-turn turn-2 "for two"',
+    ],
+  },
+  "a cough before the answer is heard holds it only for a moment": {
+    steps: [
+      ...utterance("book a table"),
+      [2664, mark("speech-start", 2600)],
+      [2840, mark("speech-pause", 2800)],
+      [3050, mark("speech-end", 2800)],
+    ],
+    expected: [
+      '2350 commit-turn turn-1 "book a table"',
+      "2664 pause-reply turn-1",
+      "3200 resume-reply turn-1",
+    ],
+  },
+  "an interruption from outside": {
+    steps: [...speaking, [2000, { type: "interrupt" }]],
+    expected: ["2000 interrupt-reply say-1"],
+  },
+  "the recognizer is down: the user is asked again, once": {
+    steps: [
+      [500, { type: "hearing-lost" }],
+      ...utterance("").filter(([, { type }]) => type.startsWith("speech")),
+    ],
+    expected: ["4500 ask-again"],
+  },
+  "what is told of another reply changes nothing": {
+    steps: [...speaking, [1500, reply("reply-ended", "say-0")], [2064, mark("speech-start", 2000)]],
+    expected: ["2300 pause-reply say-1", "4300 resume-reply say-1", "4300 report-false-interruption say-1"],
+  },
+};
+
+describe("turn()", () => {
+  for (const [name, { options, steps, expected }] of Object.entries(cases)) {
+    it(name, () => assertEquals(play(steps, options), expected));
+  }
+});
