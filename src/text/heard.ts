@@ -95,11 +95,14 @@ function endOfWords(text: string, words: readonly WordTime[]): number {
   return end;
 }
 
-/** The start of a clause's text up to where the first `characters` of its spoken form end, markup after it included. */
+/**
+ * The start of a clause's text up to where the first `characters` of its spoken form end, and the rest of that word with
+ * its markup. But for white space, the spoken form is the text with parts left out: that finds the place.
+ */
 function originalOf({ text, spoken }: Clause, characters: number): string {
   const said = spoken.slice(0, characters).trimEnd();
   let end = 0;
-  for (const char of said) {
+  for (const char of said.replace(/\s+/g, "")) {
     const at = text.indexOf(char, end);
     if (at >= 0) end = at + char.length;
   }

@@ -1,0 +1,163 @@
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import type { WordTime } from "../../src/tts/tts.ts";
+import { heardText, type SpokenReply } from "../../src/text/heard.ts";
+
+const plain = (...texts: string[]) => texts.map((text) => ({ text, spoken: text }));
+
+/** Words of 300 ms each, 20 ms apart, as a voice times them: without punctuation. */
+const timed = (text: string): WordTime[] =>
+  text.split(/\s+/).filter(Boolean).map((word, i) => ({
+    text: word.replace(/[.,!?]$/, ""),
+    startMs: i * 320,
+    endMs: i * 320 + 300,
+  }));
+
+const STORY = plain(
+  "Once, ",
+  "there was a king who had three sons. ",
+  "The first was strong, the second was wise and the third was kind. ",
+  "Nobody knew which of them should have the crown.",
+);
+const STORY_TEXT = STORY.map(({ text }) => text).join("");
+
+const MARKED = [
+  { text: "**Sure**, ", spoken: "Sure, " },
+  { text: "😀 ", spoken: "" },
+  { text: "see [the docs](https://x.org/a) for *all* of it. ", spoken: "see the docs for all of it. " },
+  { text: "```\nx\n```\n", spoken: "" },
+  { text: "Done.", spoken: "Done." },
+];
+
+describe("heardText with the times of words", () => {
+  const table: [what: string, playedMs: number, expected: string][] = [
+    ["nothing", 0, ""],
+    ["less than half a word", 140, ""],
+    ["half a word", 150, "Once,"],
+    ["one word and a little", 400, "Once,"],
+    ["to the end of a clause", 320 * 8 + 290, "Once, there was a king who had three sons."],
+    ["into the next", 320 * 10 + 290, "Once, there was a king who had three sons. The first"],
+    ["all but the end of the last word", 320 * 31 + 299, STORY_TEXT],
+  ];
+  const words = timed(STORY_TEXT);
+  const audioMs = words.length * 320;
+  for (const [what, playedMs, expected] of table) {
+    it(what, () => {
+      assertEquals(heardText({ clauses: STORY, audioMs, complete: true, playedMs, words }), expected);
+      assertEquals(heardText({ clauses: STORY, audioMs, complete: false, playedMs, words }), expected);
+    });
+  }
+
+  it("is a word off at most at any moment", () => {
+    for (let playedMs = 0; playedMs < audioMs; playedMs += 50) {
+      const text = heardText({ clauses: STORY, audioMs, complete: true, playedMs, words });
+      const count = text.split(/\s+/).filter(Boolean).length;
+      assert(Math.abs(count - playedMs / 320) <= 1, `${count} words after ${playedMs} ms`);
+      assert(STORY_TEXT.startsWith(text));
+    }
+  });
+
+  it("keeps the markup around the words", () => {
+    const words = timed("Sure, see the docs for all of it. Done.");
+    const at = (count: number) =>
+      heardText({ clauses: MARKED, audioMs: 2880, complete: true, playedMs: count * 320, words });
+    assertEquals([1, 2, 4, 6, 8, 9].map(at), [
+      "**Sure**,",
+      "**Sure**, 😀 see",
+      "**Sure**, 😀 see [the docs](https://x.org/a)",
+      "**Sure**, 😀 see [the docs](https://x.org/a) for *all*",
+      "**Sure**, 😀 see [the docs](https://x.org/a) for *all* of it.",
+      MARKED.map(({ text }) => text).join(""),
+    ]);
+  });
+
+  it("finds the place where markup became space", () => {
+    const clauses = [{ text: "|Tom|a cat|\n", spoken: " Tom a cat \n" }];
+    assertEquals(
+      heardText({ clauses, audioMs: 3000, complete: true, playedMs: 700, words: timed("Tom a cat") }),
+      "|Tom|a",
+    );
+  });
+
+  it("passes over words that were said otherwise", () => {
+    const clauses = plain("It costs $5 in all, my friend.");
+    const words = timed("It costs five dollars in all my friend");
+    const at = (count: number) =>
+      heardText({ clauses, audioMs: 9000, complete: false, playedMs: count * 320, words });
+    assertEquals([2, 4, 5, 8].map(at), [
+      "It costs",
+      "It costs",
+      "It costs $5 in",
+      "It costs $5 in all, my friend.",
+    ]);
+  });
+});
+
+describe("heardText without the times of words", () => {
+  const reply: SpokenReply = { clauses: STORY, audioMs: 10_000, complete: true, playedMs: 0 };
+
+  it("is everything once all was played", () => {
+    assertEquals(heardText({ ...reply, playedMs: 10_000 }), STORY_TEXT);
+    assertEquals(
+      heardText({ ...reply, clauses: MARKED, playedMs: 10_000 }),
+      MARKED.map(({ text }) => text).join(""),
+    );
+  });
+
+  it("is not everything while more audio is to come", () => {
+    assert(heardText({ ...reply, playedMs: 5000, audioMs: 5000, complete: false }) !== STORY_TEXT);
+  });
+
+  it("is in proportion to the characters, to 10 %, at whole words", () => {
+    for (let playedMs = 0; playedMs < 10_000; playedMs += 100) {
+      const text = heardText({ ...reply, playedMs });
+      const expected = STORY_TEXT.length * playedMs / 10_000;
+      assert(
+        Math.abs(text.length - expected) <= STORY_TEXT.length * 0.1,
+        `${text.length} after ${playedMs} ms`,
+      );
+      assert(
+        STORY_TEXT.startsWith(text) &&
+          !/\S\S/.test(STORY_TEXT.charAt(text.length - 1) + STORY_TEXT.charAt(text.length)),
+        text,
+      );
+    }
+  });
+
+  it("keeps to the marks", () => {
+    const marks = [{ characters: 6, audioMs: 2000 }, { characters: 43, audioMs: 6000 }];
+    const at = (playedMs: number) => heardText({ ...reply, marks, playedMs });
+    assertEquals([800, 1100, 2000, 3900, 6000].map(at), [
+      "",
+      "Once,",
+      "Once,",
+      "Once, there was a king",
+      "Once, there was a king who had three sons.",
+    ]);
+  });
+
+  it("goes on at the speed seen so far after the last mark", () => {
+    const marks = [{ characters: 43, audioMs: 4300 }]; // 10 characters a second
+    const text = heardText({ ...reply, marks, audioMs: 9000, complete: false, playedMs: 6400 });
+    assertEquals(text, "Once, there was a king who had three sons. The first was strong,");
+  });
+
+  it("takes 15 characters a second while no speed is known", () => {
+    const text = heardText({ ...reply, audioMs: 2000, complete: false, playedMs: 2000 });
+    assert(Math.abs(text.length - 30) <= 4, text);
+  });
+
+  it("does not go beyond the text", () => {
+    assertEquals(heardText({ ...reply, audioMs: 60_000, complete: false, playedMs: 60_000 }), STORY_TEXT);
+  });
+
+  it("cuts between any two characters where no spaces are written", () => {
+    const clauses = plain("你好，", "我是助手。");
+    assertEquals(heardText({ clauses, audioMs: 8000, complete: true, playedMs: 5000 }), "你好，我是");
+  });
+
+  it("is nothing of nothing", () => {
+    assertEquals(heardText({ clauses: [], audioMs: 0, complete: false, playedMs: 0 }), "");
+    assertEquals(heardText({ ...reply, clauses: MARKED.slice(1), playedMs: 0 }), "");
+  });
+});
