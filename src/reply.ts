@@ -1,4 +1,5 @@
 /** One reply of the agent's: from its first word to the last sample that was heard of it. */
+import { abortable } from "./abort.ts";
 import { durationMs } from "./audio/frame.ts";
 import type { Clock } from "./clock.ts";
 import { asStageError, StageError } from "./errors.ts";
@@ -126,14 +127,16 @@ export function startReply(
   const run = async (): Promise<ReplyResult> => {
     let complete = false;
     try {
-      await options.speakerFree;
-      signal.throwIfAborted();
+      await abortable(options.speakerFree, signal);
       playout = speaker.open({ signal });
       if (paused) playout.pause();
       playout.started.then(onPlay);
-      await speak(ReadableStream.from(spokenWords()), { tts, playout, onClause, onSpeech, signal });
+      const spoken = speak(ReadableStream.from(spokenWords()), { tts, playout, onClause, onSpeech, signal });
+      await abortable(spoken, signal);
       complete = true;
-      if (audioMs === 0 && !signal.aborted) failure ??= new StageError("llm", "the answer has nothing to say");
+      if (audioMs === 0 && !signal.aborted) {
+        failure ??= new StageError("llm", "the answer has nothing to say");
+      }
     } catch (error) {
       if (!signal.aborted) failure ??= asStageError("tts", error);
     }

@@ -1,4 +1,5 @@
 /** A clock that moves only when a test moves it. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { setImmediate } from "node:timers";
 import { type Clock, clockFrom } from "../../src/clock.ts";
 
@@ -21,7 +22,9 @@ export function fakeClock(startMs = 0): FakeClock {
   let nowMs = startMs;
   const timers = new Set<Timer>();
   const clock = clockFrom(() => nowMs, (ms, callback) => {
-    const timer = { dueMs: nowMs + ms, callback };
+    // As the platform's own timers do, it runs in the async context that it was set in.
+    const inContext = AsyncLocalStorage.snapshot();
+    const timer = { dueMs: nowMs + ms, callback: () => inContext(callback) };
     timers.add(timer);
     return () => timers.delete(timer);
   });

@@ -1,0 +1,65 @@
+/** A whole call on the fake clock: a session in a memory room, with scripted providers. */
+import { type AgentDefinition, defineAgent } from "../../src/agent.ts";
+import { type MemoryRoom, memoryRoom } from "../../src/room/memory.ts";
+import { type Providers, type RunningSession, startSession } from "../../src/session.ts";
+import type { TurnOptions } from "../../src/turn/state.ts";
+import { type FakeClock, fakeClock } from "./clock.ts";
+import { silentLog } from "./log.ts";
+import { scriptedLanguageModel, scriptedSpeechToText, scriptedTextToSpeech } from "./providers.ts";
+import { loudnessDetector, microphoneFrame } from "./speech.ts";
+
+export const turnTaking: TurnOptions = {
+  endpointing: { minDelayMs: 350, maxDelayMs: 3000 },
+  interruption: { allowed: true, minDurationMs: 300, minWords: 0, falseAfterMs: 2000 },
+};
+
+export interface Call extends RunningSession {
+  readonly room: MemoryRoom;
+  readonly clock: FakeClock;
+}
+
+/** Starts a call whose user says "hello there" in the first second, once `talk` lets them. */
+export function startCall(
+  definition: Partial<AgentDefinition> = {},
+  { clock = fakeClock(), providers = {} }: { clock?: FakeClock; providers?: Partial<Providers> } = {},
+): Call {
+  const room = memoryRoom({ name: "room", clock });
+  const utterances = [{ fromMs: 0, toMs: 1000, words: ["hello", "there"] }];
+  const running = startSession({
+    id: "session",
+    agentName: "test",
+    agent: defineAgent({ instructions: "You are a test.", ...definition }),
+    providers: {
+      vad: loudnessDetector(),
+      stt: scriptedSpeechToText(utterances, clock),
+      llm: scriptedLanguageModel([{ text: "Good day to you.", ttftMs: 200, tokenMs: 20 }], clock),
+      tts: scriptedTextToSpeech([], clock),
+      ...providers,
+    },
+    turnTaking,
+    join: () => Promise.resolve(room),
+    metadata: "",
+    clock,
+    log: silentLog,
+  });
+  return { ...running, room, clock };
+}
+
+/** Lets the microphone run: the user speaks for a second, and is silent until `untilMs`. */
+export async function talk({ clock, room }: Call, untilMs: number): Promise<void> {
+  for (let atMs = 0; atMs < untilMs; atMs += 20) {
+    await clock.advance(20);
+    room.hear(microphoneFrame(atMs, atMs < 1000));
+    await clock.settle();
+  }
+}
+
+/** Closes the session and returns how long that took, in milliseconds of the clock. */
+export async function timeToClose({ session, clock }: Pick<Call, "session" | "clock">): Promise<number> {
+  const beganMs = clock.now();
+  let tookMs: number | undefined;
+  const closed = session.close().then(() => tookMs = clock.now() - beganMs);
+  for (let i = 0; i < 200 && tookMs === undefined; i++) await clock.advance(100);
+  await closed;
+  return tookMs ?? Infinity;
+}
