@@ -63,11 +63,7 @@ function endOf(text: string, first: boolean, ended: boolean): number | undefined
     if (/\s/.test(char)) {
       if (words === 0) continue;
       if (char === "\n") return i + 1;
-      if (first && words >= FIRST_CLAUSE_WORDS) {
-        const rest = text.slice(i + 1);
-        if (CONJUNCTION.test(rest)) return i + 1;
-        if (!ended && /^\p{L}*$/u.test(rest)) return undefined;
-      }
+      if (first && words >= FIRST_CLAUSE_WORDS && CONJUNCTION.test(text.slice(i + 1))) return i + 1;
       continue;
     }
     if (i === 0 || /\s/.test(text.charAt(i - 1))) words++;

@@ -93,6 +93,31 @@ describe("heardText with the times of words", () => {
   });
 });
 
+describe("heardText with words that are far apart", () => {
+  it("finds the text again after a long number", () => {
+    const clauses = plain("Call 01234567 01234567 01234567 01234567 01234567 now, please.");
+    const words = timed(`Call ${"zero one two three four five six seven ".repeat(5)}now please`);
+    assertEquals(
+      heardText({ clauses, audioMs: 99_000, complete: false, playedMs: 42 * 320, words }),
+      "Call 01234567 01234567 01234567 01234567 01234567 now,",
+    );
+  });
+
+  it("does not take a word far ahead for one that was said otherwise", () => {
+    const clauses = plain("It is 5 o'clock, which is late. I told you that at four, and you told me: five.");
+    assertEquals(
+      heardText({
+        clauses,
+        audioMs: 9000,
+        complete: false,
+        playedMs: 3 * 320,
+        words: timed("It is five o'clock"),
+      }),
+      "It is",
+    );
+  });
+});
+
 describe("heardText without the times of words", () => {
   const reply: SpokenReply = { clauses: STORY, audioMs: 10_000, complete: true, playedMs: 0 };
 

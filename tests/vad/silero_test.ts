@@ -216,6 +216,35 @@ describe("sileroDetector", () => {
     assertEquals(resets, 1);
   });
 
+  it("does not join what stands before a gap to what stands after it", async () => {
+    let windows = 0;
+    const voiced: SileroModel = {
+      open: () => ({ probability: () => Promise.resolve(++windows && 1), reset: () => {} }),
+    };
+    // One window and a quarter of the next; after the gap, three quarters of a window, then its last.
+    const before = [...framesOf(quiet(40)), ...framesOf(quiet(24), { startMs: 1000, frameMs: 24 })];
+    await detect(before, voiced);
+    assertEquals(windows, 1);
+    assertEquals(marksIn(await detect([...before, ...framesOf(quiet(8), { startMs: 1024 })], voiced)), []);
+    assertEquals(windows, 3);
+  });
+
+  it("takes a reader that is gone in the middle of a window for no failure", async () => {
+    const answer = Promise.withResolvers<number>();
+    const slow: SileroModel = { open: () => ({ probability: () => answer.promise, reset: () => {} }) };
+    const { readable, writable } = sileroDetector({ model: slow }).detect();
+    const reader = readable.getReader();
+    const reading = reader.read();
+    const [frame] = framesOf(quiet(40), { frameMs: 40 });
+    assert(frame);
+    const writing = writable.getWriter().write(frame);
+    await new Promise((resolve) => setImmediate(resolve)); // the window waits for its answer
+    await reader.cancel();
+    answer.resolve(1);
+    await writing;
+    assertEquals((await reading).done, true);
+  });
+
   it("ends the speech that a gap interrupted", async () => {
     const voice = framesOf(voiceOf(clip("one")), { startMs: 0 });
     const found = marksIn(await detect([...voice, ...framesOf(quiet(200), { startMs: 9000 })]));
