@@ -3,6 +3,8 @@ import type { Agent, VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import { ConfigError, messageOf, StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { Room } from "../room/room.ts";
+import type { RunningSession } from "../session.ts";
 
 /** Who wants which agent where. */
 export interface DispatchRequest {
@@ -13,6 +15,10 @@ export interface DispatchRequest {
   readonly metadata?: string;
   /** The identity of the participant to talk with (default: whoever comes first). */
   readonly participant?: string;
+  /** Joins the room, where that is not the LiveKit room of that name. */
+  readonly join?: (options: { readonly signal: AbortSignal }) => Promise<Room>;
+  /** Told of the session as soon as there is one, before anything happens in it. */
+  readonly onStart?: (session: VoiceSession) => void;
 }
 
 /** What a session is started from. */
@@ -23,13 +29,7 @@ export interface SessionRequest {
   readonly roomName: string;
   readonly metadata: string;
   readonly participant?: string;
-}
-
-/** A session that was started. */
-export interface RunningSession {
-  readonly session: VoiceSession;
-  /** Settles when the agent is in the room; rejects with what went wrong. */
-  readonly joined: Promise<void>;
+  readonly join?: (options: { readonly signal: AbortSignal }) => Promise<Room>;
 }
 
 /** A session as dispatchers and operators see it. */
@@ -131,7 +131,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (draining) return "draining";
       return places.size < maxSessions ? "ready" : "full";
     },
-    async dispatch({ room, agent: agentName = defaultAgent, metadata = "", participant }) {
+    async dispatch({ room, agent: agentName = defaultAgent, metadata = "", participant, join, onStart }) {
       const agent = Object.hasOwn(agents, agentName) ? agents[agentName] : undefined;
       if (!agent) return { type: "unknown-agent", agent: agentName, known: Object.keys(agents) };
       const key = JSON.stringify([room, agentName]);
@@ -145,12 +145,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (places.size >= maxSessions) return { type: "full", maxSessions };
       // From here to the place being taken nothing is awaited: of simultaneous dispatches one starts a session.
       const id = `session_${crypto.randomUUID()}`;
-      const given = participant === undefined ? {} : { participant };
+      const given = { ...(participant !== undefined && { participant }), ...(join && { join }) };
       try {
-        return await answer(
-          "created",
-          take(key, { id, agentName, agent, roomName: room, metadata, ...given }),
-        );
+        const place = take(key, { id, agentName, agent, roomName: room, metadata, ...given });
+        onStart?.(place.session);
+        return await answer("created", place);
       } catch (error) {
         log.error({ error, room, agent: agentName }, "agent could not be set up");
         return { type: "failed", reason: reasonOf(error) };

@@ -52,6 +52,15 @@ export interface TranscriptPublisher {
   agent(id: string): { write(text: string): void; close(): void };
 }
 
+/** What a participant tells the agent other than by voice. */
+export type RoomMessage =
+  /** A typed turn. */
+  | { readonly type: "text"; readonly text: string }
+  /** What the participant's own device recognized; each replaces the interim one before. */
+  | { readonly type: "transcript"; readonly text: string; readonly final: boolean }
+  /** Cuts the agent off. */
+  | { readonly type: "interrupt" };
+
 /** Where a conversation takes place: a LiveKit room, a browser's socket, or a test's memory. */
 export interface Room extends AsyncDisposable {
   readonly name: string;
@@ -68,6 +77,8 @@ export interface Room extends AsyncDisposable {
   readonly microphone: ReadableStream<AudioFrame>;
   /** Milliseconds of microphone audio that were dropped because nobody read them in time. */
   readonly droppedMs: number;
+  /** What the linked participant types and presses; missing where nobody can. It ends with the room. */
+  readonly messages?: ReadableStream<RoomMessage>;
   readonly speaker: Speaker;
   readonly transcripts: TranscriptPublisher;
   /**
