@@ -131,6 +131,22 @@ export function loadConfig(env: Environment): Config {
   return configFrom(parsed.data);
 }
 
+/** What will not work with this configuration, a sentence each. */
+export function warningsFor({ livekit, models, ...config }: Config): string[] {
+  const warnings: string[] = [];
+  if (!livekit) {
+    warnings.push(
+      "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set: no agent can be sent to a room.",
+    );
+  }
+  for (const provider of ["openai", "deepgram"] as const) {
+    const used = Object.values(models).filter((model) => model.startsWith(`${provider}/`));
+    if (used.length === 0 || config[provider].apiKey) continue;
+    warnings.push(`${provider.toUpperCase()}_API_KEY is not set: ${used.join(" and ")} cannot be used.`);
+  }
+  return warnings;
+}
+
 function configFrom(env: z.infer<typeof environment>): Config {
   const { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = env;
   const livekit = url && apiKey && apiSecret ? { url, apiKey, apiSecret } : undefined;

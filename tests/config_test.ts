@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { parseEnv } from "node:util";
-import { environment, loadConfig } from "../src/config.ts";
+import { environment, loadConfig, warningsFor } from "../src/config.ts";
 import { ConfigError } from "../src/errors.ts";
 
 const livekit = {
@@ -129,6 +129,16 @@ describe("loadConfig", () => {
       "LIVEKIT_API_KEY",
       "ENDPOINTING_MIN_MS",
     ]);
+  });
+
+  it("says what will not work", () => {
+    assertEquals(warningsFor(loadConfig({})), [
+      "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set: no agent can be sent to a room.",
+      "OPENAI_API_KEY is not set: openai/gpt-4o-mini cannot be used.",
+      "DEEPGRAM_API_KEY is not set: deepgram/nova-3 and deepgram/aura-2-thalia-en cannot be used.",
+    ]);
+    const keys = { ...livekit, OPENAI_API_KEY: "k", STT: "other/x", TTS: "openai/tts" };
+    assertEquals(warningsFor(loadConfig(keys)), []);
   });
 
   it("has an example file with every variable, which is valid as it is", async () => {

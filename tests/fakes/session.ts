@@ -1,7 +1,8 @@
 /** Sessions that do nothing but begin and end, for tests of what starts them. */
 import type { VoiceSession } from "../../src/agent.ts";
 import type { CloseReason } from "../../src/events.ts";
-import type { RunningSession, SessionRequest } from "../../src/dispatch/dispatcher.ts";
+import type { SessionRequest } from "../../src/dispatch/dispatcher.ts";
+import type { RunningSession } from "../../src/session.ts";
 
 export interface FakeSession extends RunningSession {
   readonly request: SessionRequest;

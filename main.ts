@@ -1,0 +1,88 @@
+/** The server: configuration → dependencies → HTTP → signals. */
+import { agents, defaultAgent } from "./agents/mod.ts";
+import { createApp } from "./routes/app.ts";
+import { systemClock as clock } from "./src/clock.ts";
+import { type Config, loadConfig, readEnvironment, warningsFor } from "./src/config.ts";
+import { createDispatcher } from "./src/dispatch/dispatcher.ts";
+import { sessionStarter } from "./src/dispatch/start.ts";
+import { ConfigError, messageOf } from "./src/errors.ts";
+import { createLog } from "./src/log.ts";
+import { createModels } from "./src/models.ts";
+import { catchStrayErrors } from "./src/stray.ts";
+import { loadSilero } from "./src/vad/silero.ts";
+
+/** How long the sessions' shutdown callbacks may take together. */
+const farewellMs = 10_000;
+/** How long the last answers may take to leave. */
+const lastAnswersMs = 500;
+
+const config = await configuration();
+const log = createLog(config.logLevel);
+catchStrayErrors(log);
+const dispatcher = createDispatcher({
+  agents,
+  defaultAgent,
+  start: sessionStarter({ config, models: createModels({ ...config, clock, log }), clock, log }),
+  maxSessions: config.maxSessions,
+  clock,
+  log,
+});
+const app = createApp({ dispatcher, livekit: config.livekit, clock, log });
+// Loaded before the port opens: a server that answers is ready for a call.
+await loadSilero();
+const server = listen();
+exitOnSignals();
+
+async function configuration(): Promise<Config> {
+  try {
+    return loadConfig(await readEnvironment());
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return fail(`Repartee cannot start:\n${error.message.replaceAll(/^/gm, "  - ")}`);
+  }
+}
+
+function listen(): Deno.HttpServer {
+  const { host: hostname, port } = config.http;
+  try {
+    return Deno.serve({ hostname, port, onListen: greet }, app.fetch);
+  } catch (error) {
+    return fail(`Repartee cannot listen on HOST ${hostname}, PORT ${port}: ${messageOf(error)}`);
+  }
+}
+
+/** For the one at the terminal; what programs read is in the log. */
+function greet({ hostname, port }: Deno.NetAddr): void {
+  const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname.replace(/.*:.*/, "[$&]");
+  const { stt, llm, tts } = config.models;
+  console.error(
+    `Repartee is at http://${host}:${port} with the agent "${defaultAgent}": ${stt} → ${llm} → ${tts}`,
+  );
+  for (const warning of warningsFor(config)) console.error(`Warning: ${warning}`);
+}
+
+function exitOnSignals(): void {
+  let leaving = false;
+  const codes = { SIGINT: 130, SIGTERM: 143 } as const;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (leaving) Deno.exit(codes[signal]);
+      leaving = true;
+      log.info({ signal }, "shutting down");
+      void leave();
+    });
+  }
+}
+
+/** Ends every session, answers what is left to answer, and exits. */
+async function leave(): Promise<never> {
+  const left = await dispatcher.drain({ budgetMs: farewellMs });
+  if (left > 0) log.warn({ sessions: left }, "sessions that did not end are left behind");
+  await Promise.race([server.shutdown(), clock.sleep(lastAnswersMs)]);
+  Deno.exit(0);
+}
+
+function fail(message: string): never {
+  console.error(message);
+  Deno.exit(1);
+}

@@ -1,0 +1,84 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { defineAgent } from "../../src/agent.ts";
+import { type Models, providersFor, turnTakingFor } from "../../src/dispatch/settings.ts";
+import type { LanguageModel } from "../../src/llm/llm.ts";
+import type { SpeechToText } from "../../src/stt/stt.ts";
+import type { TextToSpeech } from "../../src/tts/tts.ts";
+import type { VoiceActivityDetector } from "../../src/vad/vad.ts";
+
+const instructions = "Be brief.";
+const none = { endpointing: {}, interruption: {} };
+
+describe("turnTakingFor", () => {
+  it("takes the agent's settings before the configuration's, and those before the defaults", () => {
+    assertEquals(turnTakingFor(defineAgent({ instructions }), none), {
+      endpointing: { minDelayMs: 350, maxDelayMs: 3000 },
+      interruption: { allowed: true, minDurationMs: 300, minWords: 0, falseAfterMs: 2000 },
+    });
+    const agent = defineAgent({
+      instructions,
+      endpointing: { minDelayMs: 1 },
+      interruption: { allowed: false },
+    });
+    const config = { endpointing: { minDelayMs: 2, maxDelayMs: 9 }, interruption: { minWords: 3 } };
+    assertEquals(turnTakingFor(agent, config), {
+      endpointing: { minDelayMs: 1, maxDelayMs: 9 },
+      interruption: { allowed: false, minDurationMs: 300, minWords: 3, falseAfterMs: 2000 },
+    });
+  });
+
+  it("refuses delays that contradict each other", () => {
+    const agent = defineAgent({ instructions, endpointing: { minDelayMs: 100 } });
+    assertThrows(() => turnTakingFor(agent, { ...none, endpointing: { maxDelayMs: 99 } }), /100–99 ms/);
+  });
+});
+
+describe("providersFor", () => {
+  const asked: unknown[][] = [];
+  const stream = () => new ReadableStream<never>();
+  const stt: SpeechToText = {
+    provider: "fake",
+    model: "ears",
+    input: { sampleRate: 16000, channels: 1 },
+    transcribe: stream,
+  };
+  const llm: LanguageModel = { provider: "fake", model: "mind", generate: stream };
+  const tts: TextToSpeech = {
+    provider: "fake",
+    model: "mouth",
+    output: { sampleRate: 24000, channels: 1 },
+    synthesize: stream,
+  };
+  const vad: VoiceActivityDetector = { model: "fake", input: stt.input, detect: () => new TransformStream() };
+  const models: Models = {
+    stt: (...given) => (asked.push(["stt", ...given]), stt),
+    llm: (...given) => (asked.push(["llm", ...given]), llm),
+    tts: (...given) => (asked.push(["tts", ...given]), tts),
+  };
+  const config = { models: { stt: "a/stt", llm: "a/llm", tts: "a/tts" }, voice: {} };
+
+  it("makes the configuration's models for an agent that names none", () => {
+    asked.length = 0;
+    const providers = providersFor(
+      defineAgent({ instructions, language: "de", llm: "b/llm" }),
+      config,
+      models,
+    );
+    assertEquals(asked, [["stt", "a/stt", { language: "de" }], ["llm", "b/llm"], ["tts", "a/tts", {
+      language: "de",
+    }]]);
+    assertEquals(providers.vad.model.startsWith("silero"), true);
+  });
+
+  it("takes providers of the agent's own as they are", () => {
+    asked.length = 0;
+    const own = { vad, stt, llm, tts };
+    const providers = providersFor(defineAgent({ instructions, ...own }), config, models);
+    assertEquals(
+      Object.entries(own).filter(([stage, one]) => providers[stage as keyof typeof own] !== one),
+      [],
+    );
+    assertEquals(asked, []);
+  });
+});
