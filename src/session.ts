@@ -156,6 +156,7 @@ class Session implements VoiceSession {
     if (room.closed.aborted) void this.close(room.closed.reason as RoomEnd);
     this.#own("room", room.waitForParticipant(participant, { signal }));
     this.#own("stt", this.#listen(room, conversation));
+    this.#own("room", this.#read(room, conversation));
     conversation.open();
     await this.#enter(room, metadata, participant);
   }
@@ -179,6 +180,19 @@ class Session implements VoiceSession {
     });
     for await (const { type, text } of transcripts) {
       conversation.note({ type: type === "final" ? "transcript-final" : "transcript-interim", text });
+    }
+  }
+
+  /** Takes in what the participant types and presses, where the room lets them. */
+  async #read(room: Room, conversation: Conversation): Promise<void> {
+    if (!room.messages) return;
+    for await (const message of room.messages) {
+      if (message.type === "interrupt") conversation.interrupt();
+      else if (message.type === "text") conversation.note({ type: "text-message", text: message.text });
+      else {
+        const type = message.final ? "transcript-final" : "transcript-interim";
+        conversation.note({ type, text: message.text });
+      }
     }
   }
 

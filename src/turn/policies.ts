@@ -32,7 +32,8 @@ const settled = ({ words }: TurnState): boolean => words.final !== "" && words.i
 const lastVoicedMs = ({ user, words }: TurnState): number =>
   user.is === "pausing" || user.is === "stopped" ? user.lastVoicedMs : words.atMs;
 
-function commit(state: TurnState, declined: boolean): Decision {
+/** Ends the user's turn with the words there are. */
+export function commit(state: TurnState, declined: boolean): Decision {
   const turns = state.turns + 1;
   const turnId = `turn-${turns}`;
   const action: TurnAction = {
@@ -50,8 +51,8 @@ function commit(state: TurnState, declined: boolean): Decision {
   };
 }
 
-/** The reply `state.agent` is at gives way to the user. */
-function interrupt(state: TurnState): Decision {
+/** The reply that the agent is at gives way to the user. */
+export function interrupt(state: TurnState): Decision {
   if (state.agent.is === "silent") return { state, actions: [] };
   return {
     state: { ...state, agent: { is: "silent" } },
@@ -188,5 +189,3 @@ export const policies: readonly Policy[] = [
   decline,
   askAgain,
 ];
-
-export { interrupt };

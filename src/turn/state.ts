@@ -63,6 +63,8 @@ export type TurnEvent =
       readonly atMs: number;
     }
     | { readonly type: "transcript-interim" | "transcript-final"; readonly text: string }
+    /** The user typed: a whole turn by itself. */
+    | { readonly type: "text-message"; readonly text: string }
     | { readonly type: "hearing-lost" | "hearing-found" }
     /** A reply that answers no turn (something to say) is being made. */
     | { readonly type: "reply-begun"; readonly replyId: string }

@@ -1,5 +1,5 @@
 /** Turn-taking as a pure function: no I/O, no timers, no promises. The session performs what it decides. */
-import { interrupt, policies } from "./policies.ts";
+import { commit, interrupt, policies } from "./policies.ts";
 import type { AgentVoice, TurnAction, TurnEvent, TurnOptions, TurnState, UserVoice } from "./state.ts";
 import { hearFinal, hearInterim } from "./words.ts";
 
@@ -18,7 +18,8 @@ export function turn(state: TurnState, event: TurnEvent, options: TurnOptions): 
     next = decision.state;
     actions.push(...decision.actions);
   };
-  if (event.type === "interrupt") take(interrupt(next));
+  if (event.type === "interrupt" || event.type === "text-message") take(interrupt(next));
+  if (event.type === "text-message") take(commit(next, false));
   for (;;) {
     const due = policies.find((policy) => (policy.dueMs(next, options) ?? Infinity) <= event.nowMs);
     if (!due) break;
@@ -44,6 +45,10 @@ function note(state: TurnState, event: TurnEvent): TurnState {
         hearing: true,
         words: hearFinal(state.words, event.text, event.nowMs, voicedSinceFinal(state)),
       };
+    }
+    case "text-message": {
+      const words = hearFinal(state.words, event.text, event.nowMs, true);
+      return { ...state, user: { is: "silent" }, words };
     }
     case "hearing-lost":
     case "hearing-found":

@@ -225,6 +225,10 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
       "3200 resume-reply turn-1",
     ],
   },
+  "what is typed is a turn at once, and interrupts": {
+    steps: [...speaking, [2000, { type: "text-message", text: "What about Monday?" }]],
+    expected: ["2000 interrupt-reply say-1", '2000 commit-turn turn-1 "What about Monday?"'],
+  },
   "an interruption from outside": {
     steps: [...speaking, [2000, { type: "interrupt" }]],
     expected: ["2000 interrupt-reply say-1"],
