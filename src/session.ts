@@ -175,7 +175,8 @@ class Session implements VoiceSession {
     const transcripts = listen(room.microphone, {
       vad,
       stt: hearing,
-      onMark: (mark) => conversation.note(mark),
+      onMark: (mark) =>
+        conversation.note(mark.type === "speech-start" ? { type: mark.type, atMs: mark.voicedMs } : mark),
       signal,
     });
     for await (const { type, text } of transcripts) {

@@ -61,8 +61,9 @@ function floats(tensor: Tensor | undefined): Float32Array {
 }
 
 /**
- * A detector on Silero's model (default: the process's own, loaded by the first stream). A frame that fills no window passes on at once; one that fills a window waits for the
- * model's answer (under 1 ms when the machine is idle), so that the marks stand before it.
+ * A detector on Silero's model (default: the process's own, loaded by the first stream). A frame that fills no window
+ * passes on at once; one that fills a window waits for the model's answer (under 1 ms when the machine is idle), so that
+ * the marks stand before it.
  */
 export function sileroDetector(
   options: VoiceOptions & { readonly model?: SileroModel } = {},
@@ -71,7 +72,7 @@ export function sileroDetector(
   const settings: Required<VoiceOptions> = {
     activationThreshold: 0.5,
     minSpeechMs: 64,
-    minSilenceMs: 250,
+    minSilenceMs: 400,
     prefixPaddingMs: 100,
     ...given,
   };

@@ -58,7 +58,7 @@ export function voice(
         return { state: { type: "starting", sinceMs, startMs }, marks: [] };
       }
       const atMs = Math.max(startMs - prefixPaddingMs, sinceMs);
-      return { state: speaking, marks: [{ type: "speech-start", atMs }] };
+      return { state: speaking, marks: [{ type: "speech-start", atMs, voicedMs: startMs }] };
     }
     case "speaking":
     case "paused": {

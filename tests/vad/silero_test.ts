@@ -76,12 +76,12 @@ describe("sileroDetector on recorded speech", () => {
         const after = voiceOf(clip(second));
         const found = await marks(joined(quiet(500), before, quiet(pauseMs), after, quiet(800)));
         const silentMs = 500 + before.length / 16;
-        const type = pauseMs < 250 ? "speech-resume" : "speech-start";
+        const type = pauseMs < 400 ? "speech-resume" : "speech-start";
         const again = found.findIndex((mark, i) => i > 0 && mark.type === type && mark.atMs > silentMs - 50);
         assertNear(found[again - 1]?.atMs, silentMs, 100, "pause");
         const prefixMs = type === "speech-start" ? 100 : 0;
         assertNear((found[again]?.atMs ?? NaN) + prefixMs, silentMs + pauseMs, 100, "voice again");
-        assertEquals(found.filter((mark) => mark.type === "speech-end").length, pauseMs < 250 ? 1 : 2);
+        assertEquals(found.filter((mark) => mark.type === "speech-end").length, pauseMs < 400 ? 1 : 2);
       });
     }
   }
