@@ -1,10 +1,10 @@
 /** One call: joins the room, wires its streams, runs the agent's own code, and ends all of it. */
 import type { Agent, AgentContext, VoiceSession } from "./agent.ts";
-import { type LiveStream, liveStream } from "./audio/live.ts";
+import { type Broadcast, createBroadcast } from "./broadcast.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import { asStageError, type Stage, type StageError } from "./errors.ts";
-import type { CloseReason, SessionEvent, SessionEventBody } from "./events.ts";
+import type { CloseReason, SessionEvent } from "./events.ts";
 import type { LanguageModel } from "./llm/llm.ts";
 import type { Log } from "./log.ts";
 import { listen } from "./pipeline.ts";
@@ -22,7 +22,6 @@ const farewellMs = 10_000;
 const closeMs = 4_000;
 /** An entry that has neither failed nor begun to wait for somebody by then counts as set up. */
 const setUpMs = 100;
-const eventsKept = 1_000;
 
 /** What an agent hears, thinks and speaks with. */
 export interface Providers {
@@ -66,10 +65,9 @@ class Session implements VoiceSession {
   readonly done: Promise<CloseReason>;
   readonly #options: SessionOptions;
   readonly #log: Log;
-  readonly #beganMs: number;
   readonly #abort = new AbortController();
   readonly #ended = Promise.withResolvers<CloseReason>();
-  readonly #listeners = new Set<LiveStream<SessionEvent>>();
+  readonly #broadcast: Broadcast;
   readonly #farewells: ((reason: CloseReason) => void | Promise<void>)[] = [];
   readonly #children = new Set<Promise<unknown>>();
   #conversation: Conversation | undefined;
@@ -80,8 +78,8 @@ class Session implements VoiceSession {
     this.id = options.id;
     this.done = this.#ended.promise;
     this.#options = options;
-    this.#beganMs = options.clock.now();
     this.#log = options.log;
+    this.#broadcast = createBroadcast(options);
     this.joined = owned(this, () => this.#run());
     this.joined.catch((error) => {
       this.#report(asStageError("agent", error));
@@ -108,13 +106,7 @@ class Session implements VoiceSession {
   }
 
   events(): ReadableStream<SessionEvent> {
-    const stream = liveStream<SessionEvent>({
-      limit: eventsKept,
-      onCancel: () => this.#listeners.delete(stream),
-    });
-    if (this.#closing && this.#abort.signal.aborted) stream.close();
-    else this.#listeners.add(stream);
-    return stream.readable;
+    return this.#broadcast.events();
   }
 
   /** An error that nobody caught: this call ends, the others go on. */
@@ -148,7 +140,7 @@ class Session implements VoiceSession {
       turnTaking,
       clock,
       signal,
-      emit: (event) => this.#emit(event),
+      emit: this.#broadcast.emit,
       onError: (error) => this.#report(error),
     });
     this.#conversation = conversation;
@@ -241,9 +233,8 @@ class Session implements VoiceSession {
     if (late === "late") {
       this.#log.warn({ closeMs }, "the session was closed before all it started had ended");
     }
-    this.#emit({ type: "closed", reason });
-    for (const listener of this.#listeners) listener.close();
-    this.#listeners.clear();
+    this.#broadcast.emit({ type: "closed", reason });
+    this.#broadcast.close();
     this.#ended.resolve(reason);
   }
 
@@ -260,17 +251,8 @@ class Session implements VoiceSession {
 
   #report(error: StageError): void {
     this.#log.error({ error, stage: error.stage }, "a stage failed");
-    this.#emit({ type: "error", error });
+    this.#broadcast.emit({ type: "error", error });
     const tell = async () => await this.#options.agent.onError?.(error);
     tell().catch((error) => this.#log.error({ error }, "the agent's onError failed"));
-  }
-
-  #emit(event: SessionEventBody): void {
-    const atMs = this.#options.clock.now() - this.#beganMs;
-    const { type } = event;
-    const said = type === "user-transcript" || type.endsWith("-committed");
-    if (said) this.#log.debug({ event }, type);
-    else if (type !== "error") this.#log.info({ event }, type);
-    for (const listener of this.#listeners) listener.push({ ...event, atMs });
   }
 }

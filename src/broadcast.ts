@@ -1,0 +1,45 @@
+/** A session's events, for any number of readers. */
+import { type LiveStream, liveStream } from "./audio/live.ts";
+import type { Clock } from "./clock.ts";
+import type { SessionEvent, SessionEventBody } from "./events.ts";
+import type { Log } from "./log.ts";
+
+/** How many events a reader may fall behind before it loses the oldest. */
+const eventsKept = 1_000;
+
+export interface Broadcast {
+  /** Stamps the event with its time and hands it to every reader and to the log (words only at debug). */
+  emit(event: SessionEventBody): void;
+  /** What is emitted from now on; nothing once the broadcast is over. */
+  events(): ReadableStream<SessionEvent>;
+  /** Ends every reader's stream after what it has not read yet. */
+  close(): void;
+}
+
+/** A broadcast whose time begins now. */
+export function createBroadcast({ clock, log }: { readonly clock: Clock; readonly log: Log }): Broadcast {
+  const beganMs = clock.now();
+  const readers = new Set<LiveStream<SessionEvent>>();
+  let over = false;
+  return {
+    emit(event) {
+      const { type } = event;
+      const words = type === "user-transcript" || type.endsWith("-committed");
+      if (words) log.debug({ event }, type);
+      else if (type !== "error") log.info({ event }, type); // an error has its own line
+      const atMs = clock.now() - beganMs;
+      for (const reader of readers) reader.push({ ...event, atMs });
+    },
+    events() {
+      const reader = liveStream<SessionEvent>({ limit: eventsKept, onCancel: () => readers.delete(reader) });
+      if (over) reader.close();
+      else readers.add(reader);
+      return reader.readable;
+    },
+    close() {
+      over = true;
+      for (const reader of readers) reader.close();
+      readers.clear();
+    },
+  };
+}
