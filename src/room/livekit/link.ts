@@ -88,25 +88,26 @@ export function linkParticipant(
     async wait(identity, { signal } = {}) {
       const fits = (remote: RemoteParticipant) =>
         identity === undefined ? !CANNOT_TALK.has(remote.kind) : remote.identity === identity;
-      closed.throwIfAborted();
-      signal?.throwIfAborted();
+      const over = AbortSignal.any(signal ? [signal, closed] : [closed]);
+      const why = () =>
+        signal?.aborted ? signal.reason : new DOMException("the room ended first", "AbortError");
+      if (over.aborted) throw why();
       if (state.type !== "open" && fits(state.remote)) return describe(state.remote);
       const there = [...room.remoteParticipants.values()].find(fits);
       if (there) return link(there);
-      const until = AbortSignal.any(signal ? [closed, signal] : [closed]);
       return await new Promise<Participant>((resolve, reject) => {
         const onAbort = () => {
           waiting.delete(offer);
-          reject(until.reason);
+          reject(why());
         };
         const offer = (remote: RemoteParticipant) => {
           if (!fits(remote)) return;
           waiting.delete(offer);
-          until.removeEventListener("abort", onAbort);
+          over.removeEventListener("abort", onAbort);
           resolve(link(remote));
         };
         waiting.add(offer);
-        until.addEventListener("abort", onAbort, { once: true });
+        over.addEventListener("abort", onAbort, { once: true });
       });
     },
   };

@@ -1,5 +1,5 @@
 import { AudioStream, type RemoteAudioTrack } from "@livekit/rtc-node";
-import { type AudioFrame, durationMs } from "../../audio/frame.ts";
+import { type AudioFrame, durationMs, samplesIn } from "../../audio/frame.ts";
 import { liveStream } from "../../audio/live.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
@@ -7,16 +7,19 @@ import { captureTimeline } from "./timeline.ts";
 
 /** What is kept for a reader that is not there yet, milliseconds: a caller's first words while the agent is set up. */
 const BUFFER_MS = 2000;
-const FORMAT = { sampleRate: 16_000, numChannels: 1, frameSizeMs: 20 };
+const FRAME_MS = 20;
+const FORMAT = { sampleRate: 16_000, channels: 1 };
 
-/** One stream of audio from whichever track is attached. */
+type Reader = ReadableStreamDefaultReader<{ readonly data: Int16Array }>;
+
+/** One stream of audio from whichever track is attached, in real time. */
 export interface Microphone {
   readonly readable: ReadableStream<AudioFrame>;
   /** Milliseconds that were dropped because nobody read them in time. */
   readonly droppedMs: number;
   /** Continues with `track`, in place of the one before. */
   attach(track: RemoteAudioTrack): void;
-  /** Lets go of the track; the stream waits for the next. */
+  /** Lets go of the track; silence follows until the next, so that whoever listens sees the speech end. */
   detach(): void;
   close(): void;
 }
@@ -25,19 +28,28 @@ export interface Microphone {
 export function createMicrophone({ clock, log }: { readonly clock: Clock; readonly log: Log }): Microphone {
   const live = liveStream<AudioFrame>({ limit: BUFFER_MS, size: durationMs });
   const capturedAt = captureTimeline();
-  let attached: { readonly track: RemoteAudioTrack; detach(): void } | undefined;
+  let attached: { readonly track: RemoteAudioTrack; readonly reader: Reader } | undefined;
+  let silence: Disposable | undefined;
+  let closed = false;
 
-  const read = async (reader: ReadableStreamDefaultReader<{ readonly data: Int16Array }>) => {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      const samples = next.value.data;
-      const arrivedMs = clock.now();
-      const frame = { samples, sampleRate: FORMAT.sampleRate, channels: 1, timestampMs: 0 };
-      live.push({ ...frame, timestampMs: capturedAt(arrivedMs, durationMs(frame)) });
-    }
+  const push = (samples: Int16Array) => {
+    const arrivedMs = clock.now();
+    const timestampMs = capturedAt(arrivedMs, samples.length / FORMAT.sampleRate * 1000);
+    live.push({ ...FORMAT, samples, timestampMs });
+  };
+  const beSilent = () => {
+    silence = clock.after(FRAME_MS, () => {
+      push(new Int16Array(samplesIn(FRAME_MS, FORMAT)));
+      beSilent();
+    });
   };
   const failed = (error: unknown) => log.warn({ error }, "the caller's audio could not be read");
-  const detach = () => {
-    attached?.detach();
+  const read = async (reader: Reader) => {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) push(next.value.data);
+  };
+  const letGo = () => {
+    silence?.[Symbol.dispose]();
+    attached?.reader.cancel().catch(failed);
     attached = undefined;
   };
 
@@ -47,16 +59,33 @@ export function createMicrophone({ clock, log }: { readonly clock: Clock; readon
       return live.dropped;
     },
     attach(track) {
-      if (attached?.track === track) return;
-      detach();
-      const reader = new AudioStream(track, FORMAT).getReader();
-      attached = { track, detach: () => void reader.cancel().catch(failed) };
-      read(reader).catch(failed);
+      if (closed || attached?.track === track) return;
+      letGo();
+      try {
+        const reader = openStream(track).getReader();
+        attached = { track, reader };
+        read(reader).catch(failed);
+      } catch (error) {
+        failed(error); // the track may be gone by the time its event is handled
+        beSilent();
+      }
     },
-    detach,
+    detach() {
+      letGo();
+      if (!closed) beSilent();
+    },
     close() {
-      detach();
+      closed = true;
+      letGo();
       live.close();
     },
   };
+}
+
+function openStream(track: RemoteAudioTrack): AudioStream {
+  return new AudioStream(track, {
+    sampleRate: FORMAT.sampleRate,
+    numChannels: FORMAT.channels,
+    frameSizeMs: FRAME_MS,
+  });
 }

@@ -64,6 +64,7 @@ export function subscribeMicrophone(
   return {
     follow(participant) {
       followed = participant;
+      microphone.detach();
       choose();
     },
     get trackSid() {

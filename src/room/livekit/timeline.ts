@@ -1,9 +1,9 @@
 /** How long the earliest arrival is remembered, twice this at most; a gap longer than that sets the time anew at once. */
-const WINDOW_MS = 500;
+const WINDOW_MS = 1000;
 
 /**
  * Tells when audio was captured from when it arrived. A frame can arrive late but not early, so the earliest arrival in
- * the last second, counted in samples, fixes the time of the others: what a stalled event loop hands over in a burst keeps
+ * the last second or two, counted in samples, fixes the time of the others: what a stalled event loop hands over in a burst keeps
  * its distances. Returns a function from a frame's arrival and duration to the time of its first sample; times never go
  * back. All in milliseconds.
  */
