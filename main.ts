@@ -30,8 +30,8 @@ const dispatcher = createDispatcher({
 const app = createApp({ dispatcher, livekit: config.livekit, clock, log });
 // Loaded before the port opens: a server that answers is ready for a call.
 await loadSilero();
-const server = listen();
 exitOnSignals();
+const server = listen();
 
 async function configuration(): Promise<Config> {
   try {

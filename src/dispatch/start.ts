@@ -1,10 +1,10 @@
-/** From a dispatch to a session in a LiveKit room. */
+/** From a dispatch to a session: in the LiveKit room of that name, unless the dispatch brings a room of its own. */
 import type { Clock } from "../clock.ts";
-import type { Config } from "../config.ts";
+import type { Config, LiveKitConfig } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { joinLiveKitRoom } from "../room/livekit/room.ts";
-import { type RunningSession, startSession } from "../session.ts";
+import { joinLiveKitRoom, type LiveKitRoomOptions } from "../room/livekit/room.ts";
+import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
 import type { SessionRequest } from "./dispatcher.ts";
 import { type Models, providersFor, turnTakingFor } from "./settings.ts";
 
@@ -19,19 +19,25 @@ export interface StarterOptions {
 export function sessionStarter(
   { config, models, clock, log }: StarterOptions,
 ): (request: SessionRequest) => RunningSession {
-  return ({ roomName, ...request }) => {
-    const { livekit } = config;
-    if (!livekit) throw new ConfigError("LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set");
+  return ({ roomName, join, ...request }) => {
     const { id, agentName, agent } = request;
     const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
-    const place = { roomName, agentName, identity: `agent-${id}`, subscribe: agent.autoSubscribe ?? "audio" };
+    const place = { roomName, identity: `agent-${id}`, agentName, subscribe: agent.autoSubscribe ?? "audio" };
     return startSession({
       ...request,
       providers: providersFor(agent, config, models),
       turnTaking: turnTakingFor(agent, config),
-      join: ({ signal }) => joinLiveKitRoom({ ...livekit, ...place, clock, log: sessionLog, signal }),
+      join: join ?? livekitRoom(config.livekit, { ...place, clock, log: sessionLog }),
       clock,
       log: sessionLog,
     });
   };
+}
+
+function livekitRoom(
+  livekit: LiveKitConfig | undefined,
+  place: Omit<LiveKitRoomOptions, keyof LiveKitConfig | "signal">,
+): SessionOptions["join"] {
+  if (!livekit) throw new ConfigError("LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set");
+  return ({ signal }) => joinLiveKitRoom({ ...livekit, ...place, signal });
 }
