@@ -1,4 +1,4 @@
-import type { Room } from "@livekit/rtc-node";
+import { type Room, RoomEvent } from "@livekit/rtc-node";
 import type { Log } from "../../log.ts";
 import type { AgentState } from "../room.ts";
 import { STATE_ATTRIBUTE } from "./token.ts";
@@ -20,6 +20,10 @@ export function statePublisher(room: Room, { log }: { readonly log: Log }): (sta
     }
     sending = false;
   };
+  room.on(RoomEvent.Reconnected, () => {
+    shown = undefined; // it may have joined anew, with what the token says
+    if (!sending) send();
+  });
   return (state) => {
     wanted = state;
     if (!sending) send();
