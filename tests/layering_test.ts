@@ -22,6 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
     "src/clock.ts",
     "src/errors.ts",
     "src/log.ts",
+    "src/socket.ts",
   ]])),
 };
 

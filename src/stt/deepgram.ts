@@ -1,0 +1,198 @@
+/** Speech recognition by Deepgram: https://developers.deepgram.com/reference/speech-to-text/listen-streaming */
+import type { DeepgramTransportFactory, DeepgramTransportMessage } from "@deepgram/sdk";
+import { liveStream } from "../audio/live.ts";
+import type { Clock } from "../clock.ts";
+import { asStageError, StageError } from "../errors.ts";
+import { openSocket, type SocketEnd, socketError } from "../socket.ts";
+import type { VoiceEvent } from "../vad/vad.ts";
+import { createUtterance, resultsSchema } from "./deepgram_results.ts";
+import type { SpeechToText, TranscriptEvent } from "./stt.ts";
+
+/** Deepgram closes a connection that sends nothing for 10 s (NET-0001). */
+const keepAliveMs = 4_000;
+/** Words whose end does not come this long after the last message are finalized. */
+const waitForFinalMs = 1_000;
+/** How long the last words may take after the end of the audio. */
+const drainMs = 2_000;
+
+const input = { sampleRate: 16_000, channels: 1 };
+
+export interface DeepgramSpeechToTextOptions {
+  readonly apiKey: string;
+  /** A Deepgram of your own (default: Deepgram's); http: and https: stand for ws: and wss:. */
+  readonly baseUrl?: string | undefined;
+  readonly model?: string | undefined;
+  /** BCP 47, or `multi`; Deepgram takes English when it is left out. */
+  readonly language?: string | undefined;
+  /** Silence that ends an utterance, in milliseconds (default 25: whether the turn is over is decided elsewhere). */
+  readonly endpointingMs?: number | undefined;
+  readonly clock: Clock;
+}
+
+/**
+ * Recognizes speech with Deepgram's Nova models, live. An aborted `transcribe()` fails with the signal's reason; any
+ * other failure is a StageError of stage "stt".
+ */
+export function deepgramSpeechToText(
+  { apiKey, baseUrl = "https://api.deepgram.com", model = "nova-3", language, endpointingMs = 25, clock }:
+    DeepgramSpeechToTextOptions,
+): SpeechToText {
+  const query = {
+    model,
+    ...(language && { language }),
+    encoding: "linear16",
+    sample_rate: input.sampleRate,
+    channels: input.channels,
+    interim_results: "true",
+    punctuate: "true", // not smart_format: it holds words back to see whether they become a number or a date
+    endpointing: endpointingMs,
+  } as const;
+
+  const transcribe: SpeechToText["transcribe"] = (voice, { signal }) => {
+    const over = new AbortController();
+    const out = liveStream<TranscriptEvent>({ limit: Infinity, onCancel: () => end() });
+    const utterance = createUtterance();
+    const opened = Promise.withResolvers<void>();
+    let socket: ListenSocket | undefined;
+    let speaking = false;
+    let finalizing = false;
+    let drained = false;
+    let audioSent = false;
+    let keepAlive: Disposable | undefined;
+    let wait: Disposable | undefined;
+
+    /** Ends everything; the first call counts. */
+    const end = (error?: unknown) => {
+      if (over.signal.aborted) return;
+      over.abort();
+      opened.reject(over.signal.reason);
+      keepAlive?.[Symbol.dispose]();
+      wait?.[Symbol.dispose]();
+      socket?.close();
+      if (error === undefined) out.close();
+      else out.error(error);
+    };
+    const keepOpen = () => {
+      if (!audioSent) socket?.sendKeepAlive({ type: "KeepAlive" });
+      audioSent = false;
+      keepAlive = clock.after(keepAliveMs, keepOpen);
+    };
+    const waitFor = (ms: number, then: () => void) => {
+      wait?.[Symbol.dispose]();
+      wait = clock.after(ms, then);
+    };
+    const emit = (event: TranscriptEvent | undefined) => {
+      if (event) out.push(event);
+    };
+    /** Has Deepgram make the words there are final; when it does not answer, they are taken as they are. */
+    const finalize = () => {
+      finalizing = true;
+      socket?.sendFinalize({ type: "Finalize" });
+      waitFor(waitForFinalMs, () => {
+        finalizing = false;
+        emit(utterance.finish());
+      });
+    };
+    const onMessage = (message: unknown) => {
+      const type = messageType(message);
+      if (type !== undefined && type !== "Results") return; // Metadata
+      const results = resultsSchema.safeParse(message);
+      if (!results.success) {
+        return end(new StageError("stt", "Deepgram sent a message that is none", { retryable: true }));
+      }
+      emit(utterance.take(results.data));
+      if (drained) return;
+      if (!utterance.pending) {
+        finalizing = false;
+        wait?.[Symbol.dispose]();
+      } else if (!speaking && !finalizing) waitFor(waitForFinalMs, finalize);
+    };
+    const onEnd = (why: SocketEnd) => {
+      const clean = drained && why.type === "closed" && why.code === 1000;
+      if (drained) emit(utterance.finish());
+      end(clean ? undefined : socketError("stt", "Deepgram", why));
+    };
+
+    const write = (event: VoiceEvent) => {
+      if (event.type === "audio") {
+        const { buffer, byteOffset, byteLength } = event.frame.samples;
+        audioSent = true;
+        return socket?.sendMedia(new Uint8Array(buffer, byteOffset, byteLength));
+      }
+      speaking = event.type !== "speech-end";
+      if (!speaking && utterance.pending && !finalizing) finalize();
+    };
+    const drain = () => {
+      drained = true;
+      socket?.sendCloseStream({ type: "CloseStream" });
+      waitFor(drainMs, () => {
+        emit(utterance.finish());
+        end(new StageError("stt", `Deepgram did not send its last words within ${drainMs / 1000} s`));
+      });
+    };
+
+    signal.addEventListener("abort", () => end(signal.reason), { signal: over.signal });
+    if (signal.aborted) end(signal.reason);
+    // Until the socket is open, the audio waits where it comes from.
+    voice.pipeTo(new WritableStream({ start: () => opened.promise, write, close: drain }), {
+      signal: over.signal,
+    })
+      .catch((error) => end(asStageError("stt", error)));
+    const onOpen = () => {
+      opened.resolve();
+      keepAlive = clock.after(keepAliveMs, keepOpen);
+    };
+    connect(apiKey, baseUrl, query, { open: onOpen, message: onMessage, end: onEnd }).then((connecting) => {
+      socket = connecting;
+      if (over.signal.aborted) socket.close();
+      else socket.connect();
+    }).catch((error) => end(asStageError("stt", error)));
+    return out.readable;
+  };
+  return { provider: "deepgram", model, input, transcribe };
+}
+
+type ListenSocket = Awaited<ReturnType<typeof connect>>;
+
+/**
+ * Prepares a connection through Deepgram's SDK, on a socket of ours: it ends when told to, says why it failed, and does
+ * not reconnect by itself. The SDK is loaded with the first call, so that a start does not wait for it.
+ */
+async function connect(
+  apiKey: string,
+  baseUrl: string,
+  query: { readonly model: string },
+  listener: { open(): void; message(message: unknown): void; end(why: SocketEnd): void },
+) {
+  const { DeepgramClient } = await import("@deepgram/sdk");
+  const transportFactory: DeepgramTransportFactory = (url, headers) => {
+    let onOpen = () => {};
+    let onMessage = (_: DeepgramTransportMessage) => {};
+    const socket = openSocket(url, headers, {
+      open: () => onOpen(),
+      message: (data) => onMessage(data),
+      end: listener.end,
+    });
+    return {
+      isOpen: () => socket.isOpen,
+      send: (data) => socket.send(data as string | Uint8Array),
+      close: () => socket.close(),
+      onOpen: (told) => onOpen = told,
+      onMessage: (told) => onMessage = told,
+      // How the socket ends, and why, is told to our listener; closing the connection then tells the SDK.
+      onError: () => {},
+      onClose: () => {},
+    };
+  };
+  const client = new DeepgramClient({ apiKey, baseUrl, transportFactory, reconnect: false });
+  const connection = await client.listen.v1.createConnection({ ...query, reconnectAttempts: 0 });
+  connection.on("open", listener.open);
+  connection.on("message", listener.message);
+  return connection;
+}
+
+/** The `type` of a message; undefined when it is not one. */
+function messageType(message: unknown): string | undefined {
+  if (typeof message !== "object" || message === null || !("type" in message)) return undefined;
+  return typeof message.type === "string" ? message.type : undefined;
+}

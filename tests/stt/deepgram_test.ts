@@ -1,0 +1,250 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { StageError } from "../../src/errors.ts";
+import { deepgramSpeechToText } from "../../src/stt/deepgram.ts";
+import type { TranscriptEvent } from "../../src/stt/stt.ts";
+import { type DeepgramEmulatorOptions, type Fault, startDeepgramEmulator } from "../emulators/deepgram.ts";
+import { type FakeClock, fakeClock } from "../fakes/clock.ts";
+import { voiceFeed } from "../fakes/voice_events.ts";
+
+const apiKey = "test-key";
+
+async function start(options: DeepgramEmulatorOptions = {}, key = apiKey) {
+  const emulator = await startDeepgramEmulator({ listenDelayMs: 1, ...options });
+  const clock = fakeClock();
+  const stt = deepgramSpeechToText({ apiKey: key, baseUrl: emulator.url, language: "en", clock });
+  const voice = voiceFeed();
+  const abort = new AbortController();
+  const events: TranscriptEvent[] = [];
+  const done = collect(stt.transcribe(voice.stream, { signal: abort.signal }), events);
+  const finals = () => events.filter(({ type }) => type === "final").map(({ text }) => text);
+  return { emulator, clock, voice, abort, events, done, finals };
+}
+
+/** Reads all of `stream`; settles with its error, or with undefined when it closed. */
+async function collect<T>(stream: ReadableStream<T>, into: T[]): Promise<unknown> {
+  try {
+    for await (const event of stream) into.push(event);
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Waits, in real time, for what the emulator does in its own. */
+async function until(condition: () => boolean, clock: FakeClock): Promise<void> {
+  while (!condition()) {
+    await clock.settle();
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+describe("Deepgram, listening", () => {
+  it("asks for what it needs, with the key in a header", async () => {
+    const { emulator, voice, done } = await start();
+    await using _ = emulator;
+    voice.end();
+    assertEquals(await done, undefined);
+    const [connection] = emulator.connections;
+    assertEquals(connection?.authorization, "Token test-key");
+    assertEquals(Object.fromEntries(connection?.query ?? []), {
+      model: "nova-3",
+      language: "en",
+      encoding: "linear16",
+      sample_rate: "16000",
+      channels: "1",
+      interim_results: "true",
+      punctuate: "true",
+      endpointing: "25",
+    });
+  });
+
+  it("tells interims and finals with their words, and closes when the voice ends", async () => {
+    const { emulator, clock, voice, done, events, finals } = await start({
+      transcripts: ["What time is it?", "And where?"],
+    });
+    await using _ = emulator;
+    voice.utterance(1200);
+    voice.utterance(800);
+    voice.end();
+    assertEquals(await done, undefined);
+    assertEquals(finals(), ["What time is it?", "And where?"]);
+    assertEquals(events[0], { type: "interim", text: "What" });
+    const [first] = events.filter((event) => event.type === "final");
+    assertEquals(first?.words?.map(({ text, startMs }) => [text, startMs]), [
+      ["What", 0],
+      ["time", 300],
+      ["is", 600],
+      ["it?", 900],
+    ]);
+    assertEquals(first?.confidence, 0.99);
+    await emulator.idle();
+    assertEquals(emulator.connections[0]?.closed, 1000);
+    assertEquals(emulator.connections[0]?.messages.map(({ type }) => type), ["CloseStream"]);
+    assertEquals(emulator.connections[0]?.audioBytes, (1200 + 800 + 2 * 260) * 32);
+    assertEquals(clock.pending, 0);
+  });
+
+  it("joins the pieces of an utterance", async () => {
+    const { emulator, voice, done, events } = await start({
+      transcripts: ["My number is | four two | one."],
+    });
+    await using _ = emulator;
+    voice.utterance(600);
+    voice.end();
+    await done;
+    assertEquals(events.slice(-3).map(({ type, text }) => [type, text]), [
+      ["interim", "My number is"],
+      ["interim", "My number is four two"],
+      ["final", "My number is four two one."],
+    ]);
+  });
+
+  it("has words finalized that wait when the speech ends", async () => {
+    const { emulator, clock, voice, done, events, finals } = await start({ minEndpointMs: Infinity });
+    await using _ = emulator;
+    voice.mark("speech-start");
+    voice.speech(800);
+    await until(() => events.length > 0, clock);
+    voice.mark("speech-end");
+    await until(() => finals().length > 0, clock);
+    assertEquals(finals(), ["Hello there."]);
+    assertEquals(emulator.connections[0]?.messages.map(({ type }) => type), ["Finalize"]);
+    assertEquals(clock.pending, 1, "only KeepAlive waits");
+    voice.end();
+    assertEquals(await done, undefined);
+    assertEquals(finals(), ["Hello there."]);
+  });
+
+  it("sends KeepAlive every 4 s while there is no audio, and none while there is", async () => {
+    const { emulator, clock, voice, done } = await start();
+    await using _ = emulator;
+    const messages = () => emulator.connections[0]?.messages.length ?? 0;
+    voice.silence(100);
+    await until(() => emulator.connections[0]?.audioBytes === 3200, clock);
+    await clock.advance(4_000);
+    assertEquals(messages(), 0);
+    await clock.advance(4_000);
+    await until(() => messages() === 1, clock);
+    await clock.advance(4_000);
+    await until(() => messages() === 2, clock);
+    assertEquals(emulator.connections[0]?.messages[0], { type: "KeepAlive" });
+    voice.end();
+    await done;
+  });
+
+  const faults: Record<string, { fault: Fault; message: RegExp; retryable: boolean; key?: string }> = {
+    "a refused key": {
+      fault: { type: "status", status: 401 },
+      message: /^Deepgram refused the key \(401\): check DEEPGRAM_API_KEY$/,
+      retryable: false,
+    },
+    "too many connections": { fault: { type: "status", status: 429 }, message: /429/, retryable: true },
+    "a model it does not know": {
+      fault: { type: "status", status: 400 },
+      message: /model/,
+      retryable: false,
+    },
+    "trouble of its own": { fault: { type: "status", status: 503 }, message: /503/, retryable: true },
+    "no answer at the door": { fault: { type: "refuse" }, message: /cannot be reached/, retryable: true },
+    "a close with NET-0001": {
+      fault: { type: "close", code: 1011, reason: "NET-0001", afterMs: 200 },
+      message: /code 1011: NET-0001/,
+      retryable: true,
+    },
+    "a close without a code": {
+      fault: { type: "close", code: 1005, afterMs: 200 },
+      message: /1005/,
+      retryable: true,
+    },
+    "a lost connection": {
+      fault: { type: "close", code: 1006, afterMs: 200 },
+      message: /1006/,
+      retryable: true,
+    },
+    "a normal close too early": {
+      fault: { type: "close", code: 1000, afterMs: 200 },
+      message: /1000/,
+      retryable: true,
+    },
+    "what is not JSON": {
+      fault: { type: "malformed", text: "{oops", afterMs: 200 },
+      message: /sent a message that is none/,
+      retryable: true,
+    },
+    "results without any": {
+      fault: { type: "malformed", text: '{"type":"Results"}', afterMs: 200 },
+      message: /sent a message that is none/,
+      retryable: true,
+    },
+  };
+  for (const [name, { fault, message, retryable }] of Object.entries(faults)) {
+    it(`fails in words, and leaves nothing behind: ${name}`, async () => {
+      const { emulator, clock, voice, done } = await start({ fault: () => fault });
+      await using _ = emulator;
+      voice.utterance(400);
+      const error = await done;
+      assert(error instanceof StageError);
+      assertEquals([error.stage, error.retryable], ["stt", retryable]);
+      assertMatch(error.message, message);
+      assert(!JSON.stringify([error.message, error.stack, String(error.cause)]).includes(apiKey));
+      await emulator.idle();
+      assertEquals(clock.pending, 0);
+      assert(voice.cancelled);
+    });
+  }
+
+  it("does not let a wrong key out", async () => {
+    const { emulator, done } = await start({}, "wrong-secret");
+    await using _ = emulator;
+    const error = await done;
+    assert(error instanceof StageError);
+    assertMatch(error.message, /check DEEPGRAM_API_KEY/);
+    assert(!Deno.inspect(error).includes("wrong-secret"));
+  });
+
+  for (
+    const [name, fault] of [["during the handshake", "no-handshake"], [
+      "of a dead peer",
+      "half-open",
+    ]] as const
+  ) {
+    it(`lets go at once when aborted ${name}`, async () => {
+      const { emulator, clock, voice, abort, done } = await start({ fault: () => ({ type: fault }) });
+      await using _ = emulator;
+      voice.utterance(400);
+      await until(() => emulator.open === 1, clock);
+      abort.abort(new DOMException("over", "AbortError"));
+      assertEquals(await done, abort.signal.reason);
+      assertEquals(clock.pending, 0);
+      await emulator.idle();
+      assert(voice.cancelled);
+    });
+  }
+
+  it("lets go when it was aborted before it began, or nobody reads", async () => {
+    await using emulator = await startDeepgramEmulator();
+    const clock = fakeClock();
+    const stt = deepgramSpeechToText({ apiKey, baseUrl: emulator.url, clock });
+    const aborted = stt.transcribe(voiceFeed().stream, { signal: AbortSignal.abort("early") });
+    assertEquals(await collect(aborted, []), "early");
+    const voice = voiceFeed();
+    await stt.transcribe(voice.stream, { signal: new AbortController().signal }).cancel();
+    assert(voice.cancelled);
+    await clock.settle();
+    await emulator.idle();
+    assertEquals([clock.pending, emulator.connections.length], [0, 0]);
+  });
+
+  it("gives up on last words that do not come", async () => {
+    const { emulator, clock, voice, done } = await start({ fault: () => ({ type: "half-open" }) });
+    await using _ = emulator;
+    await until(() => emulator.connections.length === 1 && clock.pending === 1, clock);
+    voice.end();
+    await clock.advance(2_000);
+    const error = await done;
+    assert(error instanceof StageError);
+    assertMatch(error.message, /last words within 2 s/);
+    assertEquals(clock.pending, 0);
+    await emulator.idle();
+  });
+});
