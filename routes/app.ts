@@ -8,12 +8,17 @@ import type { Log } from "../src/log.ts";
 import type { Grants } from "./auth.ts";
 import { dispatchRoutes } from "./dispatch.ts";
 import { healthRoutes } from "./health.ts";
+import { type PlaygroundOptions, playgroundRoutes } from "./playground.ts";
 import { methodNotAllowed, notFound, onError } from "./problem.ts";
+import { roomRoutes } from "./room.ts";
+import { tokenRoutes } from "./token.ts";
 
 export interface AppDependencies {
   readonly dispatcher: Dispatcher;
   /** Whose tokens are accepted; without it, none is. */
   readonly livekit?: LiveKitConfig | undefined;
+  /** The page; without it there is none. */
+  readonly playground?: PlaygroundOptions | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -30,6 +35,12 @@ export function createApp(dependencies: AppDependencies): Hono<AppEnv> {
   app.use(methodNotAllowedBy({ app, onMethodNotAllowed: methodNotAllowed }));
   app.route("/", healthRoutes(dependencies));
   app.route("/", dispatchRoutes(dependencies));
+  app.route("/", tokenRoutes(dependencies));
+  const { playground } = dependencies;
+  if (playground) {
+    app.route("/", playgroundRoutes(playground, dependencies));
+    app.route("/", roomRoutes(playground, dependencies));
+  }
   app.notFound(notFound);
   app.onError(onError(dependencies.log));
   return app;

@@ -17,8 +17,9 @@
  * | `PORT` | `8080` | port to listen on; 0: any that is free |
  * | `LOG_LEVEL` | `info` | `debug` (with transcripts), `info`, `warn`, `error`, `silent` |
  * | `MAX_SESSIONS` | `50` | calls at a time; more are refused with 503 |
+ * | `PLAYGROUND`, `PLAYGROUND_PASSWORD` | – | `1` and a password of 8 characters or more: the page is there, behind it; without both it is only on 127.0.0.1 without LiveKit keys |
  * | `VAD_MIN_SPEECH_MS` | `64` | voice before it counts as speech |
- * | `VAD_MIN_SILENCE_MS` | `250` | silence before speech counts as over |
+ * | `VAD_MIN_SILENCE_MS` | `400` | silence before speech counts as over |
  * | `ENDPOINTING_MIN_MS` | `350` | silence before an answer, at least |
  * | `ENDPOINTING_MAX_MS` | `3000` | silence before an answer, at most, whatever the recognizer does |
  * | `INTERRUPTION_MIN_MS` | `300` | speech that interrupts the agent, at least |
@@ -45,7 +46,14 @@ export interface Config {
   readonly endpointing: EndpointingOptions;
   readonly interruption: InterruptionOptions;
   readonly maxSessions: number;
+  readonly playground: PlaygroundAccess;
 }
+
+/** Who may use the page: nobody, a browser on this machine, or who knows the password. */
+export type PlaygroundAccess =
+  | { readonly type: "off" }
+  | { readonly type: "local" }
+  | { readonly type: "password"; readonly password: string };
 
 export interface LiveKitConfig {
   readonly url: string;
@@ -96,6 +104,8 @@ export const environment = z.object({
     error: "debug, info, warn, error or silent",
   }).default("info"),
   MAX_SESSIONS: wholeNumber(1, 10_000).default(50),
+  PLAYGROUND: z.enum(["0", "1"], { error: "1, or 0" }).optional(),
+  PLAYGROUND_PASSWORD: z.string().min(8, "a password of at least 8 characters").optional(),
   VAD_MIN_SPEECH_MS: milliseconds.optional(),
   VAD_MIN_SILENCE_MS: milliseconds.optional(),
   ENDPOINTING_MIN_MS: milliseconds.optional(),
@@ -150,18 +160,33 @@ export function warningsFor({ livekit, models, ...config }: Config): string[] {
 function configFrom(env: z.infer<typeof environment>): Config {
   const { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = env;
   const livekit = url && apiKey && apiSecret ? { url, apiKey, apiSecret } : undefined;
+  const host = env.HOST ?? (livekit ? "0.0.0.0" : "127.0.0.1");
   return {
     ...(livekit && { livekit }),
     openai: defined({ apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL }),
     deepgram: defined({ apiKey: env.DEEPGRAM_API_KEY, baseUrl: env.DEEPGRAM_BASE_URL }),
-    http: { host: env.HOST ?? (livekit ? "0.0.0.0" : "127.0.0.1"), port: env.PORT },
+    http: { host, port: env.PORT },
     logLevel: env.LOG_LEVEL,
     models: { stt: env.STT, llm: env.LLM, tts: env.TTS },
     voice: defined({ minSpeechMs: env.VAD_MIN_SPEECH_MS, minSilenceMs: env.VAD_MIN_SILENCE_MS }),
     endpointing: defined({ minDelayMs: env.ENDPOINTING_MIN_MS, maxDelayMs: env.ENDPOINTING_MAX_MS }),
     interruption: defined({ minDurationMs: env.INTERRUPTION_MIN_MS, minWords: env.INTERRUPTION_MIN_WORDS }),
     maxSessions: env.MAX_SESSIONS,
+    playground: playgroundFor(env, !livekit && isLoopback(host)),
   };
+}
+
+function playgroundFor(env: z.infer<typeof environment>, local: boolean): PlaygroundAccess {
+  if (env.PLAYGROUND === "0") return { type: "off" };
+  if (env.PLAYGROUND === "1" && env.PLAYGROUND_PASSWORD) {
+    return { type: "password", password: env.PLAYGROUND_PASSWORD };
+  }
+  return { type: local ? "local" : "off" };
+}
+
+/** Whether `host` names this machine to itself, however it is resolved. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
 }
 
 /** What variables say against each other. */
@@ -173,6 +198,11 @@ function contradictions(set: Readonly<Record<string, string>>): string[] {
     problems.push(
       `${missing.join(" and ")} ${missing.length > 1 ? "are" : "is"} not set; expected all three of ` +
         `${livekit.join(", ")}, or none of them`,
+    );
+  }
+  if (set.PLAYGROUND !== "0" && (set.PLAYGROUND === "1") !== (set.PLAYGROUND_PASSWORD !== undefined)) {
+    problems.push(
+      "Only one of PLAYGROUND=1 and PLAYGROUND_PASSWORD is set; expected both, for a page behind a password",
     );
   }
   const min = Number(set.ENDPOINTING_MIN_MS ?? 350);
@@ -188,7 +218,7 @@ function contradictions(set: Readonly<Record<string, string>>): string[] {
 function describeIssue({ path, message }: z.core.$ZodIssue, set: Readonly<Record<string, string>>): string {
   const name = String(path[0]);
   // A key must not reach the terminal, not even one that was put into the wrong variable's URL.
-  const hidden = /_KEY$|_SECRET$|_URL$/.test(name);
+  const hidden = /_KEY$|_SECRET$|_URL$|_PASSWORD$/.test(name);
   return `${name} is ${hidden ? "not valid" : JSON.stringify(set[name])}; expected ${message}`;
 }
 

@@ -10,6 +10,9 @@ const livekit = {
   LIVEKIT_API_SECRET: "s3cret",
 };
 
+const halfAPage =
+  "Only one of PLAYGROUND=1 and PLAYGROUND_PASSWORD is set; expected both, for a page behind a password";
+
 describe("loadConfig", () => {
   it("has a default for everything", () => {
     assertEquals(loadConfig({}), {
@@ -22,6 +25,7 @@ describe("loadConfig", () => {
       endpointing: {},
       interruption: {},
       maxSessions: 50,
+      playground: { type: "local" },
     });
   });
 
@@ -39,6 +43,8 @@ describe("loadConfig", () => {
       PORT: "0",
       LOG_LEVEL: "debug",
       MAX_SESSIONS: "2",
+      PLAYGROUND: "1",
+      PLAYGROUND_PASSWORD: "open sesame",
       VAD_MIN_SPEECH_MS: "1",
       VAD_MIN_SILENCE_MS: "2",
       ENDPOINTING_MIN_MS: "3",
@@ -57,6 +63,7 @@ describe("loadConfig", () => {
       endpointing: { minDelayMs: 3, maxDelayMs: 4 },
       interruption: { minDurationMs: 5, minWords: 6 },
       maxSessions: 2,
+      playground: { type: "password", password: "open sesame" },
     });
   });
 
@@ -64,6 +71,20 @@ describe("loadConfig", () => {
     assertEquals(loadConfig(livekit).http.host, "0.0.0.0");
     assertEquals(loadConfig({ ...livekit, HOST: "10.0.0.1" }).http.host, "10.0.0.1");
   });
+
+  const pages: [what: string, env: Record<string, string>, access: string][] = [
+    ["on this machine", {}, "local"],
+    ["on this machine, by name", { HOST: "localhost" }, "local"],
+    ["on this machine, turned off", { PLAYGROUND: "0" }, "off"],
+    ["in the network", { HOST: "0.0.0.0" }, "off"],
+    ["in the network, by a name that looks local", { HOST: "127.0.0.1.example.com" }, "off"],
+    ["with LiveKit keys", livekit, "off"],
+    ["with LiveKit keys on this machine", { ...livekit, HOST: "127.0.0.1" }, "off"],
+    ["with a password", { ...livekit, PLAYGROUND: "1", PLAYGROUND_PASSWORD: "12345678" }, "password"],
+  ];
+  for (const [what, env, access] of pages) {
+    it(`has the page ${access} ${what}`, () => assertEquals(loadConfig(env).playground.type, access));
+  }
 
   for (
     const [given, url] of [
@@ -82,6 +103,13 @@ describe("loadConfig", () => {
   });
 
   const wrong: [string, Record<string, string>, string][] = [
+    ["a page without a password", { PLAYGROUND: "1" }, halfAPage],
+    ["a password without a page", { PLAYGROUND_PASSWORD: "12345678" }, halfAPage],
+    [
+      "a short password, without showing it",
+      { PLAYGROUND: "1", PLAYGROUND_PASSWORD: "1234567" },
+      "PLAYGROUND_PASSWORD is not valid; expected a password of at least 8 characters",
+    ],
     ["a port", { PORT: "http" }, 'PORT is "http"; expected a whole number from 0 to 65535'],
     ["a large port", { PORT: "65536" }, 'PORT is "65536"; expected a whole number from 0 to 65535'],
     [

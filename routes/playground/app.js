@@ -1,0 +1,177 @@
+/** The page: its controls, what they do to a call, and what a call does to the page. */
+import { startLiveKitCall } from "./livekit_call.js";
+import { createOrb } from "./orb.js";
+import { canRecognize, createRecognition, recognitionService } from "./recognition.js";
+import { showSettings } from "./settings.js";
+import { startSocketCall } from "./socket_call.js";
+import { createTranscript } from "./transcript.js";
+import { answerFailed, microphoneFailed, states } from "./words.js";
+
+const at = (id) => document.getElementById(id);
+const stage = document.querySelector(".stage");
+
+/** What the page is to: "idle", "connecting", "reconnecting", "live" or "ended"; and, when live, the agent's state. */
+let phase = "idle";
+let agentState = "initializing";
+let muted = false;
+let call;
+let config;
+let recognition;
+
+const transcript = createTranscript({
+  list: at("turns"),
+  scroll: at("scroll"),
+  announce: (text) => at("announce").textContent = text,
+  agentName: () => config?.agent ?? "Agent",
+});
+const alertUser = (text) => {
+  at("alert").textContent = text;
+  at("alert").hidden = !text;
+};
+
+/** What a call tells the page. */
+const on = {
+  connected() {
+    phase = "live";
+    alertUser("");
+    show();
+  },
+  reconnecting() {
+    phase = "reconnecting";
+    show();
+  },
+  state(state) {
+    agentState = state;
+    show();
+  },
+  userTranscript: transcript.user,
+  agentTranscript: (piece) => {
+    at("empty").hidden = true;
+    transcript.agent(piece);
+  },
+  agentHeard: transcript.heard,
+  latency: transcript.latency,
+  error: alertUser,
+  microphoneLost: () => alertUser("The microphone was unplugged. Plug it in and start again, or type."),
+  closed({ text, failed = false }) {
+    call = undefined;
+    phase = failed ? "idle" : "ended";
+    recognition?.hear(false);
+    setMuted(false);
+    if (text) alertUser(text);
+    show();
+  },
+};
+
+/** Begins a call if there is none; returns it, or undefined when it cannot be had. */
+async function begin() {
+  if (call) return call;
+  if (phase === "connecting") return undefined;
+  phase = "connecting";
+  agentState = "initializing";
+  alertUser("");
+  show();
+  try {
+    config ??= await settings();
+    call = await (config.mode === "livekit" ? startLiveKitCall(on) : startSocketCall(on));
+  } catch (error) {
+    phase = "idle";
+    alertUser(error.message);
+  }
+  show();
+  return call;
+}
+
+async function talk() {
+  if (call?.hasMicrophone) return call.hangUp();
+  const current = await begin();
+  if (!current) return;
+  try {
+    await current.listen();
+    recognition ??= recognizer();
+  } catch (error) {
+    alertUser(microphoneFailed(error));
+    at("text").focus();
+  }
+  show();
+}
+
+async function say(text) {
+  const current = await begin();
+  if (!current) return;
+  at("empty").hidden = true;
+  transcript.typed(text);
+  current.say(text);
+}
+
+function setMuted(next) {
+  muted = next;
+  call?.mute(muted);
+  show();
+}
+
+/** The browser hears for a server that cannot; its audio goes to the server all the same, which hears pauses in it. */
+function recognizer() {
+  if (config.recognizer !== "page" || config.mode !== "browser" || !canRecognize) return undefined;
+  return createRecognition({ onText: (text, final) => call?.transcript(text, final), onError: alertUser });
+}
+
+function show() {
+  const live = phase === "live";
+  const talking = live && call?.hasMicrophone;
+  const state = live ? agentState : phase;
+  const label = live && muted && state === "listening" ? "muted" : state;
+  stage.dataset.state = state;
+  if (at("state").textContent !== states[label]) at("state").textContent = states[label];
+  at("talk").textContent = talking ? "Hang up" : phase === "connecting" ? "Connecting" : "Start talking";
+  at("talk").classList.toggle("hang-up", Boolean(talking));
+  at("talk").setAttribute("aria-disabled", String(phase === "connecting"));
+  at("mute").disabled = !talking;
+  at("mute").setAttribute("aria-pressed", String(muted));
+  at("interrupt").disabled = !(live && state === "speaking" && call?.canInterrupt);
+  recognition?.hear(Boolean(talking) && !muted && state !== "speaking");
+}
+
+async function settings() {
+  const response = await fetch("/playground/config").catch(() => {
+    throw new Error("The server does not answer. Is it running?");
+  });
+  if (!response.ok) throw new Error(await answerFailed(response));
+  return await response.json();
+}
+
+at("talk").addEventListener("click", talk);
+at("mute").addEventListener("click", () => setMuted(!muted));
+at("interrupt").addEventListener("click", () => call?.interrupt());
+at("compose").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = at("text").value.trim();
+  if (!text) return;
+  at("text").value = "";
+  void say(text);
+});
+at("ideas").addEventListener("click", ({ target }) => {
+  if (target.matches("button")) void say(target.textContent);
+});
+addEventListener("keydown", (event) => {
+  const { key, target, ctrlKey, altKey, metaKey } = event;
+  if (ctrlKey || altKey || metaKey) return;
+  if (key === "Escape") return call?.interrupt();
+  if (target.closest("input, button, summary")) return; // these have keys of their own
+  if (key === " ") {
+    if (call?.hasMicrophone) setMuted(!muted);
+    else void talk();
+  } else if (key === "/") at("text").focus();
+  else return;
+  event.preventDefault();
+});
+
+createOrb(at("orb"), () => ({ state: stage.dataset.state, ...(call?.levels() ?? { user: 0, agent: 0 }) }));
+show();
+settings().then((loaded) => {
+  config = loaded;
+  showSettings(config, canRecognize ? recognitionService() : undefined);
+}, (error) => alertUser(error.message));
+
+/** For the browser's console, and for tests. */
+Object.defineProperty(globalThis, "repartee", { get: () => ({ call, phase, agentState }) });

@@ -1,0 +1,107 @@
+/** A call in a LiveKit room, through livekit-client: what the page does where the server has LiveKit keys. */
+import { answerFailed } from "./words.js";
+
+/** Starts a call; the same shape as a call over the page's own socket. */
+export async function startLiveKitCall(on) {
+  await loadClient();
+  const { Room, RoomEvent, Track, DisconnectReason } = globalThis.LivekitClient;
+  const pass = await post("/token", {});
+  const room = new Room({ adaptiveStream: false, dynacast: false });
+  const elements = new Set();
+  let left = false;
+
+  room.on(RoomEvent.TrackSubscribed, (track) => {
+    if (track.kind !== Track.Kind.Audio) return;
+    const element = track.attach();
+    elements.add(element);
+    document.body.append(element);
+  });
+  room.on(RoomEvent.ParticipantAttributesChanged, (changed) => {
+    if (changed["lk.agent.state"]) on.state(changed["lk.agent.state"]);
+  });
+  room.on(RoomEvent.ParticipantConnected, ({ attributes }) => {
+    if (attributes["lk.agent.state"]) on.state(attributes["lk.agent.state"]);
+  });
+  room.on(RoomEvent.Reconnecting, () => on.reconnecting());
+  room.on(RoomEvent.Reconnected, () => on.connected({}));
+  room.on(RoomEvent.ParticipantDisconnected, ({ isAgent }) => {
+    if (isAgent) void room.disconnect();
+  });
+  room.on(RoomEvent.Disconnected, (reason) => {
+    for (const element of elements) element.remove();
+    const failed = !left && reason !== DisconnectReason.CLIENT_INITIATED;
+    on.closed({
+      text: left ? "" : failed ? "The connection to the room was lost." : "The agent left.",
+      failed,
+    });
+  });
+  room.registerTextStreamHandler("lk.transcription", async (reader, { identity }) => {
+    const { attributes = {} } = reader.info;
+    const id = attributes["lk.segment_id"] ?? reader.info.id;
+    if (identity === room.localParticipant.identity) {
+      const text = await reader.readAll();
+      return on.userTranscript({ id, text, final: attributes["lk.transcription_final"] === "true" });
+    }
+    for await (const text of reader) on.agentTranscript({ id, text, final: false });
+    on.agentTranscript({ id, text: "", final: true });
+  });
+
+  // The agent is sent while the page joins: neither waits for the other.
+  await Promise.all([
+    room.connect(pass.url, pass.token),
+    post("/playground/dispatch", { room: pass.room, identity: pass.identity }),
+  ]);
+  await room.startAudio();
+  on.connected({});
+  for (const { attributes } of room.remoteParticipants.values()) {
+    if (attributes["lk.agent.state"]) on.state(attributes["lk.agent.state"]);
+  }
+  const agents = () => [...room.remoteParticipants.values()];
+
+  return {
+    listen: () =>
+      room.localParticipant.setMicrophoneEnabled(true, {
+        echoCancellation: true,
+        noiseSuppression: true,
+        autoGainControl: true,
+      }),
+    say: (text) => room.localParticipant.sendText(text, { topic: "lk.chat" }),
+    transcript() {},
+    interrupt() {},
+    mute: (muted) => room.localParticipant.setMicrophoneEnabled(!muted),
+    levels: () => ({
+      user: room.localParticipant.audioLevel,
+      agent: Math.max(0, ...agents().map(({ audioLevel }) => audioLevel)),
+    }),
+    hangUp() {
+      left = true;
+      void room.disconnect();
+    },
+    /** LiveKit's clients have no word for it: one speaks, or types. */
+    canInterrupt: false,
+    get hasMicrophone() {
+      return room.localParticipant.audioTrackPublications.size > 0;
+    },
+  };
+}
+
+async function post(path, body) {
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(await answerFailed(response));
+  return await response.json();
+}
+
+/** livekit-client comes as a plain script that leaves one global. */
+function loadClient() {
+  if (globalThis.LivekitClient) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = "/playground/livekit-client.js";
+    script.addEventListener("load", resolve, { once: true });
+    script.addEventListener("error", () => reject(new Error("livekit-client could not be loaded.")), {
+      once: true,
+    });
+    document.head.append(script);
+  });
+}

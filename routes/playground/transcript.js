@@ -1,0 +1,65 @@
+/** What both have said, as a script: one entry a turn. */
+import { latencyBar } from "./latency.js";
+
+/** Shows turns in `list`, inside `scroll`, which follows the newest unless the reader has scrolled away. */
+export function createTranscript({ list, scroll, announce, agentName }) {
+  /** Entries that may still change, by who speaks and segment. */
+  const entries = new Map();
+
+  const follow = (change) => {
+    const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+    change();
+    if (atEnd) scroll.scrollTop = scroll.scrollHeight;
+  };
+  const add = (who, key) => {
+    const item = document.createElement("li");
+    item.className = `turn ${who}`;
+    const name = document.createElement("span");
+    name.className = "who";
+    name.textContent = who === "user" ? "You" : agentName();
+    const words = document.createElement("p");
+    item.append(name, words);
+    list.append(item);
+    const entry = { item, words, text: "" };
+    if (key) entries.set(key, entry);
+    return entry;
+  };
+  const entryFor = (who, id) => entries.get(`${who} ${id}`) ?? add(who, `${who} ${id}`);
+
+  return {
+    typed: (text) => follow(() => add("user").words.textContent = text),
+    user: ({ id, text, final }) =>
+      follow(() => {
+        const { item, words } = entryFor("user", id);
+        words.textContent = text;
+        item.classList.toggle("interim", !final);
+        if (!final) return;
+        entries.delete(`user ${id}`);
+        announce(`You: ${text}`);
+      }),
+    agent: ({ id, text, final }) =>
+      follow(() => {
+        if (final && !entries.has(`agent ${id}`)) return;
+        const entry = entryFor("agent", id);
+        entry.text += text;
+        if (!entry.cut) entry.words.textContent = entry.text;
+      }),
+    /** What was heard of a reply; what comes after it was cut off. */
+    heard: ({ id, text, interrupted }) =>
+      follow(() => {
+        const entry = entries.get(`agent ${id}`);
+        announce(`${agentName()}: ${text}${interrupted ? " – interrupted" : ""}`);
+        if (!entry || !interrupted) return;
+        entry.cut = true;
+        const rest = entry.text.startsWith(text) ? entry.text.slice(text.length) : "";
+        const cut = document.createElement("s");
+        cut.textContent = rest;
+        entry.words.replaceChildren(text, cut);
+        const note = document.createElement("span");
+        note.className = "unseen";
+        note.textContent = " (interrupted)";
+        entry.words.append(note);
+      }),
+    latency: ({ id, latency }) => follow(() => entryFor("agent", id).item.append(latencyBar(latency))),
+  };
+}

@@ -1,0 +1,72 @@
+/** `POST /token`: a LiveKit access token with which a caller joins a room. */
+import { Hono, type MiddlewareHandler } from "hono";
+import { SignJWT } from "jose";
+import * as z from "zod";
+import { wallTime } from "../src/clock.ts";
+import type { LiveKitConfig } from "../src/config.ts";
+import type { AppDependencies, AppEnv } from "./app.ts";
+import { authenticate } from "./auth.ts";
+import { expectedObject, jsonBody, name, readJson } from "./json_body.ts";
+import { fromPage } from "./page_access.ts";
+import { problem } from "./problem.ts";
+import { createRateLimit } from "./rate_limit.ts";
+
+/** The page's own rooms: no other room can be joined from it. */
+export const pageRoomPrefix = "playground-";
+
+/** How long a token may be used to join with; whoever is in the room stays. */
+const ttlSeconds = 10 * 60;
+
+const tokenBody = z.strictObject({
+  room: name("the room's name").optional(),
+  identity: name("the caller's identity").optional(),
+}, expectedObject('{"room": "my-room"}'));
+
+/** The token is for who could dispatch to the room, or for the page, which is given a room of its own. */
+export function tokenRoutes({ playground, livekit, clock }: AppDependencies): Hono<AppEnv> {
+  const limit = createRateLimit({ burst: 20, perSecond: 5, clock });
+  const byToken = authenticate(livekit, limit);
+  const access = playground?.access ?? { type: "off" };
+  const byPage = fromPage(access);
+  const authorize: MiddlewareHandler<AppEnv> = (c, next) =>
+    c.req.header("authorization") === undefined && access.type !== "off" ? byPage(c, next) : byToken(c, next);
+  return new Hono<AppEnv>().post(
+    "/token",
+    async (c, next) => {
+      if (livekit) return await next();
+      return problem(
+        c,
+        503,
+        "This server has no LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET: it has no rooms.",
+      );
+    },
+    authorize,
+    ...jsonBody,
+    async (c) => {
+      const body = await readJson(c, tokenBody);
+      if (body instanceof Response) return body;
+      const adminOf = c.var.grants?.adminOf;
+      const { identity = `caller-${crypto.randomUUID()}` } = body;
+      const room = body.room ?? adminOf ?? `${pageRoomPrefix}${crypto.randomUUID()}`;
+      if (c.var.grants ? adminOf !== room : !room.startsWith(pageRoomPrefix)) {
+        return problem(
+          c,
+          403,
+          `Expected a token with the grants roomAdmin and room ${JSON.stringify(room)}.`,
+        );
+      }
+      if (!livekit) throw new Error("unreachable: answered 503 above");
+      return c.json({ url: livekit.url, room, identity, token: await callerToken(livekit, room, identity) });
+    },
+  );
+}
+
+/** See https://docs.livekit.io/home/get-started/authentication/ for the claims. */
+function callerToken({ apiKey, apiSecret }: LiveKitConfig, room: string, identity: string): Promise<string> {
+  const video = { room, roomJoin: true, canPublish: true, canSubscribe: true, canPublishData: true };
+  const nowSeconds = Math.floor(wallTime() / 1000);
+  return new SignJWT({ video }).setProtectedHeader({ alg: "HS256", typ: "JWT" })
+    .setIssuer(apiKey).setSubject(identity)
+    .setNotBefore(nowSeconds - 10).setExpirationTime(nowSeconds + ttlSeconds)
+    .sign(new TextEncoder().encode(apiSecret));
+}
