@@ -2,19 +2,10 @@
 import type { Agent } from "../agent.ts";
 import type { Config } from "../config.ts";
 import { ConfigError } from "../errors.ts";
-import type { LanguageModel } from "../llm/llm.ts";
+import type { Models } from "../models.ts";
 import type { Providers } from "../session.ts";
-import type { SpeechToText } from "../stt/stt.ts";
-import type { TextToSpeech } from "../tts/tts.ts";
 import type { TurnOptions } from "../turn/state.ts";
 import { sileroDetector } from "../vad/silero.ts";
-
-/** Makes providers from model strings; throws a ConfigError for a string it does not know, or a key that is not set. */
-export interface Models {
-  stt(model: string, options: { readonly language?: string }): SpeechToText;
-  llm(model: string): LanguageModel;
-  tts(model: string, options: { readonly language?: string }): TextToSpeech;
-}
 
 /** What `agent` hears, thinks and speaks with. */
 export function providersFor(

@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { defineAgent } from "../../src/agent.ts";
-import { type Models, providersFor, turnTakingFor } from "../../src/dispatch/settings.ts";
+import { providersFor, turnTakingFor } from "../../src/dispatch/settings.ts";
+import type { Models } from "../../src/models.ts";
 import type { LanguageModel } from "../../src/llm/llm.ts";
 import type { SpeechToText } from "../../src/stt/stt.ts";
 import type { TextToSpeech } from "../../src/tts/tts.ts";

@@ -1,2 +1,88 @@
-/** What `jsr:@std/testing/bdd` exports and the tests use; one line in deno.json switches to it. */
-export { after as afterAll, afterEach, before as beforeAll, beforeEach, describe, it } from "node:test";
+/**
+ * What `jsr:@std/testing/bdd` exports and the tests use; one line in deno.json switches to it. Each `it` is a test of
+ * its own, so that Deno's sanitizers look for what it left behind.
+ */
+
+type Hook = () => void | Promise<void>;
+type Kind = "beforeAll" | "beforeEach" | "afterEach" | "afterAll";
+
+interface Suite {
+  readonly name: string;
+  readonly hooks: Readonly<Record<Kind, Hook[]>>;
+  readonly parent: Suite | undefined;
+  /** Tests registered in it and below, and how many of them have run: its `…All` hooks go around them. */
+  tests: number;
+  run: number;
+}
+
+export interface ItOptions {
+  /** Leaves the test out, and says so. */
+  readonly ignore?: boolean;
+  /** Native code keeps resources of its own: these sanitizers can be told so. */
+  readonly sanitizeOps?: boolean;
+  readonly sanitizeResources?: boolean;
+}
+
+const suite = (name: string, parent?: Suite): Suite => ({
+  name,
+  hooks: { beforeAll: [], beforeEach: [], afterEach: [], afterAll: [] },
+  parent,
+  tests: 0,
+  run: 0,
+});
+
+/** The file itself, at first. */
+let current = suite("");
+
+/** Groups tests; may be nested. */
+export function describe(name: string, define: () => void): void {
+  const parent = current;
+  current = suite(name, parent);
+  define();
+  current = parent;
+}
+
+/** Registers a test under the names of its groups. */
+export function it(name: string, test: Hook): void;
+export function it(name: string, options: ItOptions, test: Hook): void;
+export function it(name: string, ...rest: [Hook] | [ItOptions, Hook]): void {
+  const test = rest.at(-1) as Hook;
+  const options = rest.length === 2 ? rest[0] : {};
+  const suites = suitesOf(current);
+  for (const suite of suites) suite.tests++;
+  const path = [...suites.map((suite) => suite.name), name].filter(Boolean).join(" > ");
+  Deno.test({
+    name: path,
+    ...options,
+    async fn() {
+      for (const suite of suites) if (suite.run++ === 0) await runAll(suite.hooks.beforeAll);
+      try {
+        for (const suite of suites) await runAll(suite.hooks.beforeEach);
+        await test();
+      } finally {
+        for (const suite of suites.toReversed()) await runAll(suite.hooks.afterEach);
+        for (const suite of suites.toReversed()) {
+          if (suite.run === suite.tests) await runAll(suite.hooks.afterAll);
+        }
+      }
+    },
+  });
+}
+
+export const beforeAll = (hook: Hook): void => addHook("beforeAll", hook);
+export const beforeEach = (hook: Hook): void => addHook("beforeEach", hook);
+export const afterEach = (hook: Hook): void => addHook("afterEach", hook);
+export const afterAll = (hook: Hook): void => addHook("afterAll", hook);
+
+function addHook(kind: Kind, hook: Hook): void {
+  current.hooks[kind].push(hook);
+}
+
+/** From the outermost to `suite`. */
+function suitesOf(suite: Suite | undefined): Suite[] {
+  return suite ? [...suitesOf(suite.parent), suite] : [];
+}
+
+async function runAll(hooks: readonly Hook[]): Promise<void> {
+  for (const hook of hooks) await hook();
+}

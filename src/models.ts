@@ -1,0 +1,93 @@
+/** Model strings: `provider/model`, or `provider/model:option`; the option is the language, or the voice. */
+import type { Clock } from "./clock.ts";
+import { ConfigError } from "./errors.ts";
+import type { LanguageModel } from "./llm/llm.ts";
+import { openaiLanguageModel } from "./llm/openai.ts";
+import type { Log } from "./log.ts";
+import { deepgramSpeechToText } from "./stt/deepgram.ts";
+import type { SpeechToText } from "./stt/stt.ts";
+import { deepgramTextToSpeech } from "./tts/deepgram.ts";
+import type { TextToSpeech } from "./tts/tts.ts";
+
+/** How to reach a provider. */
+export interface ProviderKeys {
+  readonly apiKey?: string;
+  /** In place of the provider's own server. */
+  readonly baseUrl?: string;
+}
+
+/** What models are made from. */
+export interface ModelsOptions {
+  readonly openai: ProviderKeys;
+  readonly deepgram: ProviderKeys;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Makes providers from model strings; throws a ConfigError for a string it does not know, or a key that is not set. */
+export interface Models {
+  stt(name: string, options?: { readonly language?: string }): SpeechToText;
+  llm(name: string): LanguageModel;
+  tts(name: string, options?: { readonly language?: string }): TextToSpeech;
+}
+
+/** A model string, taken apart, with the provider's key. */
+interface Choice extends Omit<ModelsOptions, "openai" | "deepgram"> {
+  readonly model: string;
+  readonly option?: string | undefined;
+  readonly language?: string | undefined;
+  readonly apiKey: string;
+  readonly baseUrl?: string | undefined;
+}
+
+type Kind = "STT" | "LLM" | "TTS";
+type Provider = "openai" | "deepgram";
+type Table<T> = Readonly<Partial<Record<Provider, (choice: Choice) => T>>>;
+
+const recognizers: Table<SpeechToText> = {
+  deepgram: (choice) => deepgramSpeechToText({ ...choice, language: choice.option ?? choice.language }),
+};
+
+const languageModels: Table<LanguageModel> = {
+  openai: openaiLanguageModel,
+};
+
+const voices: Table<TextToSpeech> = {
+  deepgram: deepgramTextToSpeech,
+};
+
+export function createModels(options: ModelsOptions): Models {
+  const { clock, log } = options;
+
+  function make<T>(kind: Kind, table: Table<T>, name: string, language?: string): T {
+    const { provider, model, option } = parse(kind, name);
+    const known = Object.keys(table);
+    if (!known.includes(provider)) {
+      throw new ConfigError(
+        `${kind} is ${JSON.stringify(name)}: there is no provider ${JSON.stringify(provider)} for it; ` +
+          `expected one of ${known.join(", ")}`,
+      );
+    }
+    const { apiKey, baseUrl } = options[provider as Provider];
+    if (!apiKey) {
+      throw new ConfigError(`${provider.toUpperCase()}_API_KEY is not set; ${kind} ${name} needs it`);
+    }
+    const create = table[provider as Provider]!;
+    return create({ model, option, language, apiKey, baseUrl, clock, log });
+  }
+
+  return {
+    stt: (name, { language } = {}) => make("STT", recognizers, name, language),
+    llm: (name) => make("LLM", languageModels, name),
+    tts: (name, { language } = {}) => make("TTS", voices, name, language),
+  };
+}
+
+/** A language model's name is all that follows the provider: it may hold slashes and colons of its own. */
+function parse(kind: Kind, name: string): { provider: string; model: string; option: string | undefined } {
+  const pattern = kind === "LLM" ? /^([a-z0-9-]+)\/(\S+)$/ : /^([a-z0-9-]+)\/([^\s:]+)(?::(\S+))?$/;
+  const [, provider, model, option] = pattern.exec(name) ?? [];
+  if (provider && model) return { provider, model, option };
+  const example = { STT: "deepgram/nova-3:en", LLM: "openai/gpt-4o-mini", TTS: "deepgram/aura-2-thalia-en" }[kind];
+  throw new ConfigError(`${kind} is ${JSON.stringify(name)}; expected a provider and a model, such as ${example}`);
+}
