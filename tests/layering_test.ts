@@ -22,6 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
     "src/clock.ts",
     "src/errors.ts",
     "src/log.ts",
+    "src/openai.ts",
     "src/socket.ts",
   ]])),
 };
@@ -31,7 +32,7 @@ const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"(hono|jose)\b/, /^routes\//],
   [/(from |import\()"(@livekit\/|livekit-server-sdk)/, /^src\/room\/livekit\//],
   [/(from |import\()"@deepgram\/sdk/, /^src\/(stt|tts)\//],
-  [/(from |import\()"openai\b/, /^src\/(llm|stt|tts)\//],
+  [/(from |import\()"openai\b/, /^src\/openai\.ts$/],
   [/(from |import\()"onnxruntime-node/, /^src\/vad\//],
   [/(from |import\()"pino"/, /^src\/log\.ts$/],
   [/\b(Deno\.env|process\.env)\b/, /^src\/config\.ts$/],

@@ -1,6 +1,7 @@
 /** What voices have in common that take one request a clause. */
 import { abortable } from "../abort.ts";
-import { type AudioFormat, samplesIn } from "../audio/frame.ts";
+import type { AudioFormat } from "../audio/frame.ts";
+import { framesOf } from "../audio/pcm.ts";
 import { asStageError } from "../errors.ts";
 import type { SpeechEvent } from "./tts.ts";
 
@@ -78,7 +79,7 @@ async function* generate(
       if (!current) return;
       next = observed(begin());
       for (let part = await current.first; !part.done; part = await current.audio.next()) {
-        yield* frames(part.value, format);
+        for (const frame of framesOf(part.value, format, FRAME_MS)) yield { type: "audio", frame };
       }
       characters += current.clause.length;
       yield { type: "mark", characters };
@@ -93,13 +94,6 @@ async function* generate(
 function observed<T>(result: Promise<T>): Promise<T> {
   result.catch(() => {});
   return result;
-}
-
-function* frames(samples: Int16Array, format: AudioFormat): Generator<SpeechEvent> {
-  const size = samplesIn(FRAME_MS, format);
-  for (let at = 0; at < samples.length; at += size) {
-    yield { type: "audio", frame: { ...format, samples: samples.subarray(at, at + size), timestampMs: 0 } };
-  }
 }
 
 const sounds = (clause: string): boolean => /[\p{L}\p{N}]/u.test(clause);

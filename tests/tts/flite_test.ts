@@ -19,7 +19,7 @@ async function spoken(tts: TextToSpeech, clauses: readonly string[], signal = li
   return { samples, marks };
 }
 
-describe("fliteTextToSpeech()", { timeout: 20_000 }, () => {
+describe("fliteTextToSpeech()", () => {
   it("speaks each clause at once, and marks where it ends", async () => {
     const { samples, marks } = await spoken(fliteTextToSpeech(), ["Hello! ", "How can I help you today?"]);
     assertEquals(marks.map(([characters]) => characters), [7, 32]);
