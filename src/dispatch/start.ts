@@ -3,10 +3,11 @@ import type { Clock } from "../clock.ts";
 import type { Config, LiveKitConfig } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { Models } from "../models.ts";
 import { joinLiveKitRoom, type LiveKitRoomOptions } from "../room/livekit/room.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
 import type { SessionRequest } from "./dispatcher.ts";
-import { type Models, providersFor, turnTakingFor } from "./settings.ts";
+import { providersFor, turnTakingFor } from "./settings.ts";
 
 export interface StarterOptions {
   readonly config: Config;
