@@ -1,0 +1,167 @@
+/** Voices by Deepgram: https://developers.deepgram.com/docs/tts-websocket */
+import { abortable } from "../abort.ts";
+import type { AudioFormat, AudioFrame } from "../audio/frame.ts";
+import { samplesIn } from "../audio/frame.ts";
+import { liveStream } from "../audio/live.ts";
+import type { Clock } from "../clock.ts";
+import { asStageError, StageError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { createLine, type Line } from "./deepgram_line.ts";
+import type { SpeechEvent, TextToSpeech } from "./tts.ts";
+
+/** The longest frame that is handed on, in milliseconds. */
+const frameMs = 100;
+
+export interface DeepgramTextToSpeechOptions {
+  readonly apiKey: string;
+  /** A Deepgram of your own (default: Deepgram's); http: and https: stand for ws: and wss:. */
+  readonly baseUrl?: string | undefined;
+  /** The voice, which is the language as well. */
+  readonly model?: string | undefined;
+  /** 8000, 16000, 24000, 32000 or 48000. */
+  readonly sampleRate?: number | undefined;
+  readonly clock: Clock;
+  /** Told what Deepgram warns of. */
+  readonly log?: Log | undefined;
+}
+
+/**
+ * Speaks with Deepgram's Aura voices. Not through its SDK: that one wraps every piece of audio in a Blob, which can only be
+ * read later, out of step with the messages between the pieces. Replies on one connection wait for each other. An
+ * aborted `synthesize()` fails with the signal's reason; any other failure is a StageError of stage "tts".
+ */
+export function deepgramTextToSpeech(
+  {
+    apiKey,
+    baseUrl = "https://api.deepgram.com",
+    model = "aura-2-thalia-en",
+    sampleRate = 24_000,
+    clock,
+    log,
+  }: DeepgramTextToSpeechOptions,
+): TextToSpeech {
+  const output = { sampleRate, channels: 1 };
+  const query = new URLSearchParams({ model, encoding: "linear16", sample_rate: String(sampleRate) });
+  const newLine = () => createLine({ url: `${baseUrl}/v1/speak?${query}`, apiKey, clock, log });
+  const facts = { provider: "deepgram", model, output };
+  return {
+    ...facts,
+    synthesize(text, { signal }) {
+      const line = newLine();
+      return speak(text, { line, output, signal, free: Promise.resolve(), onEnd: line.close }).events;
+    },
+    connect(session) {
+      const line = newLine();
+      let free: Promise<void> = Promise.resolve();
+      if (session.signal.aborted) line.close();
+      session.signal.addEventListener("abort", line.close, { once: true });
+      line.open().catch((error) => log?.warn({ error }, "not connected ahead; the next reply tries again"));
+      return {
+        ...facts,
+        synthesize(text, { signal }) {
+          const reply = speak(text, { line, output, signal, free });
+          free = reply.done;
+          return reply.events;
+        },
+      };
+    },
+  };
+}
+
+interface SpeakOptions {
+  readonly line: Line;
+  readonly output: AudioFormat;
+  readonly signal: AbortSignal;
+  /** Settles when the reply before is off the line. */
+  readonly free: Promise<void>;
+  readonly onEnd?: () => void;
+}
+
+/** Speaks one reply; `done` settles when it is off the line. */
+function speak(text: ReadableStream<string>, { line, output, signal, free, onEnd }: SpeakOptions) {
+  const over = new AbortController();
+  const out = liveStream<SpeechEvent>({ limit: Infinity, onCancel: () => over.abort() });
+  const toFrames = frameReader(output);
+  const flushed = Promise.withResolvers<void>();
+  /** For each Flush that was not answered yet: how much text came before it. */
+  const marks: number[] = [];
+  let characters = 0;
+  let flushedCharacters = 0;
+  let textEnded = false;
+
+  const flush = () => {
+    marks.push(characters);
+    line.flush();
+  };
+  const listener = {
+    audio(bytes: Uint8Array) {
+      for (const frame of toFrames(bytes)) out.push({ type: "audio", frame });
+    },
+    flushed() {
+      const mark = marks.shift();
+      if (mark === undefined) return;
+      flushedCharacters = mark;
+      out.push({ type: "mark", characters: mark });
+      if (textEnded && marks.length === 0) flushed.resolve();
+    },
+    flushRefused() {
+      marks.pop();
+      const message = "Deepgram refused to speak the end of the text: too many Flush messages in a minute";
+      if (textEnded) over.abort(new StageError("tts", message, { retryable: true }));
+    },
+    fail: (error: StageError) => over.abort(error),
+  };
+  const sink = new WritableStream<string>({
+    async start() {
+      await abortable(free, over.signal);
+      await abortable(line.open(), over.signal);
+      line.take(listener);
+    },
+    write(clause) {
+      line.speak(clause);
+      const first = characters === 0;
+      characters += clause.length;
+      if (first && line.canFlushEarly) flush();
+    },
+    close() {
+      textEnded = true;
+      if (characters > (marks.at(-1) ?? flushedCharacters)) flush();
+      if (marks.length === 0) flushed.resolve();
+    },
+  });
+  const run = async () => {
+    await text.pipeTo(sink, { signal: over.signal });
+    await abortable(flushed.promise, over.signal);
+  };
+
+  if (signal.aborted) over.abort(signal.reason);
+  signal.addEventListener("abort", () => over.abort(signal.reason), { signal: over.signal });
+  const done = run().then(out.close, (error) => {
+    // The reason first: a failing line also fails whatever was under way.
+    const why = over.signal.aborted ? over.signal.reason : error;
+    out.error(signal.aborted ? signal.reason : asStageError("tts", why));
+  }).then(async () => {
+    over.abort();
+    await free; // a reply that gave up waiting has nothing on the line
+    await line.release(characters > flushedCharacters);
+    onEnd?.();
+  });
+  return { events: out.readable, done };
+}
+
+/** Makes frames of 16-bit little-endian samples that arrive in pieces of any number of bytes. */
+function frameReader(format: AudioFormat) {
+  const longest = samplesIn(frameMs, format);
+  let rest = new Uint8Array(0);
+  return function* (bytes: Uint8Array): Generator<AudioFrame> {
+    const all = new Uint8Array(rest.length + bytes.length);
+    all.set(rest);
+    all.set(bytes, rest.length);
+    const whole = all.length - all.length % 2;
+    rest = all.slice(whole);
+    const samples = new Int16Array(all.buffer, 0, whole / 2);
+    for (let at = 0; at < samples.length; at += longest) {
+      yield { ...format, samples: samples.slice(at, at + longest), timestampMs: 0 };
+    }
+  };
+}
