@@ -126,6 +126,7 @@ function show() {
   at("talk").textContent = talking ? "Hang up" : phase === "connecting" ? "Connecting" : "Start talking";
   at("talk").classList.toggle("hang-up", Boolean(talking));
   at("talk").setAttribute("aria-disabled", String(phase === "connecting"));
+  at("end").hidden = !(call && !talking);
   at("mute").disabled = !talking;
   at("mute").setAttribute("aria-pressed", String(muted));
   at("interrupt").disabled = !(live && state === "speaking" && call?.canInterrupt);
@@ -141,6 +142,7 @@ async function settings() {
 }
 
 at("talk").addEventListener("click", talk);
+at("end").addEventListener("click", () => call?.hangUp());
 at("mute").addEventListener("click", () => setMuted(!muted));
 at("interrupt").addEventListener("click", () => call?.interrupt());
 at("compose").addEventListener("submit", (event) => {

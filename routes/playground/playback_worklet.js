@@ -2,8 +2,10 @@
 import { createResampler } from "./resampler.js";
 
 /** What is gathered before playing begins, and how often the position is told, in milliseconds. */
-const START_MS = 20;
+const START_MS = 40;
 const REPORT_MS = 100;
+/** Audio that comes this soon after the last was played should have come before. */
+const LATE_MS = 500;
 
 class Playback extends AudioWorkletProcessor {
   constructor({ processorOptions: { wireRate } }) {
@@ -31,6 +33,7 @@ class Playback extends AudioWorkletProcessor {
     this.running = false;
     this.gathering = 0;
     this.sinceReport = 0;
+    this.sinceDry = Infinity;
   }
 
   take(samples) {
@@ -47,10 +50,12 @@ class Playback extends AudioWorkletProcessor {
       if (this.queued >= enough || this.gathering >= enough) this.start();
     }
     if (this.running) this.fill(out);
+    else this.sinceDry += out.length;
     return true;
   }
 
   start() {
+    if (this.sinceDry < LATE_MS / 1000 * sampleRate) this.underruns++;
     this.running = true;
     this.gathering = 0;
     this.report();
@@ -73,7 +78,7 @@ class Playback extends AudioWorkletProcessor {
     this.sinceReport += filled;
     if (this.queued === 0) {
       this.running = false; // at the end of a reply, or because the next samples come too late
-      if (filled < out.length) this.underruns++;
+      this.sinceDry = 0;
       this.report();
     } else if (this.sinceReport >= REPORT_MS / 1000 * sampleRate) this.report();
   }

@@ -31,9 +31,13 @@ export function showSettings({ agent, stages, recognizer, mode }, service) {
       ? `Your speech is recognized by a service that is ${service}: what you say goes there. It does not hear the agent.`
       : "Neither the server nor this browser recognizes speech. You can type, and the agent answers aloud.";
   }
-  const simulated = stages.filter((stage) => stage.simulated).length;
-  at("about-label").textContent = simulated > 0 ? "Partly simulated" : "All real";
-  at("about-toggle").classList.toggle("simulated", simulated > 0);
+  const simulated = stages.filter((stage) => stage.simulated);
+  at("about-label").textContent = simulated.length > 0 ? "Partly simulated" : "All real";
+  at("about-toggle").classList.toggle("simulated", simulated.length > 0);
+  at("plainly").hidden = simulated.length === 0;
+  at("plainly").textContent = simulated
+    .map(({ stage, model, hint = "" }) => `Simulated: it ${names[stage].toLowerCase()} ${model}. ${hint}`)
+    .join(" ");
   const toggle = (open) => {
     at("about").hidden = !open;
     at("about-toggle").setAttribute("aria-expanded", String(open));

@@ -1,0 +1,82 @@
+/** A real Chromium for tests, with a microphone that plays a recording. */
+import { type Browser, chromium, type Page } from "playwright-core";
+
+export interface TestBrowser extends AsyncDisposable {
+  /** A page of its own profile; `problems` collects what it complains of. */
+  open(options?: PageOptions): Promise<{ readonly page: Page; readonly problems: string[] }>;
+}
+
+export interface PageOptions {
+  readonly width?: number;
+  readonly height?: number;
+  readonly dark?: boolean;
+  readonly reducedMotion?: boolean;
+}
+
+const HOW = "set CHROMIUM_BIN, or put chromium, chromium-browser or google-chrome on PATH";
+const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--use-fake-ui-for-media-stream",
+  "--use-fake-device-for-media-stream",
+  "--autoplay-policy=no-user-gesture-required",
+];
+
+/**
+ * Starts Chromium; its microphone plays `microphone` (a WAV file) over and over. Returns undefined when there is none,
+ * and says how to get it; throws then when `CI` is set.
+ */
+export async function startBrowser(
+  { microphone }: { readonly microphone?: string } = {},
+): Promise<TestBrowser | undefined> {
+  const executablePath = await findBinary();
+  if (!executablePath) {
+    if (Deno.env.get("CI") === "true") throw new Error(`Chromium is missing: ${HOW}`);
+    console.log(`skipped, Chromium is missing: ${HOW}`);
+    return undefined;
+  }
+  const recording = microphone ? [`--use-file-for-fake-audio-capture=${microphone}`] : [];
+  const browser: Browser = await chromium.launch({ executablePath, args: [...FLAGS, ...recording] });
+  return {
+    async open({ width = 1280, height = 800, dark = false, reducedMotion = false } = {}) {
+      const context = await browser.newContext({
+        viewport: { width, height },
+        colorScheme: dark ? "dark" : "light",
+        reducedMotion: reducedMotion ? "reduce" : "no-preference",
+        permissions: ["microphone"],
+        deviceScaleFactor: width < 600 ? 2 : 1,
+      });
+      const page = await context.newPage();
+      const problems: string[] = [];
+      page.on("pageerror", (error) => problems.push(error.message));
+      page.on("console", (message) => {
+        if (message.type() === "error") problems.push(message.text());
+      });
+      return { page, problems };
+    },
+    [Symbol.asyncDispose]: () => browser.close(),
+  };
+}
+
+async function findBinary(): Promise<string | undefined> {
+  const named = Deno.env.get("CHROMIUM_BIN");
+  if (named) return named;
+  for (const folder of Deno.env.get("PATH")?.split(":") ?? []) {
+    for (const name of NAMES) {
+      try {
+        if ((await Deno.stat(`${folder}/${name}`)).isFile) return `${folder}/${name}`;
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) {
+          throw error;
+        }
+      }
+    }
+  }
+  return undefined;
+}

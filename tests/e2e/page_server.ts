@@ -1,0 +1,66 @@
+/** The routes with scripted sessions, on a free port of the loopback interface. */
+import { createApp } from "../../routes/app.ts";
+import type { PageStage } from "../../routes/playground.ts";
+import { defineAgent } from "../../src/agent.ts";
+import { systemClock as clock } from "../../src/clock.ts";
+import type { PlaygroundAccess } from "../../src/config.ts";
+import { createDispatcher } from "../../src/dispatch/dispatcher.ts";
+import { createPages, PAGE_LIMITS, type PageLimits } from "../../src/dispatch/pages.ts";
+import { silentLog } from "../fakes/log.ts";
+import { type ScriptedCalls, scriptedCalls } from "../fakes/scripted_call.ts";
+
+export interface PageServer extends AsyncDisposable {
+  readonly url: string;
+  readonly calls: ScriptedCalls;
+  /** Ends every session, as a shutdown does. */
+  drain(): Promise<unknown>;
+}
+
+const stages: readonly PageStage[] = [
+  { stage: "stt", model: "your browser", simulated: false, hint: "Set DEEPGRAM_API_KEY for Deepgram." },
+  {
+    stage: "llm",
+    model: "a demo of fixed rules",
+    simulated: true,
+    hint: "Set OPENAI_API_KEY for a real model.",
+  },
+  {
+    stage: "tts",
+    model: "flite, on this machine",
+    simulated: false,
+    hint: "Set OPENAI_API_KEY for a better voice.",
+  },
+];
+
+/** Starts it; `script` says what its sessions do. */
+export function startPageServer(
+  { access = { type: "local" }, limits = {}, ...script }: {
+    readonly access?: PlaygroundAccess;
+    readonly limits?: Partial<PageLimits>;
+  } & Omit<Parameters<typeof scriptedCalls>[0], "clock"> = {},
+): PageServer {
+  const calls = scriptedCalls({ clock, ...script });
+  const log = silentLog;
+  const dispatcher = createDispatcher({
+    agents: { assistant: defineAgent({ instructions: "Be brief." }) },
+    defaultAgent: "assistant",
+    start: calls.start,
+    maxSessions: 10,
+    clock,
+    log,
+  });
+  const agentName = "assistant";
+  const pages = createPages({ dispatcher, agentName, limits: { ...PAGE_LIMITS, ...limits }, clock, log });
+  const playground = { access, agentName, stages, recognizer: "server" as const, pages };
+  const app = createApp({ dispatcher, playground, clock, log });
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, app.fetch);
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    calls,
+    drain: () => dispatcher.drain({ budgetMs: 0 }),
+    async [Symbol.asyncDispose]() {
+      await dispatcher.drain({ budgetMs: 0 });
+      await server.shutdown();
+    },
+  };
+}
