@@ -14,6 +14,8 @@ export interface PageDevice extends AudioDevice {
   readonly epoch: number;
   /** Takes in what the page says it has played; `running` while it goes on playing. */
   report(position: Position, running: boolean): void;
+  /** The page is gone for now: what it has played stands still. */
+  halt(): void;
   /** Begins a new epoch with what the page has not played, for a socket that knows nothing of it yet. */
   replay(greet: () => void): void;
 }
@@ -43,6 +45,14 @@ export function pageDevice({ clock, play, clear }: {
     const onMs = Math.min(clock.now() - runningSinceMs, UNREPORTED_MS);
     return Math.min(pushed, reported + Math.floor(onMs * SAMPLES_PER_MS));
   };
+  const settle = (samples: number, sinceMs: number | undefined) => {
+    reported = samples;
+    runningSinceMs = sinceMs;
+    for (let first = held[0]; first && heldFrom + first.length <= reported; first = held[0]) {
+      heldFrom += first.length;
+      held.shift();
+    }
+  };
   const begin = () => {
     epoch++;
     pushed = reported = heldFrom = 0;
@@ -70,13 +80,9 @@ export function pageDevice({ clock, play, clear }: {
     },
     report(position, running) {
       if (position.epoch !== epoch) return; // of audio that was discarded since
-      reported = Math.min(pushed, Math.max(reported, position.samples));
-      runningSinceMs = running ? clock.now() : undefined;
-      for (let first = held[0]; first && heldFrom + first.length <= reported; first = held[0]) {
-        heldFrom += first.length;
-        held.shift();
-      }
+      settle(Math.min(pushed, Math.max(reported, position.samples)), running ? clock.now() : undefined);
     },
+    halt: () => settle(played(), undefined),
     replay(greet) {
       const skip = reported - heldFrom;
       const [first, ...others] = held;

@@ -99,6 +99,7 @@ export function browserRoom(
     for await (const message of from.incoming) take(message);
     if (from !== connection) return;
     connection = undefined;
+    device.halt();
     if (closed.signal.aborted) return;
     log.info({ graceMs }, "the page's socket was lost");
     grace = clock.after(graceMs, () => end("participant-left"));
