@@ -7,7 +7,7 @@ import { createDispatcher } from "./src/dispatch/dispatcher.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
 import { ConfigError, messageOf } from "./src/errors.ts";
 import { createLog } from "./src/log.ts";
-import { createModels } from "./src/models.ts";
+import { createModels, preload } from "./src/models.ts";
 import { catchStrayErrors } from "./src/stray.ts";
 import { loadSilero } from "./src/vad/silero.ts";
 
@@ -29,7 +29,7 @@ const dispatcher = createDispatcher({
 });
 const app = createApp({ dispatcher, livekit: config.livekit, clock, log });
 // Loaded before the port opens: a server that answers is ready for a call.
-await loadSilero();
+await Promise.all([loadSilero(), preload(Object.values(config.models))]);
 exitOnSignals();
 const server = listen();
 

@@ -12,7 +12,7 @@ import type { VoiceActivityDetector, VoiceOptions } from "./vad/vad.ts";
 export interface EndpointingOptions {
   /** Never answered before this much silence (default 350). */
   readonly minDelayMs?: number;
-  /** Answered after this much silence even when no final transcript came, with the words there are (default 3000). */
+  /** Answered after this much silence (1000 at least) even when no final transcript came, with the words there are (default 3000). */
   readonly maxDelayMs?: number;
 }
 

@@ -88,6 +88,21 @@ function parse(kind: Kind, name: string): { provider: string; model: string; opt
   const pattern = kind === "LLM" ? /^([a-z0-9-]+)\/(\S+)$/ : /^([a-z0-9-]+)\/([^\s:]+)(?::(\S+))?$/;
   const [, provider, model, option] = pattern.exec(name) ?? [];
   if (provider && model) return { provider, model, option };
-  const example = { STT: "deepgram/nova-3:en", LLM: "openai/gpt-4o-mini", TTS: "deepgram/aura-2-thalia-en" }[kind];
-  throw new ConfigError(`${kind} is ${JSON.stringify(name)}; expected a provider and a model, such as ${example}`);
+  const example =
+    { STT: "deepgram/nova-3:en", LLM: "openai/gpt-4o-mini", TTS: "deepgram/aura-2-thalia-en" }[kind];
+  throw new ConfigError(
+    `${kind} is ${JSON.stringify(name)}; expected a provider and a model, such as ${example}`,
+  );
+}
+
+/** The libraries of providers that are large: loaded with the first call, unless they were before. */
+const libraries: Readonly<Record<string, () => Promise<unknown>>> = {
+  openai: () => import("openai"),
+  deepgram: () => import("@deepgram/sdk"),
+};
+
+/** Loads what the models named need, so that the first call does not wait for it. */
+export async function preload(names: readonly string[]): Promise<void> {
+  const providers = new Set(names.map((name) => name.split("/")[0] ?? ""));
+  await Promise.all([...providers].map((provider) => libraries[provider]?.()));
 }

@@ -23,6 +23,12 @@ const UNHEARD_SPEECH_MS = 400;
 /** How long words may be under way from a recognizer that is coming back. */
 const UNHEARD_AFTER_MS = 2500;
 
+/**
+ * Words that are not final are given at least this long, and a voice without more words this long, whatever the longest
+ * delay: both are for when something fails, not for speed.
+ */
+const LEAST_WAIT_MS = { final: 1000, voice: 3000 };
+
 const NOW = -Infinity;
 
 const wordsOf = (state: TurnState): number => countWords(textOf(state.words));
@@ -149,8 +155,11 @@ const endOfTurn: Policy = {
   name: "end-of-turn",
   dueMs(state, { endpointing: { minDelayMs, maxDelayMs } }) {
     if (state.agent.is !== "silent" || wordsOf(state) === 0) return undefined;
-    if (state.user.is === "speaking") return Math.max(state.words.atMs, state.user.sinceMs) + maxDelayMs;
-    return lastVoicedMs(state) + (settled(state) ? minDelayMs : maxDelayMs);
+    if (state.user.is === "speaking") {
+      return Math.max(state.words.atMs, state.user.sinceMs) + Math.max(maxDelayMs, LEAST_WAIT_MS.voice);
+    }
+    if (settled(state)) return lastVoicedMs(state) + minDelayMs;
+    return Math.max(lastVoicedMs(state), state.words.atMs) + Math.max(maxDelayMs, LEAST_WAIT_MS.final);
   },
   decide: (state) => commit(state, false),
 };

@@ -79,6 +79,16 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
     steps: utterance("what time").filter(([, { type }]) => type !== "transcript-final"),
     expected: ['5000 commit-turn turn-1 "what time"'],
   },
+  "words that are not final are waited for, however short the longest delay": {
+    options: { ...defaults, endpointing: { minDelayMs: 0, maxDelayMs: 0 } },
+    steps: utterance("what time").filter(([, { type }]) => type !== "transcript-final"),
+    expected: ['3000 commit-turn turn-1 "what time"'],
+  },
+  "without a least delay a final ends the turn": {
+    options: { ...defaults, endpointing: { minDelayMs: 0, maxDelayMs: 0 } },
+    steps: utterance("what time"),
+    expected: ['2200 commit-turn turn-1 "what time"'],
+  },
   "a final for words that were committed as interim is not a second turn": {
     steps: [
       ...utterance("what time").filter(([, { type }]) => type !== "transcript-final"),
