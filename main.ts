@@ -15,6 +15,8 @@ import { loadSilero } from "./src/vad/silero.ts";
 const farewellMs = 10_000;
 /** How long the last answers may take to leave. */
 const lastAnswersMs = 500;
+/** `deno task` passes on a Ctrl-C that the terminal has sent to this process too: so soon after, it is the same one. */
+const sameSignalMs = 500;
 
 const config = await configuration();
 const log = createLog(config.logLevel);
@@ -62,12 +64,15 @@ function greet({ hostname, port }: Deno.NetAddr): void {
 }
 
 function exitOnSignals(): void {
-  let leaving = false;
+  let leavingSinceMs: number | undefined;
   const codes = { SIGINT: 130, SIGTERM: 143 } as const;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
-      if (leaving) Deno.exit(codes[signal]);
-      leaving = true;
+      if (leavingSinceMs !== undefined) {
+        if (clock.now() - leavingSinceMs > sameSignalMs) Deno.exit(codes[signal]);
+        return;
+      }
+      leavingSinceMs = clock.now();
       log.info({ signal }, "shutting down");
       void leave();
     });

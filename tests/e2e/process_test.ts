@@ -65,6 +65,13 @@ describe("the process", () => {
     });
   }
 
+  it("takes signals that come together as one: Ctrl-C arrives twice through a task runner", async () => {
+    const { child } = await start();
+    child.kill("SIGINT");
+    child.kill("SIGTERM");
+    assertEquals((await child.status).code, 0);
+  });
+
   it("says everything that is wrong with its configuration, and exits with 1", async () => {
     const { code, said } = await run({ PORT: "http", LIVEKIT_API_SECRET: "s3cret" });
     assertEquals(code, 1);
