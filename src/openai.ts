@@ -13,7 +13,7 @@ export function openaiClient({ apiKey, baseUrl }: OpenAIServer): () => Promise<O
   let client: Promise<OpenAI> | undefined;
   const create = async () => {
     const { OpenAI } = await import("openai");
-    return new OpenAI({ apiKey, ...(baseUrl && { baseURL: baseUrl }), maxRetries: 0 });
+    return new OpenAI({ apiKey, ...(baseUrl && { baseURL: baseUrl }), maxRetries: 0, logLevel: "off" });
   };
   return () => client ??= create();
 }
@@ -22,12 +22,13 @@ export function openaiClient({ apiKey, baseUrl }: OpenAIServer): () => Promise<O
 export async function openaiError(
   stage: Stage,
   error: unknown,
-  { model, baseUrl }: { readonly model: string; readonly baseUrl?: string | undefined },
+  { model, baseUrl, apiKey }: Partial<OpenAIServer> & { readonly model: string },
 ): Promise<StageError> {
   if (error instanceof StageError) return error;
   const { APIConnectionError, APIError } = await import("openai");
   const server = baseUrl ? new URL(baseUrl).host : "OpenAI";
-  const failed = (message: string, retryable: boolean) => new StageError(stage, message, { retryable });
+  const failed = (message: string, retryable: boolean) =>
+    new StageError(stage, apiKey ? message.replaceAll(apiKey, "(hidden)") : message, { retryable });
   if (error instanceof APIConnectionError) return failed(`${server} cannot be reached`, true);
   if (!(error instanceof APIError)) {
     return failed(`${server} sent no proper answer: ${messageOf(error)}`, true);

@@ -43,7 +43,7 @@ export function openaiLanguageModel(
       if (!reason) throw new StageError("llm", "the model's answer broke off", { retryable: true });
       yield { type: "finish", reason, ...(usage && { usage }) };
     } catch (error) {
-      throw signal.aborted ? signal.reason : await openaiError("llm", error, { model, baseUrl });
+      throw signal.aborted ? signal.reason : await openaiError("llm", error, { model, baseUrl, apiKey });
     }
   }
   return {

@@ -1,0 +1,67 @@
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { ConfigError } from "../src/errors.ts";
+import { createModels } from "../src/models.ts";
+import { fakeClock } from "./fakes/clock.ts";
+import { silentLog } from "./fakes/log.ts";
+
+const common = { clock: fakeClock(), log: silentLog };
+const keys = { openai: { apiKey: "secret-1" }, deepgram: { apiKey: "secret-2" } };
+const models = createModels({ ...common, ...keys });
+const bare = createModels({ ...common, openai: {}, deepgram: {} });
+
+describe("model strings", () => {
+  it("make providers", () => {
+    const { provider, model, input } = models.stt("deepgram/nova-3:de");
+    assertEquals([provider, model, input.sampleRate], ["deepgram", "nova-3", 16_000]);
+    const voice = models.tts("deepgram/aura-2-thalia-en");
+    assertEquals([voice.provider, voice.model, voice.output.sampleRate], [
+      "deepgram",
+      "aura-2-thalia-en",
+      24_000,
+    ]);
+    const llm = models.llm("openai/meta-llama/llama-4:free");
+    assertEquals([llm.provider, llm.model], ["openai", "meta-llama/llama-4:free"]);
+  });
+
+  const wrong: Record<string, { make: () => unknown; words: readonly string[] }> = {
+    "an unknown provider": {
+      make: () => models.llm("opnai/gpt"),
+      words: ['LLM is "opnai/gpt"', 'no provider "opnai"', "expected one of", "openai"],
+    },
+    "a provider of another kind": {
+      make: () => models.llm("deepgram/x"),
+      words: ['"deepgram"', "expected one of"],
+    },
+    "no provider": {
+      make: () => models.stt("nova-3"),
+      words: ['STT is "nova-3"', "such as deepgram/nova-3"],
+    },
+    "no model": { make: () => models.tts("deepgram/"), words: ['TTS is "deepgram/"', "such as"] },
+    "a name of objects": {
+      make: () => models.stt("constructor/x"),
+      words: ['"constructor"', "expected one of"],
+    },
+    "a missing key": {
+      make: () => bare.stt("deepgram/nova-3"),
+      words: ["DEEPGRAM_API_KEY is not set", "STT deepgram/nova-3"],
+    },
+    "another missing key": {
+      make: () => bare.llm("openai/gpt-4o-mini"),
+      words: ["OPENAI_API_KEY is not set", "LLM openai/gpt-4o-mini"],
+    },
+  };
+  for (const [name, { make, words }] of Object.entries(wrong)) {
+    it(`are refused in words: ${name}`, () => {
+      let error: unknown;
+      try {
+        make();
+      } catch (thrown) {
+        error = thrown;
+      }
+      assert(error instanceof ConfigError);
+      for (const word of words) assert(error.message.includes(word), `${word} in: ${error.message}`);
+      assert(!error.message.includes("secret"));
+    });
+  }
+});
