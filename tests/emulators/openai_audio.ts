@@ -1,0 +1,167 @@
+/**
+ * OpenAI's /v1/audio/speech and /v1/audio/transcriptions on 127.0.0.1, with faults on demand.
+ * https://github.com/openai/openai-openapi
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { readWav, type WavAudio } from "../../src/audio/wav.ts";
+
+/** What a request meets in place of what it asked for. */
+export type AudioFault =
+  /** An answer with this status and OpenAI's kind of error; a 401 shows some of the key, as OpenAI's does. */
+  | { readonly type: "status"; readonly status: number }
+  /** No answer. */
+  | { readonly type: "hang" }
+  /** The connection is cut inside the answer. */
+  | { readonly type: "die" }
+  /** The answer ends before it is whole, as if it were. */
+  | { readonly type: "short" };
+
+/** One request as the server saw it. */
+export interface AudioRequest {
+  readonly path: string;
+  /** Its parameters, but for the file. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** What was to be transcribed. */
+  readonly file?: WavAudio & { readonly name: string };
+  /** Settles when the connection is free again: with whether the answer was taken whole. */
+  readonly answered: Promise<boolean>;
+}
+
+export interface OpenAIAudioOptions {
+  /** The key it takes (default "test-key"). */
+  readonly apiKey?: string;
+  /** What is spoken: 24 kHz mono (default: 10 ms a character, each sample the length of the text). */
+  readonly voice?: (input: string) => Int16Array<ArrayBuffer>;
+  /** The bytes of each piece of speech, again and again (default: 333, 4096, 1). */
+  readonly pieces?: readonly number[];
+  /** What the recording says (default "Hello there."). */
+  readonly hears?: (recording: WavAudio) => string;
+  /** What goes wrong with the `n`th request, counted from 0. */
+  readonly fault?: (n: number) => AudioFault | undefined;
+}
+
+export interface OpenAIAudioEmulator extends AsyncDisposable {
+  /** The base URL to give a client: http://127.0.0.1:port/v1. */
+  readonly url: string;
+  /** Every request that came, in order. */
+  readonly requests: readonly AudioRequest[];
+  /** Settles when there are `count` requests. */
+  came(count: number): Promise<void>;
+}
+
+const tone = (input: string) => new Int16Array(input.length * 240).fill(input.length);
+
+/** Starts one; disposing it ends its connections. */
+export async function startOpenAIAudio(options: OpenAIAudioOptions = {}): Promise<OpenAIAudioEmulator> {
+  const { apiKey = "test-key", voice = tone, pieces = [333, 4_096, 1], hears = () => "Hello there.", fault } =
+    options;
+  const requests: AudioRequest[] = [];
+  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+
+  const answer = async (message: IncomingMessage, response: ServerResponse) => {
+    const answered = new Promise<boolean>((resolve) => {
+      response.on("close", () => resolve(response.writableFinished));
+    });
+    const request: AudioRequest = { ...await read(message), answered };
+    requests.push(request);
+    for (const { count, resolve } of waiting) if (requests.length >= count) resolve();
+    const wrong = fault?.(requests.length - 1);
+    if (wrong?.type === "hang") return;
+    const { path } = request;
+    if (wrong?.type === "status") refuse(response, wrong.status);
+    else if (message.headers.authorization !== `Bearer ${apiKey}`) refuse(response, 401);
+    else if (path === "/v1/audio/speech") await speak(request, response, voice, pieces, wrong);
+    else if (path === "/v1/audio/transcriptions") await transcribe(request, response, hears, wrong);
+    else refuse(response, 404);
+  };
+
+  const server = createServer((message, response) => void answer(message, response));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    requests,
+    came: (count) =>
+      new Promise((resolve) => requests.length >= count ? resolve() : void waiting.push({ count, resolve })),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function read(message: IncomingMessage): Promise<Omit<AudioRequest, "answered">> {
+  const path = message.url ?? "";
+  const bytes = new Uint8Array(await new Response(ReadableStream.from(message)).arrayBuffer());
+  const type = message.headers["content-type"] ?? "";
+  if (!type.startsWith("multipart/")) return { path, body: JSON.parse(new TextDecoder().decode(bytes)) };
+  const form = await new Response(bytes, { headers: { "content-type": type } }).formData();
+  const file = form.get("file");
+  form.delete("file");
+  const body = Object.fromEntries(form);
+  if (!(file instanceof File)) return { path, body };
+  const wav = readWav(new Uint8Array(await file.arrayBuffer()));
+  return { path, body, file: { ...wav, name: file.name } };
+}
+
+function refuse(response: ServerResponse, status: number): void {
+  const message = status === 401 ? "Incorrect API key provided: test-***key." : `The server said ${status}.`;
+  response.writeHead(status, { "content-type": "application/json" })
+    .end(JSON.stringify({ error: { message, type: "test", param: null, code: null } }));
+}
+
+async function speak(
+  { body: { model, voice, input, response_format: format } }: AudioRequest,
+  response: ServerResponse,
+  voiced: (input: string) => Int16Array<ArrayBuffer>,
+  pieces: readonly number[],
+  wrong: AudioFault | undefined,
+): Promise<void> {
+  if (typeof input !== "string" || input.length === 0 || input.length > 4_096) return refuse(response, 400);
+  if (typeof model !== "string" || typeof voice !== "string" || format !== "pcm") {
+    return refuse(response, 400);
+  }
+  response.writeHead(200, { "content-type": "audio/pcm" });
+  await send(response, new Uint8Array(voiced(input).buffer), pieces, wrong);
+}
+
+async function transcribe(
+  { body, file }: AudioRequest,
+  response: ServerResponse,
+  hears: (recording: WavAudio) => string,
+  wrong: AudioFault | undefined,
+): Promise<void> {
+  if (!file || typeof body.model !== "string") return refuse(response, 400);
+  if (file.samples.length < file.sampleRate / 10) return refuse(response, 400);
+  const text = hears(file);
+  const encode = (content: string) => new TextEncoder().encode(content);
+  if (body.stream !== "true" || body.model === "whisper-1") {
+    response.writeHead(200, { "content-type": "application/json" });
+    return await send(response, encode(JSON.stringify({ text })), [7], wrong);
+  }
+  const deltas = text.match(/\S+\s*/g) ?? [];
+  const events = [
+    ...deltas.map((delta) => ({ type: "transcript.text.delta", delta })),
+    ...(wrong ? [] : [{ type: "transcript.text.done", text }]),
+  ];
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  const stream = events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
+  await send(response, encode(stream), [61, 8], wrong);
+}
+
+/** Sends `bytes` in pieces of `sizes`; only half of them when something goes `wrong`. */
+async function send(
+  response: ServerResponse,
+  bytes: Uint8Array,
+  sizes: readonly number[],
+  wrong: AudioFault | undefined,
+): Promise<void> {
+  const end = wrong ? Math.floor(bytes.length / 2) : bytes.length;
+  for (let at = 0, n = 0; at < end && !response.destroyed; n++) {
+    const size = Math.min(sizes[n % sizes.length] ?? 1, end - at);
+    await new Promise((sent) => response.write(bytes.subarray(at, at + size), sent));
+    at += size;
+  }
+  if (wrong?.type === "die") response.destroy();
+  else response.end();
+}
