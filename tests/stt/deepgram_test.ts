@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { StageError } from "../../src/errors.ts";
 import { deepgramSpeechToText } from "../../src/stt/deepgram.ts";
+import { reconnecting } from "../../src/stt/reconnecting.ts";
 import type { TranscriptEvent } from "../../src/stt/stt.ts";
 import { type DeepgramEmulatorOptions, type Fault, startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { type FakeClock, fakeClock } from "../fakes/clock.ts";
@@ -233,6 +234,39 @@ describe("Deepgram, listening", () => {
     await clock.settle();
     await emulator.idle();
     assertEquals([clock.pending, emulator.connections.length], [0, 0]);
+  });
+
+  it("loses no word and doubles none when a connection drops in an utterance and is replaced", async () => {
+    await using emulator = await startDeepgramEmulator({
+      listenDelayMs: 1,
+      transcripts: ["One two three.", "Four five."],
+      fault: (_, n) => n === 0 ? { type: "close", code: 1006, afterMs: 1_800 } : undefined,
+    });
+    const clock = fakeClock();
+    const errors: string[] = [];
+    const stt = deepgramSpeechToText({ apiKey, baseUrl: emulator.url, clock });
+    const hearing = reconnecting(stt, { clock, onError: ({ message }) => void errors.push(message) });
+    const voice = voiceFeed();
+    const events: TranscriptEvent[] = [];
+    const done = collect(hearing.transcribe(voice.stream, { signal: new AbortController().signal }), events);
+    const finals = () => events.filter(({ type }) => type === "final").map(({ text }) => text);
+    voice.utterance(1_000);
+    await until(() => finals().length === 1, clock);
+    voice.mark("speech-start");
+    voice.speech(800);
+    await until(() => errors.length === 1, clock);
+    voice.speech(200);
+    voice.silence(260);
+    voice.mark("speech-end");
+    await until(() => finals().length === 2, clock);
+    voice.end();
+    assertEquals(await done, undefined);
+    assertEquals(finals(), ["One two three.", "Four five."]);
+    assertMatch(errors.join(), /code 1006/);
+    const last = events.findLast((event) => event.type === "final");
+    assertEquals(last?.words?.at(-1)?.endMs, 1_000 + 260 + 1_000);
+    await emulator.idle();
+    assertEquals(clock.pending, 0);
   });
 
   it("gives up on last words that do not come", async () => {
