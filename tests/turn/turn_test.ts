@@ -184,7 +184,7 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
     expected: [
       "2700 pause-reply say-1",
       "2700 interrupt-reply say-1",
-      '5600 commit-turn turn-1 "no stop"',
+      '5700 commit-turn turn-1 "no stop"',
     ],
   },
   "duration AND words: a short voice does not interrupt, however many words": {
