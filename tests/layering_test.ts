@@ -24,6 +24,7 @@ const mayImport: Record<string, readonly string[]> = {
     "src/log.ts",
     "src/openai.ts",
     "src/socket.ts",
+    "src/worker.ts",
   ]])),
 };
 

