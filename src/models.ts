@@ -4,7 +4,8 @@ import { ConfigError } from "./errors.ts";
 import type { LanguageModel } from "./llm/llm.ts";
 import { openaiLanguageModel } from "./llm/openai.ts";
 import type { Log } from "./log.ts";
-import { deepgramSpeechToText } from "./stt/deepgram.ts";
+import { loadOpenAI } from "./openai.ts";
+import { deepgramSpeechToText, loadDeepgram } from "./stt/deepgram.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import { deepgramTextToSpeech } from "./tts/deepgram.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
@@ -97,8 +98,8 @@ function parse(kind: Kind, name: string): { provider: string; model: string; opt
 
 /** The libraries of providers that are large: loaded with the first call, unless they were before. */
 const libraries: Readonly<Record<string, () => Promise<unknown>>> = {
-  openai: () => import("openai"),
-  deepgram: () => import("@deepgram/sdk"),
+  openai: loadOpenAI,
+  deepgram: loadDeepgram,
 };
 
 /** Loads what the models named need, so that the first call does not wait for it. */

@@ -8,11 +8,14 @@ export interface OpenAIServer {
   readonly baseUrl?: string | undefined;
 }
 
+/** Loads the SDK, which takes a tenth of a second: before the first request, if that is not to wait for it. */
+export const loadOpenAI = (): Promise<typeof import("openai")> => import("openai");
+
 /** The client for `server`. Its SDK is loaded with the first request, so that a start does not wait for it; it retries nothing. */
 export function openaiClient({ apiKey, baseUrl }: OpenAIServer): () => Promise<OpenAI> {
   let client: Promise<OpenAI> | undefined;
   const create = async () => {
-    const { OpenAI } = await import("openai");
+    const { OpenAI } = await loadOpenAI();
     return new OpenAI({ apiKey, ...(baseUrl && { baseURL: baseUrl }), maxRetries: 0, logLevel: "off" });
   };
   return () => client ??= create();
@@ -25,7 +28,7 @@ export async function openaiError(
   { model, baseUrl, apiKey }: Partial<OpenAIServer> & { readonly model: string },
 ): Promise<StageError> {
   if (error instanceof StageError) return error;
-  const { APIConnectionError, APIError } = await import("openai");
+  const { APIConnectionError, APIError } = await loadOpenAI();
   const server = baseUrl ? new URL(baseUrl).host : "OpenAI";
   const failed = (message: string, retryable: boolean) =>
     new StageError(stage, apiKey ? message.replaceAll(apiKey, "(hidden)") : message, { retryable });

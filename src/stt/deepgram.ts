@@ -152,6 +152,9 @@ export function deepgramSpeechToText(
   return { provider: "deepgram", model, input, transcribe };
 }
 
+/** Loads the SDK, which takes a tenth of a second: before the first call, if that is not to wait for it. */
+export const loadDeepgram = (): Promise<typeof import("@deepgram/sdk")> => import("@deepgram/sdk");
+
 type ListenSocket = Awaited<ReturnType<typeof connect>>;
 
 /**
@@ -164,7 +167,7 @@ async function connect(
   query: { readonly model: string },
   listener: { open(): void; message(message: unknown): void; end(why: SocketEnd): void },
 ) {
-  const { DeepgramClient } = await import("@deepgram/sdk");
+  const { DeepgramClient } = await loadDeepgram();
   const transportFactory: DeepgramTransportFactory = (url, headers) => {
     let onOpen = () => {};
     let onMessage = (_: DeepgramTransportMessage) => {};
