@@ -12,7 +12,7 @@ import { joinCaller, until } from "./caller.ts";
 import { startLiveKitServer } from "./livekit_server.ts";
 
 const server = await startLiveKitServer();
-const options = { skip: server === undefined };
+const options = { ignore: server === undefined };
 afterAll(() => server?.[Symbol.asyncDispose]());
 
 const access = () => server ?? { url: "", httpUrl: "", apiKey: "", apiSecret: "" };

@@ -3,19 +3,20 @@
  * its own, so that Deno's sanitizers look for what it left behind.
  */
 
-type Hook = () => void | Promise<void>;
+type Hook = () => void | PromiseLike<void> | undefined;
 type Kind = "beforeAll" | "beforeEach" | "afterEach" | "afterAll";
 
 interface Suite {
   readonly name: string;
   readonly hooks: Readonly<Record<Kind, Hook[]>>;
   readonly parent: Suite | undefined;
+  readonly options: TestOptions;
   /** Tests registered in it and below, and how many of them have run: its `…All` hooks go around them. */
   tests: number;
   run: number;
 }
 
-export interface ItOptions {
+export interface TestOptions {
   /** Leaves the test out, and says so. */
   readonly ignore?: boolean;
   /** Native code keeps resources of its own: these sanitizers can be told so. */
@@ -23,8 +24,9 @@ export interface ItOptions {
   readonly sanitizeResources?: boolean;
 }
 
-const suite = (name: string, parent?: Suite): Suite => ({
+const suite = (name: string, options: TestOptions = {}, parent?: Suite): Suite => ({
   name,
+  options,
   hooks: { beforeAll: [], beforeEach: [], afterEach: [], afterAll: [] },
   parent,
   tests: 0,
@@ -34,18 +36,20 @@ const suite = (name: string, parent?: Suite): Suite => ({
 /** The file itself, at first. */
 let current = suite("");
 
-/** Groups tests; may be nested. */
-export function describe(name: string, define: () => void): void {
+/** Groups tests; may be nested. The options hold for all of them. */
+export function describe(name: string, define: () => void): void;
+export function describe(name: string, options: TestOptions, define: () => void): void;
+export function describe(name: string, ...rest: [() => void] | [TestOptions, () => void]): void {
   const parent = current;
-  current = suite(name, parent);
-  define();
+  current = suite(name, rest.length === 2 ? rest[0] : {}, parent);
+  (rest.at(-1) as () => void)();
   current = parent;
 }
 
 /** Registers a test under the names of its groups. */
 export function it(name: string, test: Hook): void;
-export function it(name: string, options: ItOptions, test: Hook): void;
-export function it(name: string, ...rest: [Hook] | [ItOptions, Hook]): void {
+export function it(name: string, options: TestOptions, test: Hook): void;
+export function it(name: string, ...rest: [Hook] | [TestOptions, Hook]): void {
   const test = rest.at(-1) as Hook;
   const options = rest.length === 2 ? rest[0] : {};
   const suites = suitesOf(current);
@@ -53,7 +57,7 @@ export function it(name: string, ...rest: [Hook] | [ItOptions, Hook]): void {
   const path = [...suites.map((suite) => suite.name), name].filter(Boolean).join(" > ");
   Deno.test({
     name: path,
-    ...options,
+    ...Object.assign({}, ...suites.map((suite) => suite.options), options),
     async fn() {
       for (const suite of suites) if (suite.run++ === 0) await runAll(suite.hooks.beforeAll);
       try {
