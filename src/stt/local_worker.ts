@@ -11,7 +11,7 @@ const FOLDER = ".models";
 
 /** What is used of the library. */
 interface Transformers {
-  readonly env: { cacheDir: string };
+  readonly env: { cacheDir: string; useBrowserCache: boolean };
   pipeline(
     task: "automatic-speech-recognition",
     model: string,
@@ -61,6 +61,7 @@ async function load(model: string): Promise<Transcriber> {
   Reflect.deleteProperty(globalThis, "location");
   const { env, pipeline }: Transformers = await import(LIBRARY);
   env.cacheDir = FOLDER;
+  env.useBrowserCache = false; // it prefers the platform's cache, which nobody finds
   return await pipeline("automatic-speech-recognition", model, {
     dtype: "q8",
     progress_callback({ status, loaded = 0, total = 0 }) {
