@@ -1,13 +1,18 @@
 /** Model strings: `provider/model`, or `provider/model:option`; the option is the language, or the voice. */
 import type { Clock } from "./clock.ts";
 import { ConfigError } from "./errors.ts";
+import { demoLanguageModel } from "./llm/demo.ts";
 import type { LanguageModel } from "./llm/llm.ts";
 import { openaiLanguageModel } from "./llm/openai.ts";
 import type { Log } from "./log.ts";
 import { loadOpenAI } from "./openai.ts";
 import { deepgramSpeechToText, loadDeepgram } from "./stt/deepgram.ts";
+import { localSpeechToText } from "./stt/local.ts";
+import { openaiSpeechToText } from "./stt/openai.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import { deepgramTextToSpeech } from "./tts/deepgram.ts";
+import { fliteTextToSpeech } from "./tts/flite.ts";
+import { openaiTextToSpeech } from "./tts/openai.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 
 /** How to reach a provider. */
@@ -32,7 +37,7 @@ export interface Models {
   tts(name: string, options?: { readonly language?: string }): TextToSpeech;
 }
 
-/** A model string, taken apart, with the provider's key. */
+/** A model string, taken apart, with the provider's key (empty where none is needed). */
 interface Choice extends Omit<ModelsOptions, "openai" | "deepgram"> {
   readonly model: string;
   readonly option?: string | undefined;
@@ -42,19 +47,24 @@ interface Choice extends Omit<ModelsOptions, "openai" | "deepgram"> {
 }
 
 type Kind = "STT" | "LLM" | "TTS";
-type Provider = "openai" | "deepgram";
+type Provider = "openai" | "deepgram" | "flite" | "demo" | "local";
 type Table<T> = Readonly<Partial<Record<Provider, (choice: Choice) => T>>>;
 
 const recognizers: Table<SpeechToText> = {
   deepgram: (choice) => deepgramSpeechToText({ ...choice, language: choice.option ?? choice.language }),
+  openai: (choice) => openaiSpeechToText({ ...choice, language: choice.option ?? choice.language }),
+  local: (choice) => localSpeechToText({ ...choice, language: choice.option ?? choice.language }),
 };
 
 const languageModels: Table<LanguageModel> = {
   openai: openaiLanguageModel,
+  demo: demoLanguageModel,
 };
 
 const voices: Table<TextToSpeech> = {
   deepgram: deepgramTextToSpeech,
+  openai: (choice) => openaiTextToSpeech({ ...choice, voice: choice.option }),
+  flite: ({ model }) => fliteTextToSpeech({ voice: model }),
 };
 
 export function createModels(options: ModelsOptions): Models {
@@ -69,8 +79,9 @@ export function createModels(options: ModelsOptions): Models {
           `expected one of ${known.join(", ")}`,
       );
     }
-    const { apiKey, baseUrl } = options[provider as Provider];
-    if (!apiKey) {
+    const keyed = provider === "openai" || provider === "deepgram";
+    const { apiKey = "", baseUrl } = keyed ? options[provider] : {};
+    if (keyed && !apiKey) {
       throw new ConfigError(`${provider.toUpperCase()}_API_KEY is not set; ${kind} ${name} needs it`);
     }
     const create = table[provider as Provider]!;

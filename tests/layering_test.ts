@@ -33,7 +33,7 @@ const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"(hono|jose)\b/, /^routes\//],
   [/(from |import\()"(@livekit\/|livekit-server-sdk)/, /^src\/room\/livekit\//],
   [/(from |import\()"@deepgram\/sdk/, /^src\/(stt|tts)\//],
-  [/(from |import\()"openai\b/, /^src\/(openai|models)\.ts$/],
+  [/(from |import\()"openai\b/, /^src\/openai\.ts$/],
   [/(from |import\()"onnxruntime-node/, /^src\/vad\//],
   [/(from |import\()"pino"/, /^src\/log\.ts$/],
   [/\b(Deno\.env|process\.env)\b/, /^src\/config\.ts$/],

@@ -24,6 +24,32 @@ describe("model strings", () => {
     assertEquals([llm.provider, llm.model], ["openai", "meta-llama/llama-4:free"]);
   });
 
+  it("make providers of OpenAI's for all three", () => {
+    const made = [
+      models.stt("openai/whisper-1:de"),
+      models.stt("openai/gpt-4o-transcribe"),
+      models.tts("openai/gpt-4o-mini-tts:coral"),
+    ];
+    assertEquals(made.map(({ provider, model }) => `${provider}/${model}`), [
+      "openai/whisper-1",
+      "openai/gpt-4o-transcribe",
+      "openai/gpt-4o-mini-tts",
+    ]);
+  });
+
+  it("make what needs no key without one", () => {
+    const made = [
+      bare.stt("local/onnx-community/whisper-base"),
+      bare.llm("demo/rules"),
+      bare.tts("flite/slt"),
+    ];
+    assertEquals(made.map(({ provider, model }) => `${provider}/${model}`), [
+      "local/onnx-community/whisper-base",
+      "demo/rules",
+      "flite/slt",
+    ]);
+  });
+
   const wrong: Record<string, { make: () => unknown; words: readonly string[] }> = {
     "an unknown provider": {
       make: () => models.llm("opnai/gpt"),
@@ -41,6 +67,11 @@ describe("model strings", () => {
     "a name of objects": {
       make: () => models.stt("constructor/x"),
       words: ['"constructor"', "expected one of"],
+    },
+    "a voice that is none": { make: () => bare.tts("flite/sonia"), words: ['"sonia"', "expected slt"] },
+    "a key missing for a voice": {
+      make: () => bare.tts("openai/gpt-4o-mini-tts"),
+      words: ["OPENAI_API_KEY is not set", "TTS openai/gpt-4o-mini-tts"],
     },
     "a missing key": {
       make: () => bare.stt("deepgram/nova-3"),

@@ -43,7 +43,7 @@ export function openaiSpeechToText(
       }
       throw new StageError("stt", "the transcript broke off", { retryable: true });
     } catch (error) {
-      throw signal.aborted ? signal.reason : await openaiError("stt", error, { model, baseUrl });
+      throw signal.aborted ? signal.reason : await openaiError("stt", error, { model, baseUrl, apiKey });
     }
   };
   return segmentedSpeechToText({ provider: "openai", model, transcribe, patienceMs: PATIENCE_MS, clock });

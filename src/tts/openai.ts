@@ -33,7 +33,7 @@ export function openaiTextToSpeech(
         for await (const bytes of body) yield read(bytes);
       }
     } catch (error) {
-      throw signal.aborted ? signal.reason : await openaiError("tts", error, { model, baseUrl });
+      throw signal.aborted ? signal.reason : await openaiError("tts", error, { model, baseUrl, apiKey });
     }
   }
   return {
