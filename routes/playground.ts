@@ -142,7 +142,7 @@ function secured(livekitUrl: string | undefined): MiddlewareHandler<AppEnv> {
     ];
     c.header("content-security-policy", policy.join("; "));
     c.header("permissions-policy", "microphone=(self), camera=(), geolocation=()");
-    c.header("referrer-policy", "no-referrer");
+    c.header("referrer-policy", "same-origin"); // with no-referrer, forms would be sent with Origin: null
     c.header("x-content-type-options", "nosniff");
     c.header("x-frame-options", "DENY");
     c.header("cross-origin-opener-policy", "same-origin");

@@ -15,6 +15,8 @@ let phase = "idle";
 let agentState = "initializing";
 let muted = false;
 let call;
+/** The call that was asked for last, while it begins and as long as it lasts. */
+let starting;
 let config;
 let recognition;
 
@@ -33,7 +35,6 @@ const alertUser = (text) => {
 const on = {
   connected() {
     phase = "live";
-    alertUser("");
     show();
   },
   reconnecting() {
@@ -55,6 +56,7 @@ const on = {
   microphoneLost: () => alertUser("The microphone was unplugged. Plug it in and start again, or type."),
   closed({ text, failed = false }) {
     call = undefined;
+    starting = undefined;
     phase = failed ? "idle" : "ended";
     recognition?.hear(false);
     setMuted(false);
@@ -63,22 +65,26 @@ const on = {
   },
 };
 
-/** Begins a call if there is none; returns it, or undefined when it cannot be had. */
+/** The call there is, or a new one; undefined when none can be had. */
 async function begin() {
-  if (call) return call;
-  if (phase === "connecting") return undefined;
+  starting ??= start();
+  try {
+    return await starting;
+  } catch (error) {
+    starting = undefined;
+    phase = "idle";
+    alertUser(error.message);
+    show();
+  }
+}
+
+async function start() {
   phase = "connecting";
   agentState = "initializing";
   alertUser("");
   show();
-  try {
-    config ??= await settings();
-    call = await (config.mode === "livekit" ? startLiveKitCall(on) : startSocketCall(on));
-  } catch (error) {
-    phase = "idle";
-    alertUser(error.message);
-  }
-  show();
+  config ??= await settings();
+  call = await (config.mode === "livekit" ? startLiveKitCall(on) : startSocketCall(on));
   return call;
 }
 
@@ -90,6 +96,7 @@ async function talk() {
     await current.listen();
     recognition ??= recognizer();
   } catch (error) {
+    if (current !== call) return; // the call has ended, and said why
     alertUser(microphoneFailed(error));
     at("text").focus();
   }

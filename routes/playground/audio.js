@@ -23,29 +23,40 @@ export async function openAudio({ microphoneRate, speakerRate, onPlayed }) {
     onPlayed({ ...position, running: data.running });
   };
   let microphone;
+  let opening;
+  const openMicrophone = async (onFrame, onLost) => {
+    const constraints = {
+      channelCount: 1,
+      echoCancellation: true,
+      noiseSuppression: true,
+      autoGainControl: true,
+    };
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: constraints });
+    if (context.state === "closed") { // the call ended while the user was asked
+      for (const track of stream.getTracks()) track.stop();
+      return;
+    }
+    const source = context.createMediaStreamSource(stream);
+    const capture = new AudioWorkletNode(context, "capture", {
+      processorOptions: { wireRate: microphoneRate },
+    });
+    const level = meter(context);
+    source.connect(level.node).connect(capture).connect(context.destination); // its output is silence
+    capture.port.onmessage = ({ data }) => onFrame(data);
+    for (const track of stream.getAudioTracks()) track.addEventListener("ended", onLost, { once: true });
+    microphone = { stream, level };
+  };
 
   return {
     play: (buffer) => speaker.port.postMessage(buffer, [buffer]),
     clear: (epoch) => speaker.port.postMessage({ epoch }),
-    /** Asks for the microphone and hands over 20 ms frames; throws what getUserMedia throws. */
-    async listen(onFrame, onLost) {
-      if (microphone) return;
-      const constraints = {
-        channelCount: 1,
-        echoCancellation: true,
-        noiseSuppression: true,
-        autoGainControl: true,
-      };
-      const stream = await navigator.mediaDevices.getUserMedia({ audio: constraints });
-      const source = context.createMediaStreamSource(stream);
-      const capture = new AudioWorkletNode(context, "capture", {
-        processorOptions: { wireRate: microphoneRate },
+    /** Asks for the microphone and hands over 20 ms frames; rejects with what getUserMedia rejects with. */
+    listen(onFrame, onLost) {
+      opening ??= openMicrophone(onFrame, onLost).catch((error) => {
+        opening = undefined;
+        throw error;
       });
-      const level = meter(context);
-      source.connect(level.node).connect(capture).connect(context.destination); // its output is silence
-      capture.port.onmessage = ({ data }) => onFrame(data);
-      for (const track of stream.getAudioTracks()) track.addEventListener("ended", onLost, { once: true });
-      microphone = { stream, level };
+      return opening;
     },
     /** Silence goes on to be sent while muted: the server hears that nobody speaks. */
     mute(muted) {

@@ -23,7 +23,7 @@ export async function startLiveKitCall(on) {
     if (attributes["lk.agent.state"]) on.state(attributes["lk.agent.state"]);
   });
   room.on(RoomEvent.Reconnecting, () => on.reconnecting());
-  room.on(RoomEvent.Reconnected, () => on.connected({}));
+  room.on(RoomEvent.Reconnected, () => on.connected());
   room.on(RoomEvent.ParticipantDisconnected, ({ isAgent }) => {
     if (isAgent) void room.disconnect();
   });
@@ -52,7 +52,7 @@ export async function startLiveKitCall(on) {
     post("/playground/dispatch", { room: pass.room, identity: pass.identity }),
   ]);
   await room.startAudio();
-  on.connected({});
+  on.connected();
   for (const { attributes } of room.remoteParticipants.values()) {
     if (attributes["lk.agent.state"]) on.state(attributes["lk.agent.state"]);
   }

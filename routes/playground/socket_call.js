@@ -9,13 +9,16 @@ const RETRY_MS = [200, 500, 1_000, 2_000, 3_000, 4_000, 4_000, 4_000];
 /** What may wait to be sent before microphone audio is dropped: one second. */
 const MAX_BUFFERED_BYTES = 32_000;
 
-/** Starts a call; settles when the agent is there. `on` is told what happens, a function for each kind of thing. */
+/** Starts a call; settles when its loudspeaker is open. `on` is told what happens, a function for each kind of thing. */
 export async function startSocketCall(on) {
   let socket;
   let resume;
   let over = false;
   let retries = 0;
   let timer;
+  /** What was typed while there was no session to hear it. */
+  const unsaid = [];
+  let greeted = false;
 
   const send = (message) => {
     if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
@@ -43,9 +46,11 @@ export async function startSocketCall(on) {
     hello(message) {
       resume = message.resume;
       retries = 0;
+      greeted = true;
       audio.clear(message.epoch);
-      on.connected({ agent: message.agent });
+      on.connected();
       on.state(message.state);
+      for (const text of unsaid.splice(0)) send({ type: "text", text });
     },
     clear: ({ epoch }) => audio.clear(epoch),
     state: ({ state }) => on.state(state),
@@ -71,6 +76,7 @@ export async function startSocketCall(on) {
     });
     socket.addEventListener("close", ({ code }) => {
       if (over) return;
+      greeted = false;
       const words = socketClosed(code, { wasConnected: resume !== undefined });
       if (words || retries === RETRY_MS.length) {
         return finish(words ?? { text: "The server is gone.", failed: true });
@@ -89,7 +95,10 @@ export async function startSocketCall(on) {
           socket.send(frame);
         }
       }, () => on.microphoneLost()),
-    say: (text) => send({ type: "text", text }),
+    say(text) {
+      if (greeted) send({ type: "text", text });
+      else unsaid.push(text);
+    },
     transcript: (text, final) => send({ type: "transcript", text, final }),
     interrupt: () => send({ type: "interrupt" }),
     mute: audio.mute,

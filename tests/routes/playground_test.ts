@@ -37,7 +37,7 @@ describe("GET /", () => {
     assertMatch(policy, /frame-ancestors 'none'/);
     assert(!policy.includes("unsafe"));
     assertEquals(headers.get("x-content-type-options"), "nosniff");
-    assertEquals(headers.get("referrer-policy"), "no-referrer");
+    assertEquals(headers.get("referrer-policy"), "same-origin");
     assertMatch(headers.get("content-type") ?? "", /^text\/html/);
   });
 
