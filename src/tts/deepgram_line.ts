@@ -6,10 +6,11 @@ import { StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { openSocket, type Socket, socketError } from "../socket.ts";
 
-/** Deepgram processes at most 20 Flush messages in 60 s: https://developers.deepgram.com/docs/tts-ws-flush */
-const flushLimit = { count: 20, withinMs: 60_000 };
-/** From so many Flush messages on, only the ends of replies are flushed. */
-const thriftyFrom = 10;
+/**
+ * Deepgram processes at most 20 Flush messages in 60 s: https://developers.deepgram.com/docs/tts-ws-flush. A reply takes
+ * two, for its beginning and its end; a connection that has few left is replaced between two replies.
+ */
+const flushLimit = { count: 20, replaceFrom: 16, withinMs: 60_000 };
 /** A connection that does not confirm a Clear by then is given up. */
 const clearMs = 1_000;
 
@@ -106,12 +107,10 @@ export function createLine({ url, apiKey, clock, log }: LineOptions): Line {
 
   return {
     get canFlushEarly() {
-      return recentFlushes() < thriftyFrom;
+      return recentFlushes() < flushLimit.count - 1;
     },
     open() {
       if (closed) return Promise.reject(new StageError("tts", "the session has ended"));
-      // A new connection has its Flush messages before it.
-      if (socket && recentFlushes() > flushLimit.count - 2) drop();
       return socket && opened ? opened.promise : connect();
     },
     take(given) {
@@ -124,7 +123,13 @@ export function createLine({ url, apiKey, clock, log }: LineOptions): Line {
     },
     async release(unspoken) {
       listener = undefined;
-      if (!unspoken || !socket || closed) return;
+      if (!socket || closed) return;
+      if (recentFlushes() >= flushLimit.replaceFrom) {
+        drop();
+        connect().catch((error) => log?.warn({ error }, "not connected ahead; the next reply tries again"));
+        return;
+      }
+      if (!unspoken) return;
       const late = new AbortController();
       using _ = clock.after(clearMs, () => late.abort());
       cleared = Promise.withResolvers();
