@@ -188,10 +188,10 @@ describe("segmentedSpeechToText()", () => {
     await scene.audio(3_200, true);
     await scene.asked[0]?.answer("First.");
     await scene.audio(3_240, true);
-    await scene.mark("speech-resume", 3_190);
+    await scene.mark("speech-resume", 3_120);
     await scene.audio(3_800, true);
     await scene.mark("speech-pause", 3_750);
-    assertEquals([scene.asked[1]?.fromMs, scene.asked[1]?.toMs], [3_080, 3_800]);
+    assertEquals([scene.asked[1]?.fromMs, scene.asked[1]?.toMs], [3_060, 3_800]);
     await scene.asked[1]?.answer("Second.");
     assertEquals(scene.news().filter((event) => String(event).startsWith("final")), [
       "final First.",

@@ -121,6 +121,32 @@ describe("perClause()", () => {
     assertEquals(delivered.map(shape), ["2×20 ms", { type: "mark", characters: 2 }]);
   });
 
+  it("ends the next clause when one fails", async () => {
+    let stopped = false;
+    const events = speaking(["bad", "next"], {
+      async *speak(clause, { signal }) {
+        signal.addEventListener("abort", () => stopped = true);
+        if (clause === "bad") await fakeClock().settle();
+        if (clause === "bad") throw new Error("no voice");
+        yield* speak(clause);
+      },
+    });
+    await assertRejects(() => Array.fromAsync(events), /no voice/);
+    assert(stopped);
+  });
+
+  it("fails as the text does, once what came before is spoken", async () => {
+    const text = ReadableStream.from((async function* () {
+      yield "Hi";
+      throw new Error("no text");
+    })());
+    const events = perClause(text, { speak, format, signal: live() }).getReader();
+    assertEquals((await events.read()).value?.type, "audio");
+    await fakeClock().settle();
+    assertEquals((await events.read()).value?.type, "mark");
+    await assertRejects(() => events.read(), /no text/);
+  });
+
   it("tells a failure although the text does not end", async () => {
     const text = new ReadableStream<string>({
       start: (controller) => controller.enqueue("Hi"),
