@@ -74,7 +74,7 @@ async function* generate(
   };
   let characters = 0;
   try {
-    for (let next = observed(begin());;) {
+    for (let next = begin();;) {
       const current = await next;
       if (!current) return;
       next = observed(begin());
