@@ -24,6 +24,7 @@
  * | `ENDPOINTING_MAX_MS` | `3000` | silence before an answer, at most, whatever the recognizer does |
  * | `INTERRUPTION_MIN_MS` | `300` | speech that interrupts the agent, at least |
  * | `INTERRUPTION_MIN_WORDS` | `0` | words that interrupt the agent, at least; both must be reached |
+ * | `SPECULATE` | `1` | whether an answer is prepared before it is known that the user has finished; `0`: never |
  */
 import { parseEnv } from "node:util";
 import * as z from "zod";
@@ -45,6 +46,8 @@ export interface Config {
   readonly voice: VoiceOptions;
   readonly endpointing: EndpointingOptions;
   readonly interruption: InterruptionOptions;
+  /** Whether answers are prepared before it is known that the user has finished. */
+  readonly speculate: boolean;
   readonly maxSessions: number;
   readonly playground: PlaygroundAccess;
 }
@@ -112,6 +115,7 @@ export const environment = z.object({
   ENDPOINTING_MAX_MS: milliseconds.optional(),
   INTERRUPTION_MIN_MS: milliseconds.optional(),
   INTERRUPTION_MIN_WORDS: wholeNumber(0, 100).optional(),
+  SPECULATE: z.enum(["0", "1"], { error: "0 or 1" }).default("1"),
 });
 
 /** The process's environment, with what a `.env` file in the working directory adds to it. */
@@ -171,6 +175,7 @@ function configFrom(env: z.infer<typeof environment>): Config {
     voice: defined({ minSpeechMs: env.VAD_MIN_SPEECH_MS, minSilenceMs: env.VAD_MIN_SILENCE_MS }),
     endpointing: defined({ minDelayMs: env.ENDPOINTING_MIN_MS, maxDelayMs: env.ENDPOINTING_MAX_MS }),
     interruption: defined({ minDurationMs: env.INTERRUPTION_MIN_MS, minWords: env.INTERRUPTION_MIN_WORDS }),
+    speculate: env.SPECULATE === "1",
     maxSessions: env.MAX_SESSIONS,
     playground: playgroundFor(env, !livekit && isLoopback(host)),
   };

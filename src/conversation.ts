@@ -38,11 +38,17 @@ type Unstamped<T> = T extends unknown ? Omit<T, "nowMs"> : never;
 interface Job {
   readonly id: string;
   readonly words: (signal: AbortSignal) => ReadableStream<string>;
-  /** The committed user turn that it answers. */
-  readonly answers?: { readonly turnId: string; readonly endpointingMs: number; readonly sttMs?: number };
+  /** The committed user turn that it answers; "none yet" while it is only prepared, and nobody is told of it. */
+  answers?: CommittedTurn | "none yet";
   /** It stands in for a reply that failed: when it fails too, nothing stands in for it. */
   readonly recovery: boolean;
   readonly settle: (result: { text: string; interrupted: boolean }) => void;
+}
+
+interface CommittedTurn {
+  readonly turnId: string;
+  readonly endpointingMs: number;
+  readonly sttMs?: number;
 }
 
 const unheard = { text: "", interrupted: true };
@@ -56,6 +62,7 @@ export class Conversation {
   #deciding = false;
   #queue: Job[] = [];
   #current: Reply | undefined;
+  #prepared: { readonly job: Job; readonly reply: Reply } | undefined;
   #speakerFree: Promise<unknown> = Promise.resolve();
   #replies = new Set<Promise<void>>();
   #segments = 0;
@@ -133,6 +140,14 @@ export class Conversation {
     switch (action.type) {
       case "commit-turn":
         return this.#commit(action);
+      case "prepare-answer": {
+        this.#dropPrepared();
+        const job = this.#answer(action.turnId, action.text);
+        this.#prepared = { job, reply: this.#begin(job, { held: true }) };
+        return;
+      }
+      case "drop-answer":
+        return this.#dropPrepared();
       case "pause-reply":
         return this.#current?.pause();
       case "resume-reply":
@@ -150,21 +165,37 @@ export class Conversation {
   }
 
   #commit(action: Extract<TurnAction, { type: "commit-turn" }>): void {
-    const { emit, agent, llm, clock } = this.#options;
-    const { turnId, text, declined, lastVoicedMs, finalAtMs } = action;
+    const { emit, clock } = this.#options;
+    const { turnId, text, declined, prepared, lastVoicedMs, finalAtMs } = action;
+    if (!prepared) this.#dropPrepared();
+    const ready = this.#prepared;
+    this.#prepared = undefined;
+    const answer = ready?.job ?? this.#answer(turnId, text);
     this.history.add({ role: "user", text, interrupted: false });
     emit({ type: "user-speech-committed", turnId, text });
     if (declined) return emit({ type: "turn-ended", turnId, outcome: "declined" });
-    const endpointingMs = clock.now() - lastVoicedMs;
     const sttMs = finalAtMs === undefined ? {} : { sttMs: finalAtMs - lastVoicedMs };
-    const messages = messagesFrom(agent.instructions, this.history.items);
-    this.#start({
+    answer.answers = { turnId, endpointingMs: clock.now() - lastVoicedMs, ...sttMs };
+    this.#current = ready?.reply ?? this.#begin(answer);
+    this.#current.resume();
+  }
+
+  /** The answer to what was said so far and then `text`. */
+  #answer(turnId: string, text: string): Job {
+    const { agent, llm } = this.#options;
+    const messages = messagesFrom(agent.instructions, [...this.history.items, { role: "user", text }]);
+    return {
       id: turnId,
       words: (signal) => llm.generate({ messages }, { signal }).pipeThrough(textOnly()),
-      answers: { turnId, endpointingMs, ...sttMs },
+      answers: "none yet",
       recovery: false,
       settle: () => {},
-    });
+    };
+  }
+
+  #dropPrepared(): void {
+    this.#prepared?.reply.abort();
+    this.#prepared = undefined;
   }
 
   #apologize(): void {
@@ -192,15 +223,16 @@ export class Conversation {
     if (this.#current || this.#state.agent.is !== "silent") return;
     const job = this.#queue.shift();
     if (!job) return;
-    this.#start(job);
+    this.#current = this.#begin(job);
     this.note({ type: "reply-begun", replyId: job.id });
   }
 
-  #start(job: Job): void {
+  /** Makes a reply of `job`; what comes of it is told once it is no longer "none yet". */
+  #begin(job: Job, { held = false } = {}): Reply {
     const { clock, tts, room, signal, emit } = this.#options;
-    const { id, answers } = job;
-    const beganMs = clock.now();
-    const transcript = { segment: undefined as ReturnType<Room["transcripts"]["agent"]> | undefined };
+    const { id } = job;
+    let startedMs: number | undefined;
+    let segment: ReturnType<Room["transcripts"]["agent"]> | undefined;
     const reply = startReply({
       id,
       words: job.words,
@@ -209,40 +241,52 @@ export class Conversation {
       speakerFree: this.#speakerFree,
       clock,
       signal,
+      held,
       onStart: (latency) => {
-        const { endpointingMs = 0, sttMs } = answers ?? {};
-        const heardOf = answers ? { endpointingMs, ...(sttMs === undefined ? {} : { sttMs }) } : {};
-        const totalMs = latency.totalMs + endpointingMs;
-        emit({ type: "agent-started-speaking", replyId: id, latency: { ...heardOf, ...latency, totalMs } });
+        startedMs = clock.now();
+        const { endpointingMs, sttMs } = committed(job) ?? {};
+        const user = {
+          ...(endpointingMs !== undefined && { endpointingMs }),
+          ...(sttMs !== undefined && { sttMs }),
+        };
+        const totalMs = latency.totalMs + (endpointingMs ?? 0);
+        emit({ type: "agent-started-speaking", replyId: id, latency: { ...user, ...latency, totalMs } });
         this.note({ type: "reply-started", replyId: id });
       },
       onText: (text) => {
-        transcript.segment ??= room.transcripts.agent(id);
-        transcript.segment.write(text);
+        segment ??= room.transcripts.agent(id);
+        segment.write(text);
       },
     });
-    this.#current = reply;
     this.#speakerFree = reply.done;
     const ended = reply.done.then((result) => {
-      transcript.segment?.close();
-      this.#finish(job, result, beganMs);
+      segment?.close();
+      if (this.#prepared?.job === job) this.#prepared = undefined; // it failed too early to be told of
+      if (job.answers !== "none yet") this.#finish(job, result, startedMs);
       this.#replies.delete(ended);
     });
     this.#replies.add(ended);
+    return reply;
   }
 
-  #finish(job: Job, { text, interrupted, error }: ReplyResult, beganMs: number): void {
+  #finish(job: Job, { text, interrupted, error }: ReplyResult, startedMs: number | undefined): void {
     const { emit, onError, signal } = this.#options;
     const wasHeard = text !== "";
     if (wasHeard) {
-      this.history.add({ role: "assistant", text, interrupted, atMs: beganMs });
+      this.history.add({
+        role: "assistant",
+        text,
+        interrupted,
+        ...(startedMs !== undefined && { atMs: startedMs }),
+      });
       emit({ type: "agent-stopped-speaking", replyId: job.id });
       emit({ type: "agent-speech-committed", replyId: job.id, text, interrupted });
     }
-    if (job.answers) {
+    const turn = committed(job);
+    if (turn) {
       const cut: TurnOutcome = wasHeard ? "interrupted" : "superseded";
       const outcome = error ? "failed" : interrupted ? cut : "answered";
-      emit({ type: "turn-ended", turnId: job.answers.turnId, outcome });
+      emit({ type: "turn-ended", turnId: turn.turnId, outcome });
     }
     if (error) {
       onError(error);
@@ -268,6 +312,9 @@ export class Conversation {
     this.#dropQueue();
   }
 }
+
+const committed = ({ answers }: Job): CommittedTurn | undefined =>
+  answers === "none yet" ? undefined : answers;
 
 const userSpeaks = ({ user }: TurnState): boolean => user.is === "speaking" || user.is === "pausing";
 

@@ -34,7 +34,10 @@ export function createHistory(clock: Clock): History {
 }
 
 /** The prompt for the next answer: the instructions, then the conversation. */
-export function messagesFrom(instructions: string, items: readonly HistoryItem[]): Message[] {
+export function messagesFrom(
+  instructions: string,
+  items: readonly Pick<HistoryItem, "role" | "text">[],
+): Message[] {
   const said = items.map(({ role, text }): Message => ({ role, content: text }));
   return [{ role: "system", content: instructions }, ...said];
 }

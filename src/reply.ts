@@ -26,6 +26,8 @@ export interface ReplyOptions {
   readonly clock: Clock;
   /** Aborting it cuts the reply off. */
   readonly signal: AbortSignal;
+  /** Made, but not heard before `resume()`. */
+  readonly held?: boolean;
   /** Told when the first sample is played, and where the time went until then. */
   readonly onStart: (latency: ReplyLatency) => void;
   /** Told the reply's text as it is spoken, from the first sample on. */
@@ -61,10 +63,12 @@ export function startReply(
   const wordTimes: WordTime[] = [];
   let audioMs = 0;
   let playout: Playout | undefined;
-  let paused = false;
+  let paused = options.held ?? false;
   let failure: StageError | undefined;
 
   const beganMs = clock.now();
+  /** What a held reply had ready by then has taken no time. */
+  let releasedMs = beganMs;
   const firstMs: { token?: number; clause?: number; audio?: number; played?: number } = {};
   let progressMs = beganMs;
   let playedMs = 0;
@@ -89,7 +93,9 @@ export function startReply(
         yield word;
       }
     } catch (error) {
-      if (!signal.aborted) failure ??= asStageError("llm", error);
+      if (signal.aborted) return;
+      failure ??= asStageError("llm", error);
+      if (firstMs.token === undefined) cut.abort(failure); // there is nothing to speak
     }
   }
 
@@ -112,13 +118,17 @@ export function startReply(
 
   const onPlay = (atMs: number) => {
     firstMs.played = atMs;
-    const { token = beganMs, clause = token, audio = clause } = firstMs;
+    const since = (ms = releasedMs) => Math.max(ms, releasedMs) - releasedMs;
+    const token = since(firstMs.token);
+    const clause = Math.max(token, since(firstMs.clause));
+    const audio = Math.max(clause, since(firstMs.audio));
+    const played = since(atMs);
     onStart({
-      llmMs: token - beganMs,
+      llmMs: token,
       clauseMs: clause - token,
       ttsMs: audio - clause,
-      playoutMs: atMs - audio,
-      totalMs: atMs - beganMs,
+      playoutMs: played - audio,
+      totalMs: played,
     });
     for (const { text } of clauses) onText(text);
   };
@@ -162,6 +172,7 @@ export function startReply(
       playout?.pause();
     },
     resume() {
+      if (firstMs.played === undefined) releasedMs = clock.now();
       paused = false;
       progressMs = clock.now();
       playout?.resume();

@@ -24,6 +24,7 @@ describe("loadConfig", () => {
       voice: {},
       endpointing: {},
       interruption: {},
+      speculate: true,
       maxSessions: 50,
       playground: { type: "local" },
     });
@@ -51,6 +52,7 @@ describe("loadConfig", () => {
       ENDPOINTING_MAX_MS: "4",
       INTERRUPTION_MIN_MS: "5",
       INTERRUPTION_MIN_WORDS: "6",
+      SPECULATE: "0",
     });
     assertEquals(config, {
       livekit: { url: "wss://x.livekit.cloud", apiKey: "key", apiSecret: "s3cret" },
@@ -62,6 +64,7 @@ describe("loadConfig", () => {
       voice: { minSpeechMs: 1, minSilenceMs: 2 },
       endpointing: { minDelayMs: 3, maxDelayMs: 4 },
       interruption: { minDurationMs: 5, minWords: 6 },
+      speculate: false,
       maxSessions: 2,
       playground: { type: "password", password: "open sesame" },
     });

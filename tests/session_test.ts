@@ -123,7 +123,7 @@ describe("a session", () => {
   it("remembers what was heard of an answer that was cut off", async () => {
     const call = startCall();
     call.room.enter("caller");
-    await talk(call, 2300);
+    await talk(call, 1900);
     call.session.interrupt();
     await call.clock.advance(100);
     const [user, assistant] = call.session.history;

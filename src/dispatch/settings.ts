@@ -26,7 +26,7 @@ export function providersFor(
 /** When `agent` answers and gives way; throws a ConfigError when its settings and the configuration's contradict. */
 export function turnTakingFor(
   agent: Agent,
-  config: Pick<Config, "endpointing" | "interruption">,
+  config: Pick<Config, "endpointing" | "interruption" | "speculate">,
 ): TurnOptions {
   const endpointing = { minDelayMs: 350, maxDelayMs: 3_000, ...config.endpointing, ...agent.endpointing };
   const { minDelayMs, maxDelayMs } = endpointing;
@@ -37,5 +37,9 @@ export function turnTakingFor(
     );
   }
   const interruption = { allowed: true, minDurationMs: 300, minWords: 0, falseAfterMs: 2_000 };
-  return { endpointing, interruption: { ...interruption, ...config.interruption, ...agent.interruption } };
+  return {
+    endpointing,
+    interruption: { ...interruption, ...config.interruption, ...agent.interruption },
+    speculate: config.speculate,
+  };
 }

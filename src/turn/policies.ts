@@ -3,7 +3,7 @@
  * what it then does. Rows are tried from top to bottom.
  */
 import type { AgentVoice, TurnAction, TurnOptions, TurnState } from "./state.ts";
-import { commitWords, countWords, textOf } from "./words.ts";
+import { commitWords, countWords, sameWords, textOf } from "./words.ts";
 
 export interface Decision {
   readonly state: TurnState;
@@ -29,6 +29,9 @@ const UNHEARD_AFTER_MS = 2500;
  */
 const LEAST_WAIT_MS = { final: 1000, voice: 3000 };
 
+/** So many answers are prepared for one turn at the most: each costs tokens. */
+const MOST_PREPARATIONS = 3;
+
 const NOW = -Infinity;
 
 const wordsOf = (state: TurnState): number => countWords(textOf(state.words));
@@ -47,12 +50,14 @@ export function commit(state: TurnState, declined: boolean): Decision {
     turnId,
     text: textOf(state.words),
     declined,
+    prepared: state.prepared !== undefined && sameWords(state.prepared, textOf(state.words)),
     lastVoicedMs: lastVoicedMs(state),
     ...(state.words.finalAtMs === undefined ? {} : { finalAtMs: state.words.finalAtMs }),
   };
   const agent: AgentVoice = declined ? state.agent : { is: "thinking", replyId: turnId, answers: true };
+  const words = commitWords(state.words);
   return {
-    state: { ...state, user: { is: "silent" }, words: commitWords(state.words), agent, turns },
+    state: { ...state, user: { is: "silent" }, words, agent, turns, prepared: undefined, preparations: 0 },
     actions: [action],
   };
 }
@@ -164,6 +169,31 @@ const endOfTurn: Policy = {
   decide: (state) => commit(state, false),
 };
 
+/** The user is silent: prepare the answer to the words there are, while it is waited whether the turn is over. */
+const speculate: Policy = {
+  name: "speculate",
+  dueMs(state, options) {
+    if (!options.speculate || state.agent.is !== "silent" || state.user.is === "speaking") return undefined;
+    if (wordsOf(state) === 0 || state.preparations >= MOST_PREPARATIONS) return undefined;
+    return sameWords(state.prepared ?? "", textOf(state.words)) ? undefined : NOW;
+  },
+  decide(state) {
+    const text = textOf(state.words);
+    return {
+      state: { ...state, prepared: text, preparations: state.preparations + 1 },
+      actions: [{ type: "prepare-answer", turnId: `turn-${state.turns + 1}`, text }],
+    };
+  },
+};
+
+/** The user goes on, or the agent has begun to say something else. */
+const dropPrepared: Policy = {
+  name: "drop-prepared",
+  dueMs: ({ prepared, user, agent }) =>
+    prepared !== undefined && (user.is === "speaking" || agent.is !== "silent") ? NOW : undefined,
+  decide: (state) => ({ state: { ...state, prepared: undefined }, actions: [{ type: "drop-answer" }] }),
+};
+
 /** Words that did not stop the agent enter the history, and are not answered. */
 const decline: Policy = {
   name: "decline",
@@ -195,6 +225,8 @@ export const policies: readonly Policy[] = [
   confirm,
   falseInterruption,
   endOfTurn,
+  dropPrepared,
+  speculate,
   decline,
   askAgain,
 ];

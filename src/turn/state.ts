@@ -50,6 +50,10 @@ export interface TurnState {
   readonly agent: AgentVoice;
   /** Whether the recognizer works, as far as is known. */
   readonly hearing: boolean;
+  /** The words to which an answer is being prepared, before it is known that the turn is over. */
+  readonly prepared: string | undefined;
+  /** How many answers were prepared since the last turn was committed. */
+  readonly preparations: number;
   /** How many turns were committed; the last one's id is `turn-<turns>`. */
   readonly turns: number;
 }
@@ -86,9 +90,15 @@ export type TurnAction =
     readonly turnId: string;
     readonly text: string;
     readonly declined: boolean;
+    /** The answer that was prepared last is the answer to these words. */
+    readonly prepared: boolean;
     readonly lastVoicedMs: number;
     readonly finalAtMs?: number;
   }
+  /** Begin an answer to `text`, of which nothing may be heard or shown before the turn is committed. */
+  | { readonly type: "prepare-answer"; readonly turnId: string; readonly text: string }
+  /** The prepared answer is of no use. */
+  | { readonly type: "drop-answer" }
   | { readonly type: "pause-reply" | "resume-reply" | "interrupt-reply"; readonly replyId: string }
   /** A paused reply goes on: it was no interruption. */
   | { readonly type: "report-false-interruption"; readonly replyId: string }
@@ -105,6 +115,8 @@ export interface TurnOptions {
     /** A pause without words ends after this long, and the agent goes on. */
     readonly falseAfterMs: number;
   };
+  /** Whether an answer is prepared as soon as the user falls silent, and kept if the turn ends with the same words. */
+  readonly speculate: boolean;
 }
 
 export const initialTurnState: TurnState = {
@@ -112,5 +124,7 @@ export const initialTurnState: TurnState = {
   words: { final: "", interim: "", atMs: 0, owed: "", lastFinal: "" },
   agent: { is: "silent" },
   hearing: true,
+  prepared: undefined,
+  preparations: 0,
   turns: 0,
 };

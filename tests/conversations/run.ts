@@ -50,6 +50,7 @@ export async function runScript(script: Script): Promise<Outcome> {
         minWords: options.words,
         falseAfterMs: 2000,
       },
+      speculate: options.speculate,
     },
     join: () => Promise.resolve(room),
     metadata: "",

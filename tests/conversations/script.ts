@@ -1,7 +1,7 @@
 /**
  * The language of the golden conversations. Times are seconds from the start; a line is one of
  *
- *     options min 350 max 3000 interrupt 300 words 0 allowed yes
+ *     options min 350 max 3000 interrupt 300 words 0 allowed yes speculate yes
  *     greeting "Hello!"
  *     llm "It is noon." ttft 200ms token 20ms     the answers in order; also: fail, die (after its words), hang
  *     tts fail                                    how the replies in order are voiced: speak, fail, hang
@@ -22,6 +22,7 @@ export interface Script {
   readonly greeting: string | undefined;
   readonly options: Readonly<Record<"min" | "max" | "interrupt" | "words", number>> & {
     readonly allowed: boolean;
+    readonly speculate: boolean;
   };
   readonly answers: readonly Answer[];
   readonly voicings: readonly Voicing[];
@@ -37,7 +38,7 @@ const happeningTypes = ["interrupt", "leave", "shutdown", "stt drop", "stt down"
 /** Reads a script; throws an Error that names the line it does not understand. */
 export function parseScript(text: string): Script {
   let greeting: string | undefined;
-  let options = { min: 350, max: 3000, interrupt: 300, words: 0, allowed: true };
+  let options = { min: 350, max: 3000, interrupt: 300, words: 0, allowed: true, speculate: true };
   const answers: Answer[] = [];
   const voicings: Voicing[] = [];
   const utterances: Utterance[] = [];
@@ -65,6 +66,7 @@ export function parseScript(text: string): Script {
         interrupt: value("interrupt", options.interrupt),
         words: value("words", options.words),
         allowed: !rest.includes("allowed no"),
+        speculate: !rest.includes("speculate no"),
       };
     } else if (words[0] === "llm") {
       const then = (["fail", "die", "hang"] as const).find((then) => words.includes(then));

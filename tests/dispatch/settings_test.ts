@@ -9,23 +9,29 @@ import type { TextToSpeech } from "../../src/tts/tts.ts";
 import type { VoiceActivityDetector } from "../../src/vad/vad.ts";
 
 const instructions = "Be brief.";
-const none = { endpointing: {}, interruption: {} };
+const none = { endpointing: {}, interruption: {}, speculate: true };
 
 describe("turnTakingFor", () => {
   it("takes the agent's settings before the configuration's, and those before the defaults", () => {
     assertEquals(turnTakingFor(defineAgent({ instructions }), none), {
       endpointing: { minDelayMs: 350, maxDelayMs: 3000 },
       interruption: { allowed: true, minDurationMs: 300, minWords: 0, falseAfterMs: 2000 },
+      speculate: true,
     });
     const agent = defineAgent({
       instructions,
       endpointing: { minDelayMs: 1 },
       interruption: { allowed: false },
     });
-    const config = { endpointing: { minDelayMs: 2, maxDelayMs: 9 }, interruption: { minWords: 3 } };
+    const config = {
+      endpointing: { minDelayMs: 2, maxDelayMs: 9 },
+      interruption: { minWords: 3 },
+      speculate: false,
+    };
     assertEquals(turnTakingFor(agent, config), {
       endpointing: { minDelayMs: 1, maxDelayMs: 9 },
       interruption: { allowed: false, minDurationMs: 300, minWords: 3, falseAfterMs: 2000 },
+      speculate: false,
     });
   });
 

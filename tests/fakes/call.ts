@@ -11,6 +11,7 @@ import { loudnessDetector, microphoneFrame } from "./speech.ts";
 export const turnTaking: TurnOptions = {
   endpointing: { minDelayMs: 350, maxDelayMs: 3000 },
   interruption: { allowed: true, minDurationMs: 300, minWords: 0, falseAfterMs: 2000 },
+  speculate: true,
 };
 
 export interface Call extends RunningSession {

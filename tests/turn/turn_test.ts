@@ -9,6 +9,7 @@ type Step = readonly [nowMs: number, event: Unstamped<TurnEvent>];
 const defaults: TurnOptions = {
   endpointing: { minDelayMs: 350, maxDelayMs: 3000 },
   interruption: { allowed: true, minDurationMs: 300, minWords: 0, falseAfterMs: 2000 },
+  speculate: false,
 };
 const withInterruption = (change: Partial<TurnOptions["interruption"]>): TurnOptions => ({
   ...defaults,
@@ -26,7 +27,11 @@ function play(steps: readonly Step[], options = defaults): string[] {
     wakeAtMs = result.wakeAtMs;
     for (const action of result.actions) {
       const details = action.type === "commit-turn"
-        ? ` ${action.turnId} "${action.text}"${action.declined ? " declined" : ""}`
+        ? ` ${action.turnId} "${action.text}"${action.declined ? " declined" : ""}${
+          action.prepared ? " prepared" : ""
+        }`
+        : action.type === "prepare-answer"
+        ? ` ${action.turnId} "${action.text}"`
         : "replyId" in action
         ? ` ${action.replyId}`
         : "";
@@ -233,6 +238,32 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
       '2350 commit-turn turn-1 "book a table"',
       "2664 pause-reply turn-1",
       "3200 resume-reply turn-1",
+    ],
+  },
+  "speculation: an answer is prepared at the pause, and kept when the final says the same": {
+    options: { ...defaults, speculate: true },
+    steps: [...utterance("what time is it").slice(0, 3), [2200, final("What time is it?")]],
+    expected: [
+      '2040 prepare-answer turn-1 "what time is it"',
+      '2350 commit-turn turn-1 "What time is it?" prepared',
+    ],
+  },
+  "speculation: other words are prepared for again; going on drops it": {
+    options: { ...defaults, speculate: true },
+    steps: [
+      ...utterance("what time").slice(0, 3),
+      [2100, final("what time is")],
+      [2240, mark("speech-resume", 2200)],
+      [2900, interim("it")],
+      [3040, mark("speech-pause", 3000)],
+      [3200, final("it now")],
+    ],
+    expected: [
+      '2040 prepare-answer turn-1 "what time"',
+      '2100 prepare-answer turn-1 "what time is"',
+      "2240 drop-answer",
+      '3040 prepare-answer turn-1 "what time is it"',
+      '3350 commit-turn turn-1 "what time is it now"',
     ],
   },
   "what is typed is a turn at once, and interrupts": {
