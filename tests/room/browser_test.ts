@@ -151,6 +151,7 @@ describe("browser room: speaking", () => {
     assertEquals(await playout.done, { playedMs: 60, interrupted: true });
     assertEquals(socket.messages().at(-1), { type: "clear", epoch: 2 });
     const next = say(room, 200);
+    await clock.settle();
     socket.say({ type: "played", epoch: 1, samples: 300 * perMs, running: true });
     await clock.settle();
     assertEquals(next.playout.playedMs, 0);
