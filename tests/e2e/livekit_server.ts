@@ -7,6 +7,7 @@ export interface LiveKitServer extends AsyncDisposable {
   readonly httpUrl: string;
   readonly apiKey: string;
   readonly apiSecret: string;
+  readonly pid: number;
   /** Stops the process at once, as a crash would. */
   kill(): Promise<void>;
 }
@@ -71,6 +72,7 @@ room: {empty_timeout: 5, departure_timeout: 3}
     httpUrl,
     apiKey,
     apiSecret,
+    pid: child.pid,
     kill: () => stop("SIGKILL"),
     [Symbol.asyncDispose]: () => stop("SIGKILL"),
   };

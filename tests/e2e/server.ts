@@ -1,0 +1,98 @@
+/** The server as an operator runs it: the command of `deno task start`, in a process of its own. */
+import { environment } from "../../src/config.ts";
+import { readLines } from "./lines.ts";
+
+/** A line of the server's log. */
+export interface LogEntry {
+  readonly time: string;
+  readonly level: string;
+  readonly msg: string;
+  readonly sessionId?: string;
+  readonly [field: string]: unknown;
+}
+
+export interface ServerProcess extends AsyncDisposable {
+  readonly pid: number;
+  /** Settles with its address when it listens; rejects with all it said when it ends before. */
+  readonly url: Promise<string>;
+  /** Settles with the exit code once everything it wrote was read. */
+  readonly exit: Promise<number>;
+  /** What it wrote up to now, to both outputs. */
+  readonly output: string;
+  /** The lines of its log up to now. */
+  readonly log: readonly LogEntry[];
+  kill(signal: Deno.Signal): void;
+}
+
+const root = new URL("../..", import.meta.url);
+/** How long the process may take to end by itself; a call that hangs takes 5 s to close. */
+const endMs = 8_000;
+
+/**
+ * Starts the server, without the task runner between so that the process gets the signals, on a port that is free.
+ * It sees the variables of `env` and, of the server's own, no others, whatever a `.env` file says.
+ */
+export async function startServer(env: Readonly<Record<string, string>>): Promise<ServerProcess> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
+  const unset = Object.fromEntries(Object.keys(environment.shape).map((name) => [name, ""]));
+  // env(1) takes the variables that the command begins with, and becomes the process itself.
+  const child = new Deno.Command("env", {
+    args: tasks.start.split(" "),
+    cwd: root,
+    env: { ...inherited("PATH", "HOME", "DENO_DIR"), ...unset, NO_COLOR: "1", PORT: "0", ...env },
+    clearEnv: true,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+
+  let output = "";
+  const log: LogEntry[] = [];
+  const { promise: url, resolve, reject } = Promise.withResolvers<string>();
+  url.catch(() => {}); // whoever only waits for the end does not ask for it
+  const read = async (stream: ReadableStream<Uint8Array>, each: (line: string) => void) => {
+    for await (const line of readLines(stream)) {
+      output += `${line}\n`;
+      each(line);
+    }
+  };
+  const exit = Promise.all([
+    child.status,
+    read(child.stdout, (line) => void log.push(JSON.parse(line))),
+    read(child.stderr, (line) => {
+      const address = /^Repartee is at (\S+) /.exec(line)?.[1];
+      if (address) resolve(address);
+    }),
+  ]).then(([{ code }]) => {
+    reject(new Error(`the server ended with ${code}:\n${output}`));
+    return code;
+  });
+  let ended = false;
+  exit.finally(() => ended = true).catch(() => {}); // the owner of `exit` sees its failure
+  const kill = (signal: Deno.Signal) => {
+    if (!ended) child.kill(signal);
+  };
+  return {
+    pid: child.pid,
+    url,
+    exit,
+    get output() {
+      return output;
+    },
+    log,
+    kill,
+    async [Symbol.asyncDispose]() {
+      kill("SIGTERM");
+      const timer = setTimeout(() => kill("SIGKILL"), endMs);
+      await exit;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function inherited(...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
+}
