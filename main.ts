@@ -4,10 +4,12 @@ import { createApp } from "./routes/app.ts";
 import { systemClock as clock } from "./src/clock.ts";
 import { type Config, loadConfig, readEnvironment, warningsFor } from "./src/config.ts";
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
+import { createPages } from "./src/dispatch/pages.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
 import { ConfigError, messageOf } from "./src/errors.ts";
 import { createLog } from "./src/log.ts";
 import { createModels, preload } from "./src/models.ts";
+import { recognizesInBrowser, stageModels } from "./src/stand_ins.ts";
 import { catchStrayErrors } from "./src/stray.ts";
 import { loadSilero } from "./src/vad/silero.ts";
 
@@ -29,7 +31,15 @@ const dispatcher = createDispatcher({
   clock,
   log,
 });
-const app = createApp({ dispatcher, livekit: config.livekit, clock, log });
+const pages = createPages({ dispatcher, agentName: defaultAgent, clock, log });
+const playground = {
+  access: config.playground,
+  agentName: defaultAgent,
+  stages: stageModels(config.models),
+  recognizer: recognizesInBrowser(config.models) ? "page" as const : "server" as const,
+  pages,
+};
+const app = createApp({ dispatcher, livekit: config.livekit, playground, clock, log });
 // Loaded before the port opens: a server that answers is ready for a call.
 await Promise.all([loadSilero(), preload(Object.values(config.models))]);
 exitOnSignals();

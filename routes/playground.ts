@@ -5,6 +5,7 @@ import { etag } from "hono/etag";
 import * as z from "zod";
 import type { PlaygroundAccess } from "../src/config.ts";
 import type { Pages } from "../src/dispatch/pages.ts";
+import type { StageModel } from "../src/stand_ins.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
 import { dispatchAnswer } from "./dispatch.ts";
 import { expectedObject, jsonBody, readJson } from "./json_body.ts";
@@ -13,22 +14,11 @@ import { problem } from "./problem.ts";
 import { createRateLimit } from "./rate_limit.ts";
 import { pageRoomPrefix } from "./token.ts";
 
-/** One stage of the pipeline, as the page names it. */
-export interface PageStage {
-  readonly stage: "stt" | "llm" | "tts";
-  /** Such as `deepgram/nova-3`, or what stands in for it in words. */
-  readonly model: string;
-  /** Whether it only stands in for a real one. */
-  readonly simulated: boolean;
-  /** What makes it real, in words: "Set OPENAI_API_KEY …". */
-  readonly hint?: string;
-}
-
 export interface PlaygroundOptions {
   readonly access: PlaygroundAccess;
   /** The agent that is talked with. */
   readonly agentName: string;
-  readonly stages: readonly PageStage[];
+  readonly stages: readonly StageModel[];
   /** Who recognizes speech where there is no LiveKit: the server, or the browser itself. */
   readonly recognizer: "server" | "page";
   readonly pages: Pages;

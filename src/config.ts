@@ -10,9 +10,9 @@
  * | `OPENAI_BASE_URL` | OpenAI's | any server that speaks OpenAI's API |
  * | `DEEPGRAM_API_KEY` | – | for models named `deepgram/…` |
  * | `DEEPGRAM_BASE_URL` | Deepgram's | a Deepgram of your own |
- * | `STT` | `deepgram/nova-3` | what the agents hear with, unless they name their own |
- * | `LLM` | `openai/gpt-4o-mini` | what they think with |
- * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with |
+ * | `STT` | `deepgram/nova-3` | what the agents hear with, unless they name their own; with OpenAI's key alone `openai/gpt-4o-transcribe`, without keys the browser's own recognition |
+ * | `LLM` | `openai/gpt-4o-mini` | what they think with; without a key a demo of fixed rules |
+ * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; with OpenAI's key alone `openai/gpt-4o-mini-tts`, without keys `flite/slt` on this machine |
  * | `HOST` | `0.0.0.0`; without LiveKit keys `127.0.0.1` | address to listen on |
  * | `PORT` | `8080` | port to listen on; 0: any that is free |
  * | `LOG_LEVEL` | `info` | `debug` (with transcripts), `info`, `warn`, `error`, `silent` |
@@ -32,6 +32,7 @@ import type { EndpointingOptions, InterruptionOptions } from "./agent.ts";
 import { ConfigError } from "./errors.ts";
 import type { LogLevel } from "./log.ts";
 import type { ProviderKeys } from "./models.ts";
+import { defaultModels, type ModelNames, stageModels } from "./stand_ins.ts";
 import type { VoiceOptions } from "./vad/vad.ts";
 
 export interface Config {
@@ -42,7 +43,7 @@ export interface Config {
   readonly http: { readonly host: string; readonly port: number };
   readonly logLevel: LogLevel;
   /** Model strings (`provider/model`) for agents that name none. */
-  readonly models: { readonly stt: string; readonly llm: string; readonly tts: string };
+  readonly models: ModelNames;
   readonly voice: VoiceOptions;
   readonly endpointing: EndpointingOptions;
   readonly interruption: InterruptionOptions;
@@ -97,9 +98,9 @@ export const environment = z.object({
   OPENAI_BASE_URL: url("https:", "http:").optional(),
   DEEPGRAM_API_KEY: secret.optional(),
   DEEPGRAM_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
-  STT: model("deepgram/nova-3").default("deepgram/nova-3"),
-  LLM: model("openai/gpt-4o-mini").default("openai/gpt-4o-mini"),
-  TTS: model("deepgram/aura-2-thalia-en").default("deepgram/aura-2-thalia-en"),
+  STT: model("deepgram/nova-3").optional(),
+  LLM: model("openai/gpt-4o-mini").optional(),
+  TTS: model("deepgram/aura-2-thalia-en").optional(),
   HOST: z.string().refine((text) => /^[\w.:-]+$/.test(text), { error: "an address such as 0.0.0.0" })
     .optional(),
   PORT: wholeNumber(0, 65_535).default(8080),
@@ -145,13 +146,18 @@ export function loadConfig(env: Environment): Config {
   return configFrom(parsed.data);
 }
 
-/** What will not work with this configuration, a sentence each. */
+/** What will not work with this configuration, or only in part, a sentence each. */
 export function warningsFor({ livekit, models, ...config }: Config): string[] {
   const warnings: string[] = [];
   if (!livekit) {
     warnings.push(
-      "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set: no agent can be sent to a room.",
+      "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set: agents talk on the page only.",
     );
+  }
+  for (const { stage, model, simulated, hint } of stageModels(models)) {
+    if (!hint) continue;
+    const what = { stt: "Speech is recognized by", llm: "Answers come from", tts: "The voice is" }[stage];
+    warnings.push(`${what} ${model}${simulated ? " (simulated)" : ""}. ${hint}`);
   }
   for (const provider of ["openai", "deepgram"] as const) {
     const used = Object.values(models).filter((model) => model.startsWith(`${provider}/`));
@@ -164,14 +170,19 @@ export function warningsFor({ livekit, models, ...config }: Config): string[] {
 function configFrom(env: z.infer<typeof environment>): Config {
   const { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = env;
   const livekit = url && apiKey && apiSecret ? { url, apiKey, apiSecret } : undefined;
+  const openai = defined({ apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL });
+  const deepgram = defined({ apiKey: env.DEEPGRAM_API_KEY, baseUrl: env.DEEPGRAM_BASE_URL });
   const host = env.HOST ?? (livekit ? "0.0.0.0" : "127.0.0.1");
   return {
     ...(livekit && { livekit }),
-    openai: defined({ apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL }),
-    deepgram: defined({ apiKey: env.DEEPGRAM_API_KEY, baseUrl: env.DEEPGRAM_BASE_URL }),
+    openai,
+    deepgram,
     http: { host, port: env.PORT },
     logLevel: env.LOG_LEVEL,
-    models: { stt: env.STT, llm: env.LLM, tts: env.TTS },
+    models: {
+      ...defaultModels({ openai, deepgram }),
+      ...defined({ stt: env.STT, llm: env.LLM, tts: env.TTS }),
+    },
     voice: defined({ minSpeechMs: env.VAD_MIN_SPEECH_MS, minSilenceMs: env.VAD_MIN_SILENCE_MS }),
     endpointing: defined({ minDelayMs: env.ENDPOINTING_MIN_MS, maxDelayMs: env.ENDPOINTING_MAX_MS }),
     interruption: defined({ minDurationMs: env.INTERRUPTION_MIN_MS, minWords: env.INTERRUPTION_MIN_WORDS }),

@@ -6,6 +6,7 @@ import type { LanguageModel } from "./llm/llm.ts";
 import { openaiLanguageModel } from "./llm/openai.ts";
 import type { Log } from "./log.ts";
 import { loadOpenAI } from "./openai.ts";
+import { browserSpeechToText } from "./stt/browser.ts";
 import { deepgramSpeechToText, loadDeepgram } from "./stt/deepgram.ts";
 import { localSpeechToText } from "./stt/local.ts";
 import { openaiSpeechToText } from "./stt/openai.ts";
@@ -47,12 +48,13 @@ interface Choice extends Omit<ModelsOptions, "openai" | "deepgram"> {
 }
 
 type Kind = "STT" | "LLM" | "TTS";
-type Provider = "openai" | "deepgram" | "flite" | "demo" | "local";
+type Provider = "openai" | "deepgram" | "flite" | "demo" | "local" | "browser";
 type Table<T> = Readonly<Partial<Record<Provider, (choice: Choice) => T>>>;
 
 const recognizers: Table<SpeechToText> = {
   deepgram: (choice) => deepgramSpeechToText({ ...choice, language: choice.option ?? choice.language }),
   openai: (choice) => openaiSpeechToText({ ...choice, language: choice.option ?? choice.language }),
+  browser: browserSpeechToText,
   local: (choice) => localSpeechToText({ ...choice, language: choice.option ?? choice.language }),
 };
 

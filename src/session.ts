@@ -157,7 +157,7 @@ class Session implements VoiceSession {
   async #listen(room: Room, conversation: Conversation): Promise<void> {
     const { providers: { vad, stt }, clock } = this.#options;
     const { signal } = this.#abort;
-    const hearing = reconnecting(stt, {
+    const hearing = stt.elsewhere ? stt : reconnecting(stt, {
       clock,
       onError: (error) => {
         conversation.note({ type: "hearing-lost" });

@@ -20,7 +20,7 @@ describe("loadConfig", () => {
       deepgram: {},
       http: { host: "127.0.0.1", port: 8080 },
       logLevel: "info",
-      models: { stt: "deepgram/nova-3", llm: "openai/gpt-4o-mini", tts: "deepgram/aura-2-thalia-en" },
+      models: { stt: "browser/speech", llm: "demo/rules", tts: "flite/slt" },
       voice: {},
       endpointing: {},
       interruption: {},
@@ -162,11 +162,41 @@ describe("loadConfig", () => {
     ]);
   });
 
+  for (
+    const [env, stt, llm, tts] of [
+      [{ OPENAI_API_KEY: "k" }, "openai/gpt-4o-transcribe", "openai/gpt-4o-mini", "openai/gpt-4o-mini-tts"],
+      [{ DEEPGRAM_API_KEY: "k" }, "deepgram/nova-3", "demo/rules", "deepgram/aura-2-thalia-en"],
+      [
+        { OPENAI_API_KEY: "k", DEEPGRAM_API_KEY: "k" },
+        "deepgram/nova-3",
+        "openai/gpt-4o-mini",
+        "deepgram/aura-2-thalia-en",
+      ],
+      [
+        { OPENAI_API_KEY: "k", TTS: "flite/slt" },
+        "openai/gpt-4o-transcribe",
+        "openai/gpt-4o-mini",
+        "flite/slt",
+      ],
+    ] as const
+  ) {
+    it(`takes the models that ${Object.keys(env).join(" and ")} allow`, () => {
+      assertEquals(loadConfig(env).models, { stt, llm, tts });
+    });
+  }
+
   it("says what will not work", () => {
     assertEquals(warningsFor(loadConfig({})), [
-      "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set: no agent can be sent to a room.",
-      "OPENAI_API_KEY is not set: openai/gpt-4o-mini cannot be used.",
-      "DEEPGRAM_API_KEY is not set: deepgram/nova-3 and deepgram/aura-2-thalia-en cannot be used.",
+      "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set: agents talk on the page only.",
+      "Speech is recognized by your browser's own speech recognition, where it has one. " +
+      "Set DEEPGRAM_API_KEY or OPENAI_API_KEY to recognize speech on the server.",
+      "Answers come from a demo of fixed rules (simulated). Set OPENAI_API_KEY for a real language model.",
+      "The voice is Flite, on this machine. Set DEEPGRAM_API_KEY or OPENAI_API_KEY for a natural voice.",
+    ]);
+    const unkeyed = { ...livekit, STT: "deepgram/nova-3", LLM: "openai/x", TTS: "deepgram/aura-2-x" };
+    assertEquals(warningsFor(loadConfig(unkeyed)), [
+      "OPENAI_API_KEY is not set: openai/x cannot be used.",
+      "DEEPGRAM_API_KEY is not set: deepgram/nova-3 and deepgram/aura-2-x cannot be used.",
     ]);
     const keys = { ...livekit, OPENAI_API_KEY: "k", STT: "other/x", TTS: "openai/tts" };
     assertEquals(warningsFor(loadConfig(keys)), []);

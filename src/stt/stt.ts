@@ -32,6 +32,8 @@ export type TranscriptEvent =
 export interface SpeechToText {
   readonly provider: string;
   readonly model: string;
+  /** The words come from elsewhere, such as the participant's own device: nothing is to be expected of it. */
+  readonly elsewhere?: true;
   /** The format of the audio `transcribe()` takes. */
   readonly input: AudioFormat;
   /**

@@ -1,6 +1,6 @@
 /** The routes with scripted sessions, on a free port of the loopback interface. */
 import { createApp } from "../../routes/app.ts";
-import type { PageStage } from "../../routes/playground.ts";
+import type { StageModel } from "../../src/stand_ins.ts";
 import { defineAgent } from "../../src/agent.ts";
 import { systemClock as clock } from "../../src/clock.ts";
 import type { PlaygroundAccess } from "../../src/config.ts";
@@ -16,7 +16,7 @@ export interface PageServer extends AsyncDisposable {
   drain(): Promise<unknown>;
 }
 
-const stages: readonly PageStage[] = [
+const stages: readonly StageModel[] = [
   { stage: "stt", model: "your browser", simulated: false, hint: "Set DEEPGRAM_API_KEY for Deepgram." },
   {
     stage: "llm",
