@@ -286,6 +286,32 @@ describe("LiveKit room: transcripts", options, () => {
   });
 });
 
+describe("LiveKit room: typed messages", options, () => {
+  it("takes what the participant types, one turn a message, and nobody else's", async () => {
+    const roomName = newRoomName();
+    await using caller = await call(roomName);
+    await using other = await call(roomName, "other");
+    const room = await join(roomName);
+    await room.waitForParticipant("caller");
+    const chat = { topic: "lk.chat" };
+    const send = (text: string) => caller.room.localParticipant!.sendText(text, chat);
+    await other.room.localParticipant!.sendText("I am somebody else.", chat);
+    await send("x".repeat(4_001));
+    await caller.room.localParticipant!.sendText("Not for the agent.", { topic: "other" });
+    await send(" Hello?\n");
+    await send("  ");
+    const pieces = await caller.room.localParticipant!.streamText(chat);
+    for (const piece of ["Tell me ", "a long ", "story."]) await pieces.write(piece);
+    await pieces.close();
+    const messages = room.messages!.getReader();
+    for (const text of ["Hello?", "Tell me a long story."]) {
+      assertEquals(await messages.read(), { done: false, value: { type: "text", text } });
+    }
+    await room[Symbol.asyncDispose]();
+    assertEquals(await messages.read(), { done: true, value: undefined });
+  });
+});
+
 describe("LiveKit room: its end", options, () => {
   it("keeps the session when the participant is put out and returns, or loads the page again", async () => {
     const roomName = newRoomName();

@@ -7,6 +7,7 @@ import { connectRoom, endOf, publishVoice, settlesWithin } from "./connection.ts
 import { sourceDevice } from "./device.ts";
 import { installFfiClient } from "./ffi.ts";
 import { linkParticipant } from "./link.ts";
+import { receiveMessages } from "./messages.ts";
 import { createMicrophone } from "./microphone.ts";
 import { statePublisher } from "./state.ts";
 import { subscribeMicrophone } from "./subscription.ts";
@@ -67,6 +68,11 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     onPresence: subscription.follow,
     onGone: end,
   });
+  const messages = receiveMessages(room, {
+    from: () => link.participant?.identity,
+    closed: closed.signal,
+    log,
+  });
 
   await connectRoom(room, { url, token, all: subscribe === "all", signal, log });
   const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
@@ -101,6 +107,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       get droppedMs() {
         return microphone.droppedMs;
       },
+      messages,
       speaker: createSpeaker(sourceDevice(source, { clock, log }), { clock }),
       transcripts,
       waitForParticipant: link.wait,
