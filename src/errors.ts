@@ -3,20 +3,29 @@
 /** The part of a call in which something failed. */
 export type Stage = "room" | "vad" | "stt" | "llm" | "tts" | "agent" | "session";
 
-/** A failure of one stage of one call. `retryable`: the same request may succeed if it is made again. */
+/**
+ * A failure of one stage of one call. `retryable`: the same request may succeed if it is made again. `refused`: the
+ * provider did not take the key.
+ */
 export class StageError extends Error {
   override readonly name = "StageError";
   readonly stage: Stage;
   readonly retryable: boolean;
+  readonly refused: boolean;
 
   constructor(
     stage: Stage,
     message: string,
-    { retryable = false, cause }: { retryable?: boolean; cause?: unknown } = {},
+    { retryable = false, refused = false, cause }: {
+      retryable?: boolean;
+      refused?: boolean;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, cause === undefined ? undefined : { cause });
     this.stage = stage;
     this.retryable = retryable;
+    this.refused = refused;
   }
 }
 

@@ -30,8 +30,8 @@ export async function openaiError(
   if (error instanceof StageError) return error;
   const { APIConnectionError, APIError } = await loadOpenAI();
   const server = baseUrl ? new URL(baseUrl).host : "OpenAI";
-  const failed = (message: string, retryable: boolean) =>
-    new StageError(stage, apiKey ? message.replaceAll(apiKey, "(hidden)") : message, { retryable });
+  const failed = (message: string, retryable: boolean, refused = false) =>
+    new StageError(stage, apiKey ? message.replaceAll(apiKey, "(hidden)") : message, { retryable, refused });
   if (error instanceof APIConnectionError) return failed(`${server} cannot be reached`, true);
   if (!(error instanceof APIError)) {
     return failed(`${server} sent no proper answer: ${messageOf(error)}`, true);
@@ -39,7 +39,7 @@ export async function openaiError(
   switch (error.status) {
     case 401:
     case 403:
-      return failed(`${server} refused the key: check OPENAI_API_KEY`, false);
+      return failed(`${server} refused the key: check OPENAI_API_KEY`, false, true);
     case 404:
       return failed(
         `${server} has no model ${

@@ -82,11 +82,11 @@ export function openSocket(
 
 /** `end` as the failure of `stage`, in words for an operator; `provider` as it is spelt ("Deepgram"). */
 export function socketError(stage: Stage, provider: string, end: SocketEnd): StageError {
-  const fail = (message: string, retryable: boolean, cause?: Error) =>
-    new StageError(stage, `${provider} ${message}`, { retryable, cause });
+  const fail = (message: string, retryable: boolean, more: { cause?: Error; refused?: boolean } = {}) =>
+    new StageError(stage, `${provider} ${message}`, { retryable, ...more });
   switch (end.type) {
     case "unreachable":
-      return fail(`cannot be reached: ${end.cause.message}`, true, end.cause);
+      return fail(`cannot be reached: ${end.cause.message}`, true, { cause: end.cause });
     case "closed":
       return fail(
         `closed the connection with code ${end.code}${
@@ -95,12 +95,12 @@ export function socketError(stage: Stage, provider: string, end: SocketEnd): Sta
         true,
       );
     case "refused":
-      return fail(...refusal(provider, end.status));
+      return fail(...refusal(provider, end.status), { refused: isRefusal(end.status) });
   }
 }
 
 function refusal(provider: string, status: number): [message: string, retryable: boolean] {
-  if (status === 401 || status === 403) {
+  if (isRefusal(status)) {
     return [`refused the key (${status}): check ${provider.toUpperCase()}_API_KEY`, false];
   }
   if (status === 402) return [`refused the connection (402): the account has no credit left`, false];
@@ -110,3 +110,6 @@ function refusal(provider: string, status: number): [message: string, retryable:
   if (status >= 500) return [`refused the connection (${status}): it has a problem of its own`, true];
   return [`refused the connection (${status}): check the model, the language and the base URL`, false];
 }
+
+/** Whether the key was not taken. */
+const isRefusal = (status: number): boolean => status === 401 || status === 403;

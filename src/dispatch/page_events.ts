@@ -4,7 +4,10 @@ import type { Stage, StageError } from "../errors.ts";
 import type { BrowserRoom } from "../room/browser/room.ts";
 
 /** Posts what happens in the session to the page; settles when the session has ended. */
-export async function forwardEvents(session: VoiceSession, room: Pick<BrowserRoom, "post">): Promise<void> {
+export async function forwardEvents(
+  session: Pick<VoiceSession, "events">,
+  room: Pick<BrowserRoom, "post">,
+): Promise<void> {
   for await (const event of session.events()) {
     switch (event.type) {
       case "agent-started-speaking":
@@ -37,13 +40,6 @@ const stages: Readonly<Record<Stage, string>> = {
 /** What failed, for the user: errors' own words may hold what is nobody's business. */
 function wordsFor(error: StageError): string {
   const stage = stages[error.stage];
-  if (isRefusal(error)) return `${stage} refused the server's key. Check the key, then start again.`;
+  if (error.refused) return `${stage} refused the server's key. Check the key, then start again.`;
   return `${stage} failed. The server's log says why.`;
-}
-
-/** Whether a provider answered 401 or 403, however deep that lies. */
-function isRefusal(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const status = "status" in error ? error.status : "statusCode" in error ? error.statusCode : undefined;
-  return status === 401 || status === 403 || isRefusal(error.cause);
 }

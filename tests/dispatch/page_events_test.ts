@@ -1,0 +1,47 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { APIError } from "openai";
+import type { VoiceSession } from "../../src/agent.ts";
+import { forwardEvents } from "../../src/dispatch/page_events.ts";
+import { StageError } from "../../src/errors.ts";
+import { openaiError } from "../../src/openai.ts";
+import type { ServerMessage } from "../../src/room/browser/wire.ts";
+import { socketError } from "../../src/socket.ts";
+
+/** What a page is told of `error`. */
+async function told(error: StageError): Promise<string> {
+  const events: VoiceSession["events"] = () =>
+    ReadableStream.from([{ type: "error", error, atMs: 0 } as const]);
+  const posted: ServerMessage[] = [];
+  await forwardEvents({ events }, { post: (message) => void posted.push(message) });
+  const [message] = posted;
+  assertEquals([posted.length, message?.type], [1, "error"]);
+  return message?.type === "error" ? message.text : "";
+}
+
+const answered = (status: number) =>
+  openaiError("llm", new APIError(status, undefined, "sk-never-shown", new Headers()), { model: "gpt" });
+const handshake = (status: number) => socketError("stt", "Deepgram", { type: "refused", status });
+
+describe("what a page is told of a failure", () => {
+  for (const status of [401, 403]) {
+    it(`says that the key was refused: ${status}`, async () => {
+      assertEquals(
+        [await told(await answered(status)), await told(handshake(status))],
+        [
+          "The language model refused the server's key. Check the key, then start again.",
+          "Speech recognition refused the server's key. Check the key, then start again.",
+        ],
+      );
+    });
+  }
+
+  it("says no more of other failures than what failed", async () => {
+    for (const error of [await answered(500), handshake(500), new StageError("tts", "sk-never-shown")]) {
+      assertMatch(
+        await told(error),
+        /^(The language model|Speech recognition|The voice) failed\. The server's log says why\.$/,
+      );
+    }
+  });
+});
