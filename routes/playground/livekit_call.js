@@ -9,6 +9,17 @@ export async function startLiveKitCall(on) {
   const room = new Room({ adaptiveStream: false, dynacast: false });
   const elements = new Set();
   let left = false;
+  /** What was typed while there was no agent to read it; undefined once there is one. */
+  let unsaid = [];
+
+  const send = (text) => room.localParticipant.sendText(text, { topic: "lk.chat" });
+  const showState = ({ "lk.agent.state": state }) => {
+    if (!state) return;
+    on.state(state);
+    if (state === "initializing") return;
+    for (const text of unsaid ?? []) void send(text);
+    unsaid = undefined;
+  };
 
   room.on(RoomEvent.TrackSubscribed, (track) => {
     if (track.kind !== Track.Kind.Audio) return;
@@ -16,12 +27,8 @@ export async function startLiveKitCall(on) {
     elements.add(element);
     document.body.append(element);
   });
-  room.on(RoomEvent.ParticipantAttributesChanged, (changed) => {
-    if (changed["lk.agent.state"]) on.state(changed["lk.agent.state"]);
-  });
-  room.on(RoomEvent.ParticipantConnected, ({ attributes }) => {
-    if (attributes["lk.agent.state"]) on.state(attributes["lk.agent.state"]);
-  });
+  room.on(RoomEvent.ParticipantAttributesChanged, showState);
+  room.on(RoomEvent.ParticipantConnected, ({ attributes }) => showState(attributes));
   room.on(RoomEvent.Reconnecting, () => on.reconnecting());
   room.on(RoomEvent.Reconnected, () => on.connected());
   room.on(RoomEvent.ParticipantDisconnected, ({ isAgent }) => {
@@ -35,7 +42,7 @@ export async function startLiveKitCall(on) {
       failed,
     });
   });
-  room.registerTextStreamHandler("lk.transcription", async (reader, { identity }) => {
+  const read = async (reader, identity) => {
     const { attributes = {} } = reader.info;
     const id = attributes["lk.segment_id"] ?? reader.info.id;
     if (identity === room.localParticipant.identity) {
@@ -44,6 +51,10 @@ export async function startLiveKitCall(on) {
     }
     for await (const text of reader) on.agentTranscript({ id, text, final: false });
     on.agentTranscript({ id, text: "", final: true });
+  };
+  room.registerTextStreamHandler("lk.transcription", (reader, { identity }) => {
+    // It fails when somebody leaves in the middle of it; what came until then is shown.
+    read(reader, identity).catch((error) => console.info("A transcript broke off:", error.message));
   });
 
   // The agent is sent while the page joins: neither waits for the other.
@@ -53,9 +64,7 @@ export async function startLiveKitCall(on) {
   ]);
   await room.startAudio();
   on.connected();
-  for (const { attributes } of room.remoteParticipants.values()) {
-    if (attributes["lk.agent.state"]) on.state(attributes["lk.agent.state"]);
-  }
+  for (const { attributes } of room.remoteParticipants.values()) showState(attributes);
   const agents = () => [...room.remoteParticipants.values()];
 
   return {
@@ -65,7 +74,10 @@ export async function startLiveKitCall(on) {
         noiseSuppression: true,
         autoGainControl: true,
       }),
-    say: (text) => room.localParticipant.sendText(text, { topic: "lk.chat" }),
+    say(text) {
+      if (unsaid) unsaid.push(text);
+      else void send(text);
+    },
     transcript() {},
     interrupt() {},
     mute: (muted) => room.localParticipant.setMicrophoneEnabled(!muted),

@@ -6,11 +6,18 @@ export function createTranscript({ list, scroll, announce, agentName }) {
   /** Entries that may still change, by who speaks and segment. */
   const entries = new Map();
 
-  const follow = (change) => {
-    const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
-    change();
-    if (atEnd) scroll.scrollTop = scroll.scrollHeight;
+  let following = true;
+  const toEnd = () => {
+    if (following) scroll.scrollTop = scroll.scrollHeight;
   };
+  const follow = (change) => {
+    change();
+    toEnd();
+  };
+  scroll.addEventListener("scroll", () => {
+    following = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+  });
+  new ResizeObserver(toEnd).observe(scroll); // as when a phone is turned, or its keyboard comes
   const add = (who, key) => {
     const item = document.createElement("li");
     item.className = `turn ${who}`;
