@@ -3,6 +3,7 @@ import type { Page } from "playwright-core";
 
 // What is there where the functions run that are handed to the page.
 declare const document: { getElementById(id: string): { readonly textContent: string } };
+declare const elementLevel: () => number;
 declare const repartee: { readonly call: { levels(): { readonly user: number; readonly agent: number } } };
 
 /** Waits until the page shows that state. */
@@ -19,6 +20,26 @@ export async function untilLouder(page: Page): Promise<void> {
     polling: 10,
     timeout: 5_000,
   });
+}
+
+/** An analyser on what the page plays through an audio element, as a call in a LiveKit room does. */
+export async function listenToElement(page: Page): Promise<{ untilHeard(): Promise<void> }> {
+  await page.waitForSelector("audio", { state: "attached" });
+  await page.evaluate(`(() => {
+    const context = new AudioContext();
+    const analyser = context.createAnalyser();
+    context.createMediaStreamSource(document.querySelector("audio").srcObject).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    globalThis.elementLevel = () => {
+      analyser.getFloatTimeDomainData(samples);
+      return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+    };
+  })()`);
+  return {
+    async untilHeard() {
+      await page.waitForFunction(() => elementLevel() > 0.05, null, { polling: 10, timeout: 5_000 });
+    },
+  };
 }
 
 export interface RoundTrips {
