@@ -2,10 +2,11 @@
 import type { Agent, SpeechHandle } from "./agent.ts";
 import type { Clock } from "./clock.ts";
 import type { StageError } from "./errors.ts";
-import type { SessionEventBody, TurnOutcome } from "./events.ts";
+import type { ReplyLatency, SessionEventBody, TurnOutcome } from "./events.ts";
 import { createHistory, type History, messagesFrom } from "./history.ts";
 import type { LanguageModel } from "./llm/llm.ts";
-import { type Reply, type ReplyResult, startReply } from "./reply.ts";
+import { type CommittedTurn, type Job, Replies, unheard } from "./replies.ts";
+import type { ReplyResult } from "./reply.ts";
 import type { AgentState, Room } from "./room/room.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import {
@@ -34,25 +35,6 @@ export interface ConversationOptions {
 
 type Unstamped<T> = T extends unknown ? Omit<T, "nowMs"> : never;
 
-/** Something to say, waiting for its turn to be made into a reply. */
-interface Job {
-  readonly id: string;
-  readonly words: (signal: AbortSignal) => ReadableStream<string>;
-  /** The committed user turn that it answers; "none yet" while it is only prepared, and nobody is told of it. */
-  answers?: CommittedTurn | "none yet";
-  /** It stands in for a reply that failed: when it fails too, nothing stands in for it. */
-  readonly recovery: boolean;
-  readonly settle: (result: { text: string; interrupted: boolean }) => void;
-}
-
-interface CommittedTurn {
-  readonly turnId: string;
-  readonly endpointingMs: number;
-  readonly sttMs?: number;
-}
-
-const unheard = { text: "", interrupted: true };
-
 export class Conversation {
   readonly history: History;
   readonly #options: ConversationOptions;
@@ -60,11 +42,7 @@ export class Conversation {
   #wake: Disposable | undefined;
   #inbox: TurnEvent[] = [];
   #deciding = false;
-  #queue: Job[] = [];
-  #current: Reply | undefined;
-  #prepared: { readonly job: Job; readonly reply: Reply } | undefined;
-  #speakerFree: Promise<unknown> = Promise.resolve();
-  #replies = new Set<Promise<void>>();
+  readonly #replies: Replies;
   #segments = 0;
   #said = 0;
   #shown: AgentState = "initializing";
@@ -72,6 +50,11 @@ export class Conversation {
   constructor(options: ConversationOptions) {
     this.#options = options;
     this.history = createHistory(options.clock);
+    this.#replies = new Replies({
+      ...options,
+      onStart: (job, latency) => this.#started(job, latency),
+      onEnd: (job, result, startedMs) => this.#ended(job, result, startedMs),
+    });
     options.signal.addEventListener("abort", () => this.#end(), { once: true });
   }
 
@@ -80,8 +63,8 @@ export class Conversation {
   }
 
   /** Settles when every reply has ended; after the signal aborted, soon. */
-  async idle(): Promise<void> {
-    while (this.#replies.size > 0) await Promise.all(this.#replies);
+  idle(): Promise<void> {
+    return this.#replies.idle();
   }
 
   /** Begins to listen: from now on the user can be heard. */
@@ -111,7 +94,7 @@ export class Conversation {
   }
 
   interrupt(): void {
-    this.#dropQueue();
+    this.#replies.dropWaiting();
     this.note({ type: "interrupt" });
   }
 
@@ -140,44 +123,34 @@ export class Conversation {
     switch (action.type) {
       case "commit-turn":
         return this.#commit(action);
-      case "prepare-answer": {
-        this.#dropPrepared();
-        const job = this.#answer(action.turnId, action.text);
-        this.#prepared = { job, reply: this.#begin(job, { held: true }) };
-        return;
-      }
+      case "prepare-answer":
+        return this.#replies.prepare(this.#answer(action.turnId, action.text));
       case "drop-answer":
-        return this.#dropPrepared();
+        return this.#replies.dropPrepared();
       case "pause-reply":
-        return this.#current?.pause();
+        return this.#replies.pause();
       case "resume-reply":
-        return this.#current?.resume();
+        return this.#replies.resume();
+      case "interrupt-reply":
+        return this.#replies.interrupt();
       case "report-false-interruption":
         return this.#options.emit({ type: "false-interruption", replyId: action.replyId });
-      case "interrupt-reply":
-        this.#dropQueue();
-        this.#current?.abort();
-        this.#current = undefined;
-        return;
       case "ask-again":
-        this.#apologize();
+        return this.#apologize();
     }
   }
 
   #commit(action: Extract<TurnAction, { type: "commit-turn" }>): void {
     const { emit, clock } = this.#options;
     const { turnId, text, declined, prepared, lastVoicedMs, finalAtMs } = action;
-    if (!prepared) this.#dropPrepared();
-    const ready = this.#prepared;
-    this.#prepared = undefined;
-    const answer = ready?.job ?? this.#answer(turnId, text);
+    if (!prepared) this.#replies.dropPrepared();
+    const answer = this.#replies.prepared ?? this.#answer(turnId, text);
     this.history.add({ role: "user", text, interrupted: false });
     emit({ type: "user-speech-committed", turnId, text });
     if (declined) return emit({ type: "turn-ended", turnId, outcome: "declined" });
     const sttMs = finalAtMs === undefined ? {} : { sttMs: finalAtMs - lastVoicedMs };
-    answer.answers = { turnId, endpointingMs: clock.now() - lastVoicedMs, ...sttMs };
-    this.#current = ready?.reply ?? this.#begin(answer);
-    this.#current.resume();
+    answer.answers = { turnId, waited: { endpointingMs: clock.now() - lastVoicedMs, ...sttMs } };
+    this.#replies.start(answer);
   }
 
   /** The answer to what was said so far and then `text`. */
@@ -193,11 +166,6 @@ export class Conversation {
     };
   }
 
-  #dropPrepared(): void {
-    this.#prepared?.reply.abort();
-    this.#prepared = undefined;
-  }
-
   #apologize(): void {
     this.#enqueue(`apology-${++this.#said}`, this.#options.agent.apology ?? defaultApology, true);
   }
@@ -208,93 +176,47 @@ export class Conversation {
     >();
     if (this.#options.signal.aborted) settle(unheard);
     else {
-      this.#queue.push({ id, words: () => ReadableStream.from([text]), recovery, settle });
+      this.#replies.wait({ id, words: () => ReadableStream.from([text]), recovery, settle });
       if (!this.#deciding) this.#startNext();
     }
     return { replyId: id, done };
   }
 
-  #dropQueue(): void {
-    for (const job of this.#queue.splice(0)) job.settle(unheard);
-  }
-
   /** Begins what waits to be said, once nothing else is being said. */
   #startNext(): void {
-    if (this.#current || this.#state.agent.is !== "silent") return;
-    const job = this.#queue.shift();
+    if (this.#replies.busy || this.#state.agent.is !== "silent") return;
+    const job = this.#replies.next();
     if (!job) return;
-    this.#current = this.#begin(job);
+    this.#replies.start(job);
     this.note({ type: "reply-begun", replyId: job.id });
   }
 
-  /** Makes a reply of `job`; what comes of it is told once it is no longer "none yet". */
-  #begin(job: Job, { held = false } = {}): Reply {
-    const { clock, tts, room, signal, emit } = this.#options;
-    const { id } = job;
-    let startedMs: number | undefined;
-    let segment: ReturnType<Room["transcripts"]["agent"]> | undefined;
-    const reply = startReply({
-      id,
-      words: job.words,
-      tts,
-      speaker: room.speaker,
-      speakerFree: this.#speakerFree,
-      clock,
-      signal,
-      held,
-      onStart: (latency) => {
-        startedMs = clock.now();
-        const { endpointingMs, sttMs } = committed(job) ?? {};
-        const user = {
-          ...(endpointingMs !== undefined && { endpointingMs }),
-          ...(sttMs !== undefined && { sttMs }),
-        };
-        const totalMs = latency.totalMs + (endpointingMs ?? 0);
-        emit({ type: "agent-started-speaking", replyId: id, latency: { ...user, ...latency, totalMs } });
-        this.note({ type: "reply-started", replyId: id });
-      },
-      onText: (text) => {
-        segment ??= room.transcripts.agent(id);
-        segment.write(text);
-      },
-    });
-    this.#speakerFree = reply.done;
-    const ended = reply.done.then((result) => {
-      segment?.close();
-      if (this.#prepared?.job === job) this.#prepared = undefined; // it failed too early to be told of
-      if (job.answers !== "none yet") this.#finish(job, result, startedMs);
-      this.#replies.delete(ended);
-    });
-    this.#replies.add(ended);
-    return reply;
+  #started({ id, answers }: Job, latency: ReplyLatency): void {
+    const turn = turnOf(answers);
+    const whole = turn
+      ? { ...turn.waited, ...latency, totalMs: turn.waited.endpointingMs + latency.totalMs }
+      : latency;
+    this.#options.emit({ type: "agent-started-speaking", replyId: id, latency: whole });
+    this.note({ type: "reply-started", replyId: id });
   }
 
-  #finish(job: Job, { text, interrupted, error }: ReplyResult, startedMs: number | undefined): void {
+  #ended({ id, answers, recovery, settle }: Job, result: ReplyResult, startedMs: number | undefined): void {
     const { emit, onError, signal } = this.#options;
-    const wasHeard = text !== "";
-    if (wasHeard) {
-      this.history.add({
-        role: "assistant",
-        text,
-        interrupted,
-        ...(startedMs !== undefined && { atMs: startedMs }),
-      });
-      emit({ type: "agent-stopped-speaking", replyId: job.id });
-      emit({ type: "agent-speech-committed", replyId: job.id, text, interrupted });
+    const { text, interrupted, error } = result;
+    if (text !== "") {
+      const began = startedMs === undefined ? {} : { atMs: startedMs };
+      this.history.add({ role: "assistant", text, interrupted, ...began });
+      emit({ type: "agent-stopped-speaking", replyId: id });
+      emit({ type: "agent-speech-committed", replyId: id, text, interrupted });
     }
-    const turn = committed(job);
-    if (turn) {
-      const cut: TurnOutcome = wasHeard ? "interrupted" : "superseded";
-      const outcome = error ? "failed" : interrupted ? cut : "answered";
-      emit({ type: "turn-ended", turnId: turn.turnId, outcome });
-    }
+    const turn = turnOf(answers);
+    if (turn) emit({ type: "turn-ended", turnId: turn.turnId, outcome: outcomeOf(result) });
     if (error) {
       onError(error);
-      if (!job.recovery && !signal.aborted) this.#apologize();
+      if (!recovery && !signal.aborted) this.#apologize();
     }
-    job.settle({ text, interrupted });
-    if (this.#current?.id === job.id) this.#current = undefined;
-    this.note({ type: "reply-ended", replyId: job.id });
+    settle({ text, interrupted });
+    this.note({ type: "reply-ended", replyId: id });
   }
 
   /** Shows clients what the agent is doing. */
@@ -309,12 +231,18 @@ export class Conversation {
 
   #end(): void {
     this.#wake?.[Symbol.dispose]();
-    this.#dropQueue();
+    this.#replies.dropWaiting();
   }
 }
 
-const committed = ({ answers }: Job): CommittedTurn | undefined =>
+const turnOf = (answers: Job["answers"]): CommittedTurn | undefined =>
   answers === "none yet" ? undefined : answers;
+
+function outcomeOf({ text, interrupted, error }: ReplyResult): TurnOutcome {
+  if (error) return "failed";
+  if (!interrupted) return "answered";
+  return text === "" ? "superseded" : "interrupted";
+}
 
 const userSpeaks = ({ user }: TurnState): boolean => user.is === "speaking" || user.is === "pausing";
 
