@@ -28,7 +28,7 @@ const { values } = parseArgs({
 
 /** A child that is killed when it is not needed any more. */
 function run(script: string, ...args: string[]): Deno.ChildProcess & AsyncDisposable {
-  const permissions = ["--allow-net", "--allow-env", "--allow-read", "--allow-ffi", "--allow-sys"];
+  const permissions = ["net", "env", "read", "write", "run", "ffi", "sys"].map((name) => `--allow-${name}`);
   const path = new URL(script, import.meta.url).pathname;
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", ...permissions, path, ...args],
@@ -133,4 +133,8 @@ for (const calls of values.calls.split(",").map(Number)) {
   console.error(`${calls} call${calls === 1 ? "" : "s"} …`);
   results.push(summarize(await measure({ livekit, emulators }, calls)));
 }
-console.log(values.json ? JSON.stringify(results, null, 2) : markdown(results));
+if (values.json) console.log(JSON.stringify(results, null, 2));
+else {
+  await using roundTrip = run("round_trip.ts");
+  console.log(`${markdown(results)}\n\n${await firstLine(roundTrip)}`);
+}

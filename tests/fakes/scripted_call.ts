@@ -106,7 +106,7 @@ export function scriptedCalls(
 }
 
 /** Plays the microphone back, three samples for each two. */
-async function sayBack(room: Room, signal: AbortSignal): Promise<void> {
+export async function sayBack(room: Room, signal: AbortSignal): Promise<void> {
   const playout = room.speaker.open({ signal });
   room.setState("speaking");
   const louder = new TransformStream<AudioFrame, AudioFrame>({
