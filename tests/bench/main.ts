@@ -108,7 +108,6 @@ async function measure({ livekit, emulators }: Setting, calls: number): Promise<
     }
   }
   clearInterval(timer);
-  await Deno.writeTextFile("/tmp/bench.log", server.output);
   const { success } = await callers.status;
   if (!success) throw new Error(`the callers failed; the server said:\n${server.output.slice(-4_000)}`);
   return {

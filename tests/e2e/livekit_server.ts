@@ -17,6 +17,8 @@ const HOW =
   `set LIVEKIT_SERVER_BIN, put livekit-server on PATH (https://docs.livekit.io/home/self-hosting/local/), ` +
   `or install Go to have it built`;
 const START_MS = 15_000;
+/** A port that was free may be taken by the time the server opens it: then it is started again on others. */
+const ATTEMPTS = 3;
 
 /**
  * Starts livekit-server: `LIVEKIT_SERVER_BIN`, the one on PATH, or one built with Go into the cache folder. Returns
@@ -29,6 +31,15 @@ export async function startLiveKitServer(): Promise<LiveKitServer | undefined> {
     console.log(`skipped, livekit-server is missing: ${HOW}`);
     return undefined;
   }
+  for (let attempt = 1;; attempt++) {
+    const server = await start(binary);
+    if (server) return server;
+    if (attempt === ATTEMPTS) throw new Error(`livekit-server ended as it started, ${ATTEMPTS} times`);
+  }
+}
+
+/** Starts `binary`; undefined when it ends before it is ready. */
+async function start(binary: string): Promise<LiveKitServer | undefined> {
   const [port, tcpPort, udpPort] = [freePort(), freePort(), freePort()];
   const apiKey = "devkey";
   const apiSecret = crypto.randomUUID() + crypto.randomUUID();
@@ -61,12 +72,15 @@ room: {empty_timeout: 5, departure_timeout: 3}
     await child.status;
   };
   const httpUrl = `http://127.0.0.1:${port}`;
+  const ended = new AbortController();
+  child.status.then(() => ended.abort());
   try {
-    await untilReady(httpUrl, apiKey, apiSecret);
+    await untilReady(httpUrl, apiKey, apiSecret, ended.signal);
   } catch (error) {
     await stop("SIGKILL");
     throw error;
   }
+  if (ended.signal.aborted) return undefined;
   return {
     url: `ws://127.0.0.1:${port}`,
     httpUrl,
@@ -78,10 +92,15 @@ room: {empty_timeout: 5, departure_timeout: 3}
   };
 }
 
-async function untilReady(httpUrl: string, apiKey: string, apiSecret: string): Promise<void> {
+async function untilReady(
+  httpUrl: string,
+  apiKey: string,
+  apiSecret: string,
+  ended: AbortSignal,
+): Promise<void> {
   const client = new RoomServiceClient(httpUrl, apiKey, apiSecret);
   const giveUpAt = Date.now() + START_MS;
-  for (;;) {
+  while (!ended.aborted) {
     try {
       await client.listRooms();
       return;
