@@ -31,12 +31,18 @@ export function pageIsOn(access: PlaygroundAccess): MiddlewareHandler<AppEnv> {
   };
 }
 
-/** Lets a request pass that the page itself made: of its own origin, and signed in where that is asked for. */
-export function fromPage(access: PlaygroundAccess): MiddlewareHandler<AppEnv> {
+/**
+ * Lets a request pass that the page itself made: of its own origin (`isOwn` says so), and signed in where that is asked
+ * for.
+ */
+export function fromPage(
+  access: PlaygroundAccess,
+  isOwn: (c: Context) => boolean = isOwnOrigin,
+): MiddlewareHandler<AppEnv> {
   const isOn = pageIsOn(access);
   return (c, next) =>
     isOn(c, async () => {
-      if (!isOwnOrigin(c)) {
+      if (!isOwn(c)) {
         c.res = problem(c, 403, "Expected a request that this server's own page made.");
       } else if (!await isSignedIn(c, access)) {
         c.res = problem(c, 401, "Sign in on the page first.", { headers: { "www-authenticate": "Cookie" } });
@@ -69,6 +75,14 @@ export async function signIn(c: Context, access: PlaygroundAccess, password: str
 export function isOwnOrigin(c: Context): boolean {
   const origin = c.req.header("origin") ?? "";
   return URL.canParse(origin) && new URL(origin).host === new URL(c.req.url).host;
+}
+
+/**
+ * Whether no other site's Origin is on a plain GET: browsers send none with a page's own
+ * (https://fetch.spec.whatwg.org/#origin-header), and let no other site read what is answered without one.
+ */
+export function isNoOtherOrigin(c: Context): boolean {
+  return c.req.header("origin") === undefined || isOwnOrigin(c);
 }
 
 /** Compares in a time that says nothing about where the two differ. */

@@ -10,6 +10,7 @@ import type { AppDependencies, AppEnv } from "./app.ts";
 import { dispatchAnswer } from "./dispatch.ts";
 import { expectedObject, jsonBody, readJson } from "./json_body.ts";
 import { fromPage, isOwnOrigin, isSignedIn, pageIsOn, signIn } from "./page_access.ts";
+import { playgroundEventRoutes } from "./playground_events.ts";
 import { problem } from "./problem.ts";
 import { createRateLimit } from "./rate_limit.ts";
 import { pageRoomPrefix } from "./token.ts";
@@ -41,9 +42,10 @@ const dispatchBody = z.strictObject({
 }, expectedObject(`{"room": "${pageRoomPrefix}1", "identity": "caller-1"}`));
 
 export function playgroundRoutes(
-  { access, agentName, stages, recognizer, pages }: PlaygroundOptions,
+  options: PlaygroundOptions,
   { livekit, dispatcher, clock }: AppDependencies,
 ): Hono<AppEnv> {
+  const { access, agentName, stages, recognizer, pages } = options;
   const isOn = pageIsOn(access);
   const signInLimit = createRateLimit({ burst: 5, perSecond: 0.1, clock });
   const dispatchLimit = createRateLimit({ burst: 5, perSecond: 0.2, clock });
@@ -55,7 +57,9 @@ export function playgroundRoutes(
   };
   const app = new Hono<AppEnv>();
   app.use("/", secured(livekit?.url), etag());
-  app.use("/playground/*", secured(livekit?.url), etag());
+  app.use("/playground/*", secured(livekit?.url));
+  app.route("/", playgroundEventRoutes(options)); // before etag, which would wait for the end of what it answers
+  app.use("/playground/*", etag());
 
   app.get("/", isOn, async (c) => {
     return await file(await isSignedIn(c, access) ? "index.html" : "login.html") ?? c.notFound();
@@ -88,7 +92,7 @@ export function playgroundRoutes(
     const body = await readJson(c, dispatchBody);
     if (body instanceof Response) return body;
     const { room, identity: participant } = body;
-    const onStart = pages.endInTime;
+    const onStart = pages.adopt;
     return dispatchAnswer(c, await dispatcher.dispatch({ room, agent: agentName, participant, onStart }));
   });
   return app;

@@ -5,7 +5,7 @@ import { answerFailed } from "./words.js";
 export async function startLiveKitCall(on) {
   await loadClient();
   const { Room, RoomEvent, Track, DisconnectReason } = globalThis.LivekitClient;
-  const pass = await post("/token", {});
+  const pass = await (await post("/token", {})).json();
   const room = new Room({ adaptiveStream: false, dynacast: false });
   const elements = new Set();
   let left = false;
@@ -58,10 +58,13 @@ export async function startLiveKitCall(on) {
   });
 
   // The agent is sent while the page joins: neither waits for the other.
-  await Promise.all([
+  const [, dispatched] = await Promise.all([
     room.connect(pass.url, pass.token),
     post("/playground/dispatch", { room: pass.room, identity: pass.identity }),
   ]);
+  const { sessionId } = await dispatched.json();
+  const events = openEvents(sessionId, on);
+  room.once(RoomEvent.Disconnected, () => events.close());
   await room.startAudio();
   on.connected();
   for (const { attributes } of room.remoteParticipants.values()) showState(attributes);
@@ -79,7 +82,9 @@ export async function startLiveKitCall(on) {
       else void send(text);
     },
     transcript() {},
-    interrupt() {},
+    interrupt() {
+      post("/playground/interrupt", { session: sessionId }).catch(({ message }) => on.error(message));
+    },
     mute: (muted) => room.localParticipant.setMicrophoneEnabled(!muted),
     levels: () => ({
       user: room.localParticipant.audioLevel,
@@ -89,8 +94,7 @@ export async function startLiveKitCall(on) {
       left = true;
       void room.disconnect();
     },
-    /** LiveKit's clients have no word for it: one speaks, or types. */
-    canInterrupt: false,
+    canInterrupt: true,
     get hasMicrophone() {
       return room.localParticipant.audioTrackPublications.size > 0;
     },
@@ -101,7 +105,22 @@ async function post(path, body) {
   const headers = { "content-type": "application/json" };
   const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
   if (!response.ok) throw new Error(await answerFailed(response));
-  return await response.json();
+  return response;
+}
+
+/** What LiveKit's rooms have no word for: the server's own, in the messages of its src/room/browser/wire.ts. */
+function openEvents(sessionId, on) {
+  const handlers = {
+    latency: on.latency,
+    "agent-heard": on.agentHeard,
+    error: ({ text }) => on.error(text),
+  };
+  const events = new EventSource(`/playground/events?session=${encodeURIComponent(sessionId)}`);
+  events.addEventListener("message", ({ data }) => {
+    const message = JSON.parse(data);
+    handlers[message.type]?.(message);
+  });
+  return events;
 }
 
 /** livekit-client comes as a plain script that leaves one global. */

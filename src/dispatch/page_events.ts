@@ -1,7 +1,9 @@
 /** What a page shows of a session beyond its transcripts. */
 import type { VoiceSession } from "../agent.ts";
+import { type LiveStream, liveStream } from "../audio/live.ts";
 import type { Stage, StageError } from "../errors.ts";
 import type { BrowserRoom } from "../room/browser/room.ts";
+import type { ServerMessage } from "../room/browser/wire.ts";
 
 /** Posts what happens in the session to the page; settles when the session has ended. */
 export async function forwardEvents(
@@ -25,6 +27,48 @@ export async function forwardEvents(
         room.post({ type: "error", text: wordsFor(event.error) });
     }
   }
+}
+
+/** How many messages wait for a page that does not read them; the oldest are dropped. */
+const messagesKept = 100;
+
+/** What a page is told that has no socket of ours. */
+export interface PageFeed {
+  /** What no reader has been told yet, and what follows until the session ends; whoever read before is done. */
+  read(): ReadableStream<ServerMessage>;
+  /** Settles when the session has ended. */
+  readonly done: Promise<void>;
+}
+
+/** Keeps what a page is to be told of `session`, from now on, for one reader at a time. */
+export function openFeed(session: Pick<VoiceSession, "events">): PageFeed {
+  const open = (): LiveStream<ServerMessage> => {
+    const stream = liveStream<ServerMessage>({
+      limit: messagesKept,
+      onCancel() {
+        if (stream === current) renew();
+      },
+    });
+    return stream;
+  };
+  const renew = () => {
+    current = open();
+    taken = false;
+  };
+  let current = open();
+  let taken = false;
+  const done = forwardEvents(session, { post: (message) => current.push(message) });
+  return {
+    read() {
+      if (taken) {
+        current.close();
+        renew();
+      }
+      taken = true;
+      return current.readable;
+    },
+    done: done.then(() => current.close()),
+  };
 }
 
 const stages: Readonly<Record<Stage, string>> = {

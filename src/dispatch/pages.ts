@@ -6,7 +6,7 @@ import { openConnection, type PageConnection, type PageSocket } from "../room/br
 import { type BrowserRoom, browserRoom } from "../room/browser/room.ts";
 import { type ClientHello, CLOSE_CODE, type PageCloseReason } from "../room/browser/wire.ts";
 import type { Dispatcher, DispatchResult } from "./dispatcher.ts";
-import { forwardEvents } from "./page_events.ts";
+import { forwardEvents, openFeed, type PageFeed } from "./page_events.ts";
 
 export interface PageLimits {
   /** Sessions at a time with pages of one address. */
@@ -22,9 +22,14 @@ export const PAGE_LIMITS: PageLimits = { perAddress: 4, total: 20, sessionMs: 30
 export interface Pages {
   /** Serves a page's socket until it closes: a new session, or one to go on with. Never rejects. */
   serve(socket: PageSocket, address: string): Promise<void>;
-  /** Ends `session` when it has lasted as long as a page's may; returns whether that has happened. */
-  endInTime(session: VoiceSession): () => boolean;
+  /** Takes on the session of a page that talks in a LiveKit room: finds it by its id, and ends it when its time is over. */
+  adopt(session: VoiceSession): void;
+  /** The adopted session of that id; undefined when there is none, or it has ended. */
+  find(sessionId: string): AdoptedSession | undefined;
 }
+
+/** What a page reaches of its session outside of the LiveKit room. */
+export interface AdoptedSession extends Pick<PageFeed, "read">, Pick<VoiceSession, "interrupt"> {}
 
 /** How long a page may take to say hello, in milliseconds. */
 const HELLO_MS = 10_000;
@@ -41,6 +46,9 @@ export function createPages(
 ): Pages {
   /** The sessions there are, by what a page shows to go on with one. */
   const sessions = new Map<string, { readonly room: BrowserRoom; readonly address: string }>();
+
+  /** The sessions with pages in LiveKit rooms, by their ids. */
+  const adopted = new Map<string, AdoptedSession>();
 
   const placeFor = (address: string): boolean => {
     const ofAddress = [...sessions.values()].filter((session) => session.address === address).length;
@@ -77,6 +85,7 @@ export function createPages(
     sessions.delete(resumeToken);
   };
 
+  /** Ends `session` when it has lasted as long as a page's may; returns whether that has happened. */
   const endInTime = (session: VoiceSession): () => boolean => {
     let late = false;
     const limit = clock.after(limits.sessionMs, () => {
@@ -96,7 +105,13 @@ export function createPages(
   };
 
   return {
-    endInTime,
+    adopt(session) {
+      endInTime(session);
+      const feed = openFeed(session);
+      adopted.set(session.id, { read: feed.read, interrupt: () => session.interrupt() });
+      void feed.done.then(() => adopted.delete(session.id));
+    },
+    find: (sessionId) => adopted.get(sessionId),
     async serve(socket, address) {
       const connection = openConnection(socket, { clock, log });
       const hello = await firstHello(connection, clock);

@@ -205,9 +205,16 @@ describe("the page in a LiveKit room", { ignore: livekit === undefined }, () => 
     await untilSaid(page, "user", thanks);
     await untilSaid(page, "agent", farewell);
     await untilState(page, "Listening");
+    const cutBefore = await page.locator(".turn.agent s").count();
     await say(page, request);
     await page.locator(".turn.agent", { hasText: "This is part 1 of the story." }).nth(1).waitFor();
     await untilHeard();
+    const last = page.locator(".turn.agent").last();
+    assertMatch(await last.locator(".latency .bar").getAttribute("aria-label") ?? "", /^Answered after \d+/);
+    await button(page, "Interrupt").click();
+    await page.locator(".turn.agent s").nth(cutBefore).waitFor({ state: "attached", timeout: 5_000 });
+    assertMatch(await last.locator("s").innerText(), /part \d+ of the story\./);
+    await untilState(page, "Listening");
     await page.setViewportSize({ width: 390, height: 780 });
     await shot(page, "livekit-phone");
     await button(page, "Hang up").click();
