@@ -17,12 +17,12 @@ const listen = (app: App, session: string, headers: Record<string, string> = {})
 
 /** A page's session in a LiveKit room. */
 async function setUpSession() {
-  const { app, started } = setUpPage();
+  const { app, started, clock } = setUpPage();
   const dispatched = await post(app, "dispatch", { room: "playground-1", identity: "caller-1" });
   const { sessionId } = await dispatched.json();
   const [session] = started;
   if (!session) throw new Error("no session was started");
-  return { app, session, sessionId };
+  return { app, session, sessionId, clock };
 }
 
 /** The messages of a stream of events, as they come. */
@@ -91,12 +91,14 @@ describe("a page's session in a LiveKit room", () => {
   });
 
   it("keeps what happens while nobody listens for the one who comes back", async () => {
-    const { app, session, sessionId } = await setUpSession();
+    const { app, session, sessionId, clock } = await setUpSession();
     const first = messages(await listen(app, sessionId));
     session.emit(heard("one"));
     assertEquals(await first.next(), toldHeard("one"));
     await first.leave();
+    await clock.settle();
     session.emit(heard("two"));
+    await clock.settle();
     const second = messages(await listen(app, sessionId));
     assertEquals(await second.next(), toldHeard("two"));
     const third = messages(await listen(app, sessionId));
