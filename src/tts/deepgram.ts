@@ -1,8 +1,8 @@
 /** Voices by Deepgram: https://developers.deepgram.com/docs/tts-websocket */
 import { abortable } from "../abort.ts";
-import type { AudioFormat, AudioFrame } from "../audio/frame.ts";
-import { samplesIn } from "../audio/frame.ts";
+import type { AudioFormat } from "../audio/frame.ts";
 import { liveStream } from "../audio/live.ts";
+import { framesOf, sampleReader } from "../audio/pcm.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -81,7 +81,7 @@ interface SpeakOptions {
 function speak(text: ReadableStream<string>, { line, output, signal, free, onEnd }: SpeakOptions) {
   const over = new AbortController();
   const out = liveStream<SpeechEvent>({ limit: Infinity, onCancel: () => over.abort() });
-  const toFrames = frameReader(output);
+  const read = sampleReader();
   const flushed = Promise.withResolvers<void>();
   /** For each Flush that was not answered yet: how much text came before it. */
   const marks: number[] = [];
@@ -95,7 +95,7 @@ function speak(text: ReadableStream<string>, { line, output, signal, free, onEnd
   };
   const listener = {
     audio(bytes: Uint8Array) {
-      for (const frame of toFrames(bytes)) out.push({ type: "audio", frame });
+      for (const frame of framesOf(read(bytes), output, frameMs)) out.push({ type: "audio", frame });
     },
     flushed() {
       const mark = marks.shift();
@@ -147,21 +147,4 @@ function speak(text: ReadableStream<string>, { line, output, signal, free, onEnd
     onEnd?.();
   });
   return { events: out.readable, done };
-}
-
-/** Makes frames of 16-bit little-endian samples that arrive in pieces of any number of bytes. */
-function frameReader(format: AudioFormat) {
-  const longest = samplesIn(frameMs, format);
-  let rest = new Uint8Array(0);
-  return function* (bytes: Uint8Array): Generator<AudioFrame> {
-    const all = new Uint8Array(rest.length + bytes.length);
-    all.set(rest);
-    all.set(bytes, rest.length);
-    const whole = all.length - all.length % 2;
-    rest = all.slice(whole);
-    const samples = new Int16Array(all.buffer, 0, whole / 2);
-    for (let at = 0; at < samples.length; at += longest) {
-      yield { ...format, samples: samples.slice(at, at + longest), timestampMs: 0 };
-    }
-  };
 }
