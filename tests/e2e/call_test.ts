@@ -34,7 +34,9 @@ async function startAll(
   },
 ) {
   await using stack = new AsyncDisposableStack();
-  const ears = stack.use(await startDeepgramEmulator({ apiKey: keys.deepgram, ...deepgram }));
+  // A gap that a busy machine makes in the sound is not to cut an utterance in two.
+  const minEndpointMs = 300;
+  const ears = stack.use(await startDeepgramEmulator({ apiKey: keys.deepgram, minEndpointMs, ...deepgram }));
   const model = stack.use(
     await startOpenAIEmulator({
       apiKey: keys.openai,
