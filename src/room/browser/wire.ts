@@ -19,7 +19,6 @@
  * the session goes on in another socket.
  */
 import * as z from "zod";
-import type { ReplyLatency } from "../../events.ts";
 import type { AgentState } from "../room.ts";
 
 export const WIRE_VERSION = 1;
@@ -71,6 +70,17 @@ export const clientMessage = z.discriminatedUnion("type", [
 export type ClientMessage = z.infer<typeof clientMessage>;
 export type ClientHello = z.infer<typeof helloMessage>;
 
+/** Where the time from the user's last voiced sample to the agent's first one went, in milliseconds; stt lies inside endpointing. */
+export interface WireLatency {
+  readonly endpointingMs?: number;
+  readonly sttMs?: number;
+  readonly llmMs?: number;
+  readonly clauseMs?: number;
+  readonly ttsMs?: number;
+  readonly playoutMs?: number;
+  readonly totalMs: number;
+}
+
 /** Why a page's session is over, or did not begin: why sessions end, and what only pages meet. */
 export type PageCloseReason =
   | "closed"
@@ -113,7 +123,7 @@ export type ServerMessage =
     readonly interrupted: boolean;
   }
   /** Where the time of the reply `id` went. */
-  | { readonly type: "latency"; readonly id: string; readonly latency: ReplyLatency }
+  | { readonly type: "latency"; readonly id: string; readonly latency: WireLatency }
   /** Discard what was not played; what follows belongs to `epoch`. */
   | { readonly type: "clear"; readonly epoch: number }
   /** Something failed and the session goes on; `text` is for the user. */
