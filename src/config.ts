@@ -10,12 +10,19 @@
  * | `OPENAI_BASE_URL` | OpenAI's | any server that speaks OpenAI's API |
  * | `DEEPGRAM_API_KEY` | – | for models named `deepgram/…` |
  * | `DEEPGRAM_BASE_URL` | Deepgram's | a Deepgram of your own |
+ * | `ELEVENLABS_API_KEY` | – | for models named `elevenlabs/…` |
+ * | `ELEVENLABS_BASE_URL` | ElevenLabs' | another address of theirs, such as one that keeps data in a region |
  * | `STT` | `deepgram/nova-3` | what the agents hear with, unless they name their own; with OpenAI's key alone `openai/gpt-4o-transcribe`, without keys the browser's own recognition |
  * | `LLM` | `openai/gpt-4o-mini` | what they think with; without a key a demo of fixed rules |
  * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; with OpenAI's key alone `openai/gpt-4o-mini-tts`, without keys `flite/slt` on this machine |
  * | `HOST` | `0.0.0.0`; without LiveKit keys `127.0.0.1` | address to listen on |
  * | `PORT` | `8080` | port to listen on; 0: any that is free |
  * | `LOG_LEVEL` | `info` | `debug` (with transcripts), `info`, `warn`, `error`, `silent` |
+ * | `AUTO_AGENT` | – | the agent that LiveKit's webhooks send to a room whose metadata names none; without it, none |
+ * | `REPORT_TTL` | `3600` | seconds that a session's report is kept after its end |
+ * | `REPORT_WEBHOOK_URL`, `REPORT_WEBHOOK_SECRET` | – | where the report is posted when a session ends, and the secret it is signed with (`whsec_…`, Standard Webhooks); both or none |
+ * | `CORS_ORIGINS` | – | origins whose pages may call the API, with commas between; without it, none |
+ * | `METRICS_PORT` | – | a port of its own for `/metrics`, which then is nowhere else |
  * | `MAX_SESSIONS` | `50` | calls at a time; more are refused with 503 |
  * | `PLAYGROUND`, `PLAYGROUND_PASSWORD` | – | `1` and a password of 8 characters or more: the page is there, behind it; without both it is only on 127.0.0.1 without LiveKit keys |
  * | `VAD_MIN_SPEECH_MS` | `64` | voice before it counts as speech |
@@ -40,7 +47,18 @@ export interface Config {
   readonly livekit?: LiveKitConfig;
   readonly openai: ProviderKeys;
   readonly deepgram: ProviderKeys;
-  readonly http: { readonly host: string; readonly port: number };
+  readonly elevenlabs: ProviderKeys;
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    /** Origins whose pages may call the API. */
+    readonly corsOrigins: readonly string[];
+    /** Where `/metrics` is; the same port as everything else when it is left out. */
+    readonly metricsPort?: number;
+  };
+  /** Whom LiveKit's webhooks send to a room whose metadata names nobody. */
+  readonly autoAgent?: string;
+  readonly reports: ReportConfig;
   readonly logLevel: LogLevel;
   /** Model strings (`provider/model`) for agents that name none. */
   readonly models: ModelNames;
@@ -51,6 +69,14 @@ export interface Config {
   readonly speculate: boolean;
   readonly maxSessions: number;
   readonly playground: PlaygroundAccess;
+}
+
+/** What becomes of the reports of sessions that have ended. */
+export interface ReportConfig {
+  /** How long they are kept, milliseconds. */
+  readonly ttlMs: number;
+  /** Where they are posted, and what they are signed with (`whsec_…`). */
+  readonly webhook?: { readonly url: string; readonly secret: string };
 }
 
 /** Who may use the page: nobody, a browser on this machine, or who knows the password. */
@@ -98,6 +124,8 @@ export const environment = z.object({
   OPENAI_BASE_URL: url("https:", "http:").optional(),
   DEEPGRAM_API_KEY: secret.optional(),
   DEEPGRAM_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
+  ELEVENLABS_API_KEY: secret.optional(),
+  ELEVENLABS_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
   STT: model("deepgram/nova-3").optional(),
   LLM: model("openai/gpt-4o-mini").optional(),
   TTS: model("deepgram/aura-2-thalia-en").optional(),
@@ -107,6 +135,17 @@ export const environment = z.object({
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"], {
     error: "debug, info, warn, error or silent",
   }).default("info"),
+  AUTO_AGENT: z.string().optional(),
+  REPORT_TTL: wholeNumber(0, 999_999_999).default(3600),
+  REPORT_WEBHOOK_URL: url("https:", "http:").optional(),
+  REPORT_WEBHOOK_SECRET: z.string().refine((text) => /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(text), {
+    error: "whsec_ and at least 24 random bytes in base64, as `openssl rand -base64 32` makes them",
+  }).optional(),
+  CORS_ORIGINS: z.string().transform((text) => text.split(",").map((part) => part.trim()).filter(Boolean))
+    .refine((origins) => origins.every((origin) => URL.parse(origin)?.origin === origin), {
+      error: "origins such as https://app.example.com, with commas between",
+    }).default([]),
+  METRICS_PORT: wholeNumber(1, 65_535).optional(),
   MAX_SESSIONS: wholeNumber(1, 10_000).default(50),
   PLAYGROUND: z.enum(["0", "1"], { error: "1, or 0" }).optional(),
   PLAYGROUND_PASSWORD: z.string().min(8, "a password of at least 8 characters").optional(),
@@ -159,7 +198,7 @@ export function warningsFor({ livekit, models, ...config }: Config): string[] {
     const what = { stt: "Speech is recognized by", llm: "Answers come from", tts: "The voice is" }[stage];
     warnings.push(`${what} ${model}${simulated ? " (simulated)" : ""}. ${hint}`);
   }
-  for (const provider of ["openai", "deepgram"] as const) {
+  for (const provider of ["openai", "deepgram", "elevenlabs"] as const) {
     const used = Object.values(models).filter((model) => model.startsWith(`${provider}/`));
     if (used.length === 0 || config[provider].apiKey) continue;
     warnings.push(`${provider.toUpperCase()}_API_KEY is not set: ${used.join(" and ")} cannot be used.`);
@@ -172,12 +211,25 @@ function configFrom(env: z.infer<typeof environment>): Config {
   const livekit = url && apiKey && apiSecret ? { url, apiKey, apiSecret } : undefined;
   const openai = defined({ apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL });
   const deepgram = defined({ apiKey: env.DEEPGRAM_API_KEY, baseUrl: env.DEEPGRAM_BASE_URL });
+  const elevenlabs = defined({ apiKey: env.ELEVENLABS_API_KEY, baseUrl: env.ELEVENLABS_BASE_URL });
+  const { REPORT_WEBHOOK_URL: reportUrl, REPORT_WEBHOOK_SECRET: reportSecret } = env;
   const host = env.HOST ?? (livekit ? "0.0.0.0" : "127.0.0.1");
   return {
     ...(livekit && { livekit }),
     openai,
     deepgram,
-    http: { host, port: env.PORT },
+    elevenlabs,
+    http: {
+      host,
+      port: env.PORT,
+      corsOrigins: env.CORS_ORIGINS,
+      ...defined({ metricsPort: env.METRICS_PORT }),
+    },
+    ...defined({ autoAgent: env.AUTO_AGENT }),
+    reports: {
+      ttlMs: env.REPORT_TTL * 1000,
+      ...(reportUrl && reportSecret && { webhook: { url: reportUrl, secret: reportSecret } }),
+    },
     logLevel: env.LOG_LEVEL,
     models: {
       ...defaultModels({ openai, deepgram }),
@@ -220,6 +272,9 @@ function contradictions(set: Readonly<Record<string, string>>): string[] {
     problems.push(
       "Only one of PLAYGROUND=1 and PLAYGROUND_PASSWORD is set; expected both, for a page behind a password",
     );
+  }
+  if ((set.REPORT_WEBHOOK_URL === undefined) !== (set.REPORT_WEBHOOK_SECRET === undefined)) {
+    problems.push("Only one of REPORT_WEBHOOK_URL and REPORT_WEBHOOK_SECRET is set; expected both, or none");
   }
   const min = Number(set.ENDPOINTING_MIN_MS ?? 350);
   const max = Number(set.ENDPOINTING_MAX_MS ?? 3000);

@@ -10,6 +10,8 @@ export type CloseReason =
   | "room-deleted"
   /** The room's connection was lost and did not come back. */
   | "disconnected"
+  /** Somebody ended it over HTTP. */
+  | "deleted"
   /** The server is shutting down. */
   | "shutdown"
   /** Setting the agent up failed, or its code did. */
@@ -36,6 +38,18 @@ export interface ReplyLatency {
   readonly totalMs: number;
 }
 
+/** What a session has used of a provider since it last said so. */
+export type Usage =
+  & { readonly provider: string; readonly model: string }
+  & (
+    /** Milliseconds of audio that were sent to the recognizer. */
+    | { readonly stage: "stt"; readonly audioMs: number }
+    /** Tokens as the provider counts them. */
+    | { readonly stage: "llm"; readonly inputTokens: number; readonly outputTokens: number }
+    /** Characters that were sent to the voice, and milliseconds of audio that came. */
+    | { readonly stage: "tts"; readonly characters: number; readonly audioMs: number }
+  );
+
 /** What happens in a session, for logs, dashboards and tests. `atMs`: milliseconds since the session began. */
 export type SessionEvent =
   & { readonly atMs: number }
@@ -59,6 +73,7 @@ export type SessionEvent =
     | { readonly type: "false-interruption"; readonly replyId: string }
     /** A committed turn met its end. */
     | { readonly type: "turn-ended"; readonly turnId: string; readonly outcome: TurnOutcome }
+    | { readonly type: "usage"; readonly usage: Usage }
     | { readonly type: "error"; readonly error: StageError }
     | { readonly type: "closed"; readonly reason: CloseReason }
   );

@@ -27,6 +27,7 @@ export interface ProviderKeys {
 export interface ModelsOptions {
   readonly openai: ProviderKeys;
   readonly deepgram: ProviderKeys;
+  readonly elevenlabs: ProviderKeys;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -39,7 +40,7 @@ export interface Models {
 }
 
 /** A model string, taken apart, with the provider's key (empty where none is needed). */
-interface Choice extends Omit<ModelsOptions, "openai" | "deepgram"> {
+interface Choice extends Omit<ModelsOptions, "openai" | "deepgram" | "elevenlabs"> {
   readonly model: string;
   readonly option?: string | undefined;
   readonly language?: string | undefined;

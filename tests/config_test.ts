@@ -13,12 +13,16 @@ const livekit = {
 const halfAPage =
   "Only one of PLAYGROUND=1 and PLAYGROUND_PASSWORD is set; expected both, for a page behind a password";
 
+const reportSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
+
 describe("loadConfig", () => {
   it("has a default for everything", () => {
     assertEquals(loadConfig({}), {
       openai: {},
       deepgram: {},
-      http: { host: "127.0.0.1", port: 8080 },
+      elevenlabs: {},
+      http: { host: "127.0.0.1", port: 8080, corsOrigins: [] },
+      reports: { ttlMs: 3_600_000 },
       logLevel: "info",
       models: { stt: "browser/speech", llm: "demo/rules", tts: "flite/slt" },
       voice: {},
@@ -37,6 +41,14 @@ describe("loadConfig", () => {
       OPENAI_BASE_URL: "http://127.0.0.1:1/v1/",
       DEEPGRAM_API_KEY: "dg",
       DEEPGRAM_BASE_URL: "ws://127.0.0.1:2",
+      ELEVENLABS_API_KEY: "el",
+      ELEVENLABS_BASE_URL: "http://127.0.0.1:3/",
+      AUTO_AGENT: "support",
+      REPORT_TTL: "60",
+      REPORT_WEBHOOK_URL: "https://example.com/reports",
+      REPORT_WEBHOOK_SECRET: reportSecret,
+      CORS_ORIGINS: "https://a.example, http://localhost:3000",
+      METRICS_PORT: "9091",
       STT: "deepgram/nova-2:de",
       LLM: "openai/org/model",
       TTS: "deepgram/aura-2-x",
@@ -58,7 +70,15 @@ describe("loadConfig", () => {
       livekit: { url: "wss://x.livekit.cloud", apiKey: "key", apiSecret: "s3cret" },
       openai: { apiKey: "sk-1", baseUrl: "http://127.0.0.1:1/v1" },
       deepgram: { apiKey: "dg", baseUrl: "ws://127.0.0.1:2" },
-      http: { host: "::1", port: 0 },
+      elevenlabs: { apiKey: "el", baseUrl: "http://127.0.0.1:3" },
+      autoAgent: "support",
+      reports: { ttlMs: 60_000, webhook: { url: "https://example.com/reports", secret: reportSecret } },
+      http: {
+        host: "::1",
+        port: 0,
+        corsOrigins: ["https://a.example", "http://localhost:3000"],
+        metricsPort: 9091,
+      },
       logLevel: "debug",
       models: { stt: "deepgram/nova-2:de", llm: "openai/org/model", tts: "deepgram/aura-2-x" },
       voice: { minSpeechMs: 1, minSilenceMs: 2 },
@@ -141,6 +161,22 @@ describe("loadConfig", () => {
       "a URL, without showing it",
       { OPENAI_BASE_URL: "sk-123" },
       "OPENAI_BASE_URL is not valid; expected an address that begins with https:// or http://",
+    ],
+    [
+      "a report secret of another kind, without showing it",
+      { REPORT_WEBHOOK_URL: "https://example.com", REPORT_WEBHOOK_SECRET: "hunter2" },
+      "REPORT_WEBHOOK_SECRET is not valid; expected whsec_ and at least 24 random bytes in base64, as " +
+      "`openssl rand -base64 32` makes them",
+    ],
+    [
+      "an unsigned report webhook",
+      { REPORT_WEBHOOK_URL: "https://example.com" },
+      "Only one of REPORT_WEBHOOK_URL and REPORT_WEBHOOK_SECRET is set; expected both, or none",
+    ],
+    [
+      "an origin with a path",
+      { CORS_ORIGINS: "https://a.example/app" },
+      'CORS_ORIGINS is "https://a.example/app"; expected origins such as https://app.example.com, with commas between',
     ],
     [
       "a key, without showing it",

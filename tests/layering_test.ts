@@ -15,6 +15,7 @@ const mayImport: Record<string, readonly string[]> = {
     "src/errors.ts",
     "src/log.ts",
     "src/stand_ins.ts",
+    "src/telemetry/",
   ],
   "agents/": ["agents/", "src/mod.ts"],
   "src/": ["src/"],
@@ -39,7 +40,7 @@ const mayImport: Record<string, readonly string[]> = {
 /** Where alone a package or a global may be used. */
 const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"(hono|jose)\b/, /^routes\//],
-  [/(from |import\()"(@livekit\/|livekit-server-sdk)/, /^src\/room\/livekit\//],
+  [/(from |import\()"(@livekit\/|livekit-server-sdk)/, /^src\/(room\/livekit|dispatch)\//],
   [/(from |import\()"@deepgram\/sdk/, /^src\/(stt|tts)\//],
   [/(from |import\()"openai\b/, /^src\/openai\.ts$/],
   [/(from |import\()"onnxruntime-node/, /^src\/vad\//],

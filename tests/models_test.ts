@@ -6,9 +6,13 @@ import { fakeClock } from "./fakes/clock.ts";
 import { silentLog } from "./fakes/log.ts";
 
 const common = { clock: fakeClock(), log: silentLog };
-const keys = { openai: { apiKey: "secret-1" }, deepgram: { apiKey: "secret-2" } };
+const keys = {
+  openai: { apiKey: "secret-1" },
+  deepgram: { apiKey: "secret-2" },
+  elevenlabs: { apiKey: "secret-3" },
+};
 const models = createModels({ ...common, ...keys });
-const bare = createModels({ ...common, openai: {}, deepgram: {} });
+const bare = createModels({ ...common, openai: {}, deepgram: {}, elevenlabs: {} });
 
 describe("model strings", () => {
   it("make providers", () => {

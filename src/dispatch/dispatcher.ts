@@ -41,6 +41,18 @@ export interface DispatchedSession {
   readonly state: "connecting" | "connected";
 }
 
+/** What is known of a session when it is started. */
+export interface SessionFacts {
+  readonly sessionId: string;
+  readonly room: string;
+  /** The room's own id (LiveKit: its SID); a room of the same name that comes later has another. */
+  readonly roomSid: string;
+  readonly agent: string;
+  readonly metadata: string;
+  /** Whom it is for; whoever comes first when it is left out. */
+  readonly participant?: string;
+}
+
 export type DispatchResult =
   /** `existing`: it was there already, asked for by somebody before. */
   | { readonly type: "created" | "existing"; readonly session: DispatchedSession }
@@ -70,6 +82,8 @@ export interface DispatcherOptions {
   readonly defaultAgent: string;
   /** Starts a session; a throw is the answer to the dispatch. */
   readonly start: (request: SessionRequest) => RunningSession;
+  /** Told of every session as soon as there is one, before anything happens in it. */
+  readonly onSession?: (session: VoiceSession, facts: SessionFacts) => void;
   readonly maxSessions: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -90,7 +104,7 @@ interface Place {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { agents, defaultAgent, start, maxSessions, clock, log } = options;
+  const { agents, defaultAgent, start, onSession, maxSessions, clock, log } = options;
   const places = new Map<string, Place>();
   let draining = false;
 
@@ -149,6 +163,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       try {
         const place = take(key, { id, agentName, agent, roomName: room, metadata, ...given });
         onStart?.(place.session);
+        onSession?.(place.session, {
+          sessionId: id,
+          room,
+          roomSid: room,
+          agent: agentName,
+          metadata,
+          ...(participant !== undefined && { participant }),
+        });
         return await answer("created", place);
       } catch (error) {
         log.error({ error, room, agent: agentName }, "agent could not be set up");

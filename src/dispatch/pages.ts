@@ -138,6 +138,7 @@ const farewells: Readonly<Record<PageCloseReason, string>> = {
   "participant-left": "You left the conversation.",
   "room-deleted": "The conversation was ended.",
   disconnected: "The connection was lost.",
+  deleted: "The conversation was ended by the server's operator.",
   shutdown: "The server is restarting. Start again in a moment.",
   error: "Something failed on the server, and the conversation had to end. The server's log says why.",
   "time-limit": "This conversation has reached its time limit. You can start another.",

@@ -87,6 +87,7 @@ export type PageCloseReason =
   | "participant-left"
   | "room-deleted"
   | "disconnected"
+  | "deleted"
   | "shutdown"
   | "error"
   /** It has lasted as long as a page's session may. */
