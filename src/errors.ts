@@ -1,7 +1,7 @@
 /** The error classes a caller may want to catch; everything else is a plain Error. */
 
 /** The part of a call in which something failed. */
-export type Stage = "room" | "vad" | "stt" | "llm" | "tts" | "agent" | "session";
+export type Stage = "room" | "vad" | "stt" | "llm" | "tts" | "turn" | "agent" | "session";
 
 /**
  * A failure of one stage of one call. `retryable`: the same request may succeed if it is made again. `refused`: the

@@ -17,18 +17,21 @@ export interface Listening {
   readonly stt: SpeechToText;
   /** Told of every mark as it passes, before the recognizer has it. */
   readonly onMark: (mark: VoiceMark) => void;
+  /** Told of every frame as it passes, after the marks that were found in it. */
+  readonly onAudio?: (frame: AudioFrame) => void;
   readonly signal: AbortSignal;
 }
 
 /** Turns the microphone into transcripts, for as long as it is open. */
 export function listen(
   microphone: ReadableStream<AudioFrame>,
-  { vad, stt, onMark, signal }: Listening,
+  { vad, stt, onMark, onAudio, signal }: Listening,
 ): ReadableStream<TranscriptEvent> {
   const voice = microphone
     .pipeThrough(vad.detect({ signal }))
     .pipeThrough(observe((event) => {
-      if (event.type !== "audio") onMark(event);
+      if (event.type === "audio") onAudio?.(event.frame);
+      else onMark(event);
     }));
   return stt.transcribe(voice, { signal });
 }

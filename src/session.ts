@@ -3,6 +3,7 @@ import type { Agent, AgentContext, VoiceSession } from "./agent.ts";
 import { type Broadcast, createBroadcast } from "./broadcast.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
+import { judgePauses, type PauseJudge } from "./end_of_turn/pauses.ts";
 import { asStageError, type Stage, type StageError } from "./errors.ts";
 import type { CloseReason, SessionEvent } from "./events.ts";
 import type { LanguageModel } from "./llm/llm.ts";
@@ -13,6 +14,7 @@ import { owned } from "./stray.ts";
 import { reconnecting } from "./stt/reconnecting.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
+import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 import type { TurnOptions } from "./turn/state.ts";
 import type { VoiceActivityDetector } from "./vad/vad.ts";
 
@@ -29,6 +31,8 @@ export interface Providers {
   readonly stt: SpeechToText;
   readonly llm: LanguageModel;
   readonly tts: TextToSpeech;
+  /** Judges by the sound of a pause whether the turn is over. */
+  readonly turnDetector?: AudioTurnDetector;
 }
 
 export interface SessionOptions {
@@ -71,6 +75,7 @@ class Session implements VoiceSession {
   readonly #farewells: ((reason: CloseReason) => void | Promise<void>)[] = [];
   readonly #children = new Set<Promise<unknown>>();
   #conversation: Conversation | undefined;
+  #pauses: PauseJudge | undefined;
   #room: Room | undefined;
   #closing: Promise<void> | undefined;
 
@@ -140,7 +145,10 @@ class Session implements VoiceSession {
       turnTaking,
       clock,
       signal,
-      emit: this.#broadcast.emit,
+      emit: (event) => {
+        if (event.type === "user-speech-committed") this.#pauses?.turnEnded();
+        this.#broadcast.emit(event);
+      },
       onError: (error) => this.#report(error),
     });
     this.#conversation = conversation;
@@ -155,8 +163,14 @@ class Session implements VoiceSession {
 
   /** Hands every mark and every transcript to turn-taking, until the session ends. */
   async #listen(room: Room, conversation: Conversation): Promise<void> {
-    const { providers: { vad, stt }, clock } = this.#options;
+    const { providers: { vad, stt, turnDetector }, clock } = this.#options;
     const { signal } = this.#abort;
+    const pauses = turnDetector && judgePauses(turnDetector, {
+      onAnswer: (answer) => conversation.note({ type: "turn-judged", ...answer }),
+      onError: (error) => this.#report(error),
+      signal,
+    });
+    this.#pauses = pauses;
     const hearing = stt.elsewhere ? stt : reconnecting(stt, {
       clock,
       onError: (error) => {
@@ -167,8 +181,11 @@ class Session implements VoiceSession {
     const transcripts = listen(room.microphone, {
       vad,
       stt: hearing,
-      onMark: (mark) =>
-        conversation.note(mark.type === "speech-start" ? { type: mark.type, atMs: mark.voicedMs } : mark),
+      onMark: (mark) => {
+        pauses?.mark(mark);
+        conversation.note(mark.type === "speech-start" ? { type: mark.type, atMs: mark.voicedMs } : mark);
+      },
+      ...(pauses && { onAudio: pauses.hear }),
       signal,
     });
     for await (const { type, text } of transcripts) {

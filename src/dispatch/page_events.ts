@@ -77,6 +77,7 @@ const stages: Readonly<Record<Stage, string>> = {
   stt: "Speech recognition",
   llm: "The language model",
   tts: "The voice",
+  turn: "The end-of-turn model",
   agent: "The agent's own code",
   session: "The session",
 };

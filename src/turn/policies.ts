@@ -2,6 +2,7 @@
  * Who speaks when: one row a policy. A row says from what time on it applies to a state (undefined: it does not), and
  * what it then does. Rows are tried from top to bottom.
  */
+import { delayFor } from "./end_of_turn.ts";
 import type { AgentVoice, TurnAction, TurnOptions, TurnState } from "./state.ts";
 import { commitWords, countWords, sameWords, textOf } from "./words.ts";
 
@@ -40,6 +41,12 @@ const settled = ({ words }: TurnState): boolean => words.final !== "" && words.i
 /** When the voice was last heard; when the detector heard none, the words' arrival stands for it. */
 const lastVoicedMs = ({ user, words }: TurnState): number =>
   user.is === "pausing" || user.is === "stopped" ? user.lastVoicedMs : words.atMs;
+
+/** What the sound says of the pause that the user is in. */
+function judgedPause({ judged, user }: TurnState): number | undefined {
+  const pausedMs = user.is === "pausing" || user.is === "stopped" ? user.lastVoicedMs : undefined;
+  return judged?.atMs === pausedMs ? judged?.probability : undefined;
+}
 
 /** Ends the user's turn with the words there are. */
 export function commit(state: TurnState, declined: boolean): Decision {
@@ -163,7 +170,7 @@ const endOfTurn: Policy = {
     if (state.user.is === "speaking") {
       return Math.max(state.words.atMs, state.user.sinceMs) + Math.max(maxDelayMs, LEAST_WAIT_MS.voice);
     }
-    if (settled(state)) return lastVoicedMs(state) + minDelayMs;
+    if (settled(state)) return lastVoicedMs(state) + delayFor(judgedPause(state), { minDelayMs, maxDelayMs });
     return Math.max(lastVoicedMs(state), state.words.atMs) + Math.max(maxDelayMs, LEAST_WAIT_MS.final);
   },
   decide: (state) => commit(state, false),

@@ -50,6 +50,8 @@ export interface TurnState {
   readonly agent: AgentVoice;
   /** Whether the recognizer works, as far as is known. */
   readonly hearing: boolean;
+  /** What the sound says of the pause that began at `atMs`: the probability (0–1) that the turn is over. */
+  readonly judged: { readonly atMs: number; readonly probability: number } | undefined;
   /** The words to which an answer is being prepared, before it is known that the turn is over. */
   readonly prepared: string | undefined;
   /** How many answers were prepared since the last turn was committed. */
@@ -67,6 +69,8 @@ export type TurnEvent =
       readonly atMs: number;
     }
     | { readonly type: "transcript-interim" | "transcript-final"; readonly text: string }
+    /** By its sound, the turn was over with this probability (0–1) when the voice fell silent at `atMs`. */
+    | { readonly type: "turn-judged"; readonly atMs: number; readonly probability: number }
     /** The user typed: a whole turn by itself. */
     | { readonly type: "text-message"; readonly text: string }
     | { readonly type: "hearing-lost" | "hearing-found" }
@@ -124,6 +128,7 @@ export const initialTurnState: TurnState = {
   words: { final: "", interim: "", atMs: 0, owed: "", lastFinal: "" },
   agent: { is: "silent" },
   hearing: true,
+  judged: undefined,
   prepared: undefined,
   preparations: 0,
   turns: 0,

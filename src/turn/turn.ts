@@ -46,6 +46,8 @@ function note(state: TurnState, event: TurnEvent): TurnState {
         words: hearFinal(state.words, event.text, event.nowMs, voicedSinceFinal(state)),
       };
     }
+    case "turn-judged":
+      return { ...state, judged: { atMs: event.atMs, probability: event.probability } };
     case "text-message": {
       const words = hearFinal(state.words, event.text, event.nowMs, true);
       return { ...state, user: { is: "silent" }, words };
