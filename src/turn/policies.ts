@@ -48,6 +48,10 @@ function judgedPause({ judged, user }: TurnState): number | undefined {
   return judged?.atMs === pausedMs ? judged?.probability : undefined;
 }
 
+/** Whether what the agent is saying is to be played out, whatever the user says. */
+export const isUninterruptible = (agent: AgentVoice): boolean =>
+  (agent.is === "thinking" || agent.is === "speaking") && agent.uninterruptible === true;
+
 /** Ends the user's turn with the words there are. */
 export function commit(state: TurnState, declined: boolean): Decision {
   const turns = state.turns + 1;
@@ -85,7 +89,7 @@ const dismissed = ({ user }: TurnState): { dismissedMs?: number } =>
 const hold: Policy = {
   name: "hold",
   dueMs: ({ agent, user }, { interruption }) =>
-    interruption.allowed && agent.is === "thinking" && user.is === "speaking" &&
+    interruption.allowed && agent.is === "thinking" && !agent.uninterruptible && user.is === "speaking" &&
       user.sinceMs !== agent.dismissedMs
       ? NOW
       : undefined,
@@ -114,7 +118,9 @@ const bargeIn: Policy = {
   name: "barge-in",
   dueMs(state, { interruption: { allowed, minDurationMs, minWords } }) {
     const { agent, user } = state;
-    if (!allowed || agent.is !== "speaking" || user.is === "silent") return undefined;
+    if (!allowed || agent.is !== "speaking" || agent.uninterruptible || user.is === "silent") {
+      return undefined;
+    }
     const words = wordsOf(state);
     if (words < minWords || (user.sinceMs === agent.dismissedMs && words === 0)) return undefined;
     if (user.is === "speaking") return user.sinceMs + minDurationMs;
@@ -205,9 +211,10 @@ const dropPrepared: Policy = {
 const decline: Policy = {
   name: "decline",
   dueMs(state, { endpointing, interruption }) {
-    if (!interruption.allowed || state.agent.is !== "speaking" || state.user.is === "speaking") {
+    if (!interruption.allowed || state.agent.is !== "speaking" || isUninterruptible(state.agent)) {
       return undefined;
     }
+    if (state.user.is === "speaking") return undefined;
     return settled(state) ? lastVoicedMs(state) + endpointing.minDelayMs : undefined;
   },
   decide: (state) => commit(state, true),

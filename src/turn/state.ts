@@ -20,11 +20,18 @@ export type AgentVoice =
     readonly replyId: string;
     readonly answers: boolean;
     readonly dismissedMs?: number;
+    /** The user's voice does not stop it: it is played out, and the user's words are answered afterwards. */
+    readonly uninterruptible?: true;
   }
   /** The reply is kept back because the user speaks. */
   | { readonly is: "held"; readonly replyId: string; readonly answers: boolean; readonly sinceMs: number }
   /** `dismissedMs`: the speech that began then was found to be no interruption. */
-  | { readonly is: "speaking"; readonly replyId: string; readonly dismissedMs?: number }
+  | {
+    readonly is: "speaking";
+    readonly replyId: string;
+    readonly dismissedMs?: number;
+    readonly uninterruptible?: true;
+  }
   /** The reply is paused because the user seems to interrupt. */
   | { readonly is: "paused"; readonly replyId: string; readonly sinceMs: number };
 
@@ -75,7 +82,7 @@ export type TurnEvent =
     | { readonly type: "text-message"; readonly text: string }
     | { readonly type: "hearing-lost" | "hearing-found" }
     /** A reply that answers no turn (something to say) is being made. */
-    | { readonly type: "reply-begun"; readonly replyId: string }
+    | { readonly type: "reply-begun"; readonly replyId: string; readonly uninterruptible?: true }
     /** Its first sample left the speaker. */
     | { readonly type: "reply-started"; readonly replyId: string }
     /** It was played out, cut off or failed. */

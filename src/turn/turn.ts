@@ -1,5 +1,5 @@
 /** Turn-taking as a pure function: no I/O, no timers, no promises. The session performs what it decides. */
-import { commit, interrupt, policies } from "./policies.ts";
+import { commit, interrupt, isUninterruptible, policies } from "./policies.ts";
 import type { AgentVoice, TurnAction, TurnEvent, TurnOptions, TurnState, UserVoice } from "./state.ts";
 import { hearFinal, hearInterim } from "./words.ts";
 
@@ -18,8 +18,11 @@ export function turn(state: TurnState, event: TurnEvent, options: TurnOptions): 
     next = decision.state;
     actions.push(...decision.actions);
   };
-  if (event.type === "interrupt" || event.type === "text-message") take(interrupt(next));
-  if (event.type === "text-message") take(commit(next, false));
+  if (event.type === "interrupt") take(interrupt(next));
+  if (event.type === "text-message" && !isUninterruptible(next.agent)) {
+    take(interrupt(next));
+    take(commit(next, false));
+  }
   for (;;) {
     const due = policies.find((policy) => (policy.dueMs(next, options) ?? Infinity) <= event.nowMs);
     if (!due) break;
@@ -58,7 +61,7 @@ function note(state: TurnState, event: TurnEvent): TurnState {
     case "reply-begun":
     case "reply-started":
     case "reply-ended":
-      return { ...state, agent: followReply(state.agent, event.type, event.replyId) };
+      return { ...state, agent: followReply(state.agent, event) };
     case "interrupt":
     case "wake":
       return state;
@@ -87,9 +90,16 @@ function hearVoice(user: UserVoice, mark: TurnEvent["type"], atMs: number): User
   }
 }
 
-function followReply(agent: AgentVoice, type: TurnEvent["type"], replyId: string): AgentVoice {
-  if (type === "reply-begun") return { is: "thinking", replyId, answers: false };
+function followReply(
+  agent: AgentVoice,
+  event: Extract<TurnEvent, { readonly replyId: string }>,
+): AgentVoice {
+  const { type, replyId } = event;
+  if (type === "reply-begun") return { is: "thinking", replyId, answers: false, ...kept(event) };
   if (agent.is === "silent" || agent.replyId !== replyId) return agent;
   if (type === "reply-ended") return { is: "silent" };
-  return agent.is === "thinking" ? { is: "speaking", replyId } : agent;
+  return agent.is === "thinking" ? { is: "speaking", replyId, ...kept(agent) } : agent;
 }
+
+const kept = ({ uninterruptible }: { readonly uninterruptible?: true }) =>
+  uninterruptible ? { uninterruptible } : {};

@@ -270,6 +270,25 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
     steps: [...speaking, [2000, { type: "text-message", text: "What about Monday?" }]],
     expected: ["2000 interrupt-reply say-1", '2000 commit-turn turn-1 "What about Monday?"'],
   },
+  "what cannot be interrupted is played out, and what was said or typed meanwhile is answered after it": {
+    steps: [
+      [0, { type: "reply-begun", replyId: "say-1", uninterruptible: true }],
+      [500, mark("speech-start", 450)],
+      [600, reply("reply-started", "say-1")],
+      ...utterance("stop that please").slice(1),
+      [2600, { type: "text-message", text: "now" }],
+      [4000, reply("reply-ended", "say-1")],
+    ],
+    expected: ['4000 commit-turn turn-1 "stop that please now"'],
+  },
+  "what cannot be interrupted is cut off from outside all the same": {
+    steps: [
+      [0, { type: "reply-begun", replyId: "say-1", uninterruptible: true }],
+      [600, reply("reply-started", "say-1")],
+      [2000, { type: "interrupt" }],
+    ],
+    expected: ["2000 interrupt-reply say-1"],
+  },
   "an interruption from outside": {
     steps: [...speaking, [2000, { type: "interrupt" }]],
     expected: ["2000 interrupt-reply say-1"],
