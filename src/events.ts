@@ -44,9 +44,17 @@ export type Usage =
   & (
     /** Milliseconds of audio that were sent to the recognizer. */
     | { readonly stage: "stt"; readonly audioMs: number }
-    /** Tokens as the provider counts them. */
-    | { readonly stage: "llm"; readonly inputTokens: number; readonly outputTokens: number }
-    /** Characters that were sent to the voice, and milliseconds of audio that came. */
+    /**
+     * Tokens of one request, as the provider counts them; `uncounted`: the answer was cut off or failed before the
+     * provider told its count, which is shown as 0 and not estimated.
+     */
+    | {
+      readonly stage: "llm";
+      readonly inputTokens: number;
+      readonly outputTokens: number;
+      readonly uncounted?: true;
+    }
+    /** Of one reply: characters that were sent to the voice, and milliseconds of audio that came. */
     | { readonly stage: "tts"; readonly characters: number; readonly audioMs: number }
   );
 
@@ -74,7 +82,8 @@ export type SessionEvent =
     /** A committed turn met its end. */
     | { readonly type: "turn-ended"; readonly turnId: string; readonly outcome: TurnOutcome }
     | { readonly type: "usage"; readonly usage: Usage }
-    | { readonly type: "error"; readonly error: StageError }
+    /** A failure that the session survived, or that ends it; `provider`: whose, where the stage has one. */
+    | { readonly type: "error"; readonly error: StageError; readonly provider?: string }
     | { readonly type: "closed"; readonly reason: CloseReason }
   );
 

@@ -5,6 +5,9 @@ import { ConfigError, messageOf, StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Room } from "../room/room.ts";
 import type { RunningSession } from "../session.ts";
+import type { SessionFacts } from "../telemetry/facts.ts";
+
+export type { SessionFacts } from "../telemetry/facts.ts";
 
 /** Who wants which agent where. */
 export interface DispatchRequest {
@@ -39,18 +42,6 @@ export interface DispatchedSession {
   readonly agent: string;
   /** "connected" once the agent is in the room. */
   readonly state: "connecting" | "connected";
-}
-
-/** What is known of a session when it is started. */
-export interface SessionFacts {
-  readonly sessionId: string;
-  readonly room: string;
-  /** The room's own id (LiveKit: its SID); a room of the same name that comes later has another. */
-  readonly roomSid: string;
-  readonly agent: string;
-  readonly metadata: string;
-  /** Whom it is for; whoever comes first when it is left out. */
-  readonly participant?: string;
 }
 
 export type DispatchResult =

@@ -1,0 +1,157 @@
+/** The sessions there are, and for a while those that were: their reports and their events. */
+import type { VoiceSession } from "../agent.ts";
+import { type Clock, wallTime } from "../clock.ts";
+import type { CloseReason } from "../events.ts";
+import type { Log } from "../log.ts";
+import { createEventLog, type LoggedEvent } from "./event_log.ts";
+import type { SessionFacts } from "./facts.ts";
+import { outward } from "./outward.ts";
+import type { SessionReport } from "./report.ts";
+import { createReporter } from "./reporter.ts";
+
+export interface SessionRecord {
+  readonly facts: SessionFacts;
+  /** The session itself; once it has ended, what is left of it. */
+  readonly session: VoiceSession;
+  /** Whether it has ended, and its report is final. */
+  readonly ended: boolean;
+  /** How it goes, or went. */
+  report(): SessionReport;
+  /**
+   * Its events after `afterId` (default: all that are kept), then those to come, to its end. Ids count from 1; where
+   * they leap, older events were no longer kept. Errors in it hold no secret.
+   */
+  events(afterId?: number): ReadableStream<LoggedEvent>;
+  /** The id of its last event. */
+  readonly lastEventId: number;
+}
+
+export interface SessionArchive extends Disposable {
+  /** Keeps the record of `session` from now on. Never throws. */
+  follow(session: VoiceSession, facts: SessionFacts): void;
+  /** The sessions there are and those that are kept, of `room` or of all rooms, in the order in which they began. */
+  list(room?: string): SessionRecord[];
+  find(sessionId: string): SessionRecord | undefined;
+  /** Settles when every session has ended and `onEnd` was told. */
+  idle(): Promise<void>;
+}
+
+export interface ArchiveOptions {
+  /** How long a record is kept after the session's end. */
+  readonly ttlMs: number;
+  /** Ended sessions that are kept; the one that ended first is forgotten first (default 200). */
+  readonly maxEnded?: number;
+  /** Events of a session that are kept (default 1,000). */
+  readonly maxEvents?: number;
+  /** What no report and no event may hold, such as keys. */
+  readonly secrets?: readonly string[];
+  /** Told of every session that has ended. */
+  readonly onEnd?: (report: SessionReport) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The longest that a timer of the platform can wait. */
+const longestTimerMs = 2 ** 31 - 1;
+
+export function createArchive(options: ArchiveOptions): SessionArchive {
+  const { ttlMs, maxEnded = 200, maxEvents = 1_000, secrets = [], onEnd, clock, log } = options;
+  const records = new Map<string, SessionRecord>();
+  /** Those that have ended, in that order, and until when they are kept. */
+  const ended: { readonly sessionId: string; readonly untilMs: number }[] = [];
+  const following = new Set<Promise<void>>();
+  let timer: Disposable | undefined;
+
+  /** Forgets what is too old or too much, and wakes up for the next. */
+  const forget = () => {
+    timer?.[Symbol.dispose]();
+    timer = undefined;
+    for (let oldest = ended[0]; oldest; oldest = ended[0]) {
+      const leftMs = oldest.untilMs - clock.now();
+      if (leftMs > 0 && ended.length <= maxEnded) {
+        timer = clock.after(Math.min(leftMs, longestTimerMs), forget);
+        return;
+      }
+      ended.shift();
+      records.delete(oldest.sessionId);
+    }
+  };
+
+  const follow = async (session: VoiceSession, facts: SessionFacts) => {
+    const { record, note, end } = createRecord(session, facts, { clock, maxEvents });
+    records.set(facts.sessionId, record);
+    const events = session.events();
+    for await (const event of events) note(outward(event, secrets));
+    end(await session.done);
+    ended.push({ sessionId: facts.sessionId, untilMs: clock.now() + ttlMs });
+    forget();
+    onEnd?.(record.report());
+  };
+
+  return {
+    follow(session, facts) {
+      const followed = follow(session, facts)
+        .catch((error) => log.error({ error, sessionId: facts.sessionId }, "a session's record was lost"))
+        .finally(() => following.delete(followed));
+      following.add(followed);
+    },
+    list: (room) => [...records.values()].filter(({ facts }) => room === undefined || facts.room === room),
+    find: (sessionId) => records.get(sessionId),
+    async idle() {
+      while (following.size > 0) await Promise.all(following);
+    },
+    [Symbol.dispose]: () => timer?.[Symbol.dispose](),
+  };
+}
+
+/** A record, and what fills it. */
+function createRecord(
+  session: VoiceSession,
+  facts: SessionFacts,
+  { clock, maxEvents }: { readonly clock: Clock; readonly maxEvents: number },
+) {
+  const { sessionId, room, roomSid, agent } = facts;
+  const began = { ms: clock.now(), at: wallTime() };
+  const kept = createEventLog({ limit: maxEvents });
+  const reporter = createReporter();
+  const { participant } = facts;
+  let end: { readonly reason: CloseReason; readonly ms: number; readonly at: number } | undefined;
+
+  const record: SessionRecord = {
+    facts,
+    session,
+    get ended() {
+      return end !== undefined;
+    },
+    report: () => ({
+      sessionId,
+      room,
+      roomSid,
+      agent,
+      ...(participant !== undefined && { participant }),
+      state: end ? "closed" : session.state,
+      ...(end && { closeReason: end.reason }),
+      startedAt: new Date(began.at).toISOString(),
+      ...(end && { endedAt: new Date(end.at).toISOString() }),
+      durationMs: (end?.ms ?? clock.now()) - began.ms,
+      transcript: session.history.map((item) => ({ ...item })),
+      ...reporter.sums(),
+      droppedEvents: kept.dropped,
+    }),
+    events: (afterId) => kept.read(afterId),
+    get lastEventId() {
+      return kept.lastId;
+    },
+  };
+  return {
+    record,
+    note(event: Parameters<typeof reporter.note>[0]) {
+      reporter.note(event);
+      kept.append(event);
+    },
+    end(reason: CloseReason) {
+      end = { reason, ms: clock.now(), at: wallTime() };
+      kept.close();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/** A session's report: what was said, how each turn went, what was used and what failed. */
+import * as z from "zod";
+import type { AgentState } from "../room/room.ts";
+
+const atMs = z.number().describe("milliseconds since the session began");
+const provider = { provider: z.string(), model: z.string() };
+const count = z.int().min(0);
+
+const states = [
+  "initializing",
+  "idle",
+  "listening",
+  "thinking",
+  "speaking",
+  "closed",
+] as const satisfies readonly (AgentState | "closed")[];
+
+const latency = z.object({
+  endpointingMs: z.number().optional(),
+  sttMs: z.number().optional(),
+  llmMs: z.number().optional(),
+  clauseMs: z.number().optional(),
+  ttsMs: z.number().optional(),
+  playoutMs: z.number().optional(),
+  totalMs: z.number(),
+}).describe("where the time went from the user's last voiced sample to the agent's first, in milliseconds");
+
+const transcriptItem = z.object({
+  id: z.string(),
+  role: z.enum(["user", "assistant"]),
+  text: z.string().describe("the agent's words as far as they were heard"),
+  interrupted: z.boolean(),
+  atMs,
+});
+
+const turn = z.object({
+  turnId: z.string(),
+  text: z.string().describe("what was answered"),
+  atMs: atMs.describe("when the turn was committed, milliseconds since the session began"),
+  outcome: z.enum(["open", "answered", "interrupted", "superseded", "declined", "failed"])
+    .describe("how the turn ended; open: it has not"),
+  endedAtMs: atMs.optional(),
+  latency: latency.optional(),
+});
+
+const usage = z.discriminatedUnion("stage", [
+  z.object({ stage: z.literal("stt"), ...provider, audioMs: z.number().describe("audio that was sent") }),
+  z.object({
+    stage: z.literal("llm"),
+    ...provider,
+    requests: count,
+    uncounted: count.describe("requests that were cut off or failed before the provider told their tokens"),
+    inputTokens: count,
+    outputTokens: count,
+  }),
+  z.object({
+    stage: z.literal("tts"),
+    ...provider,
+    requests: count,
+    characters: count.describe("characters that were sent"),
+    audioMs: z.number().describe("audio that came"),
+  }),
+]);
+
+const failure = z.object({
+  stage: z.enum(["room", "vad", "stt", "llm", "tts", "turn", "agent", "session"]),
+  provider: z.string().optional(),
+  message: z.string(),
+  retryable: z.boolean(),
+  atMs,
+});
+
+/** What `GET /sessions` lists of each session. */
+export const sessionSummary = z.object({
+  sessionId: z.string(),
+  room: z.string(),
+  roomSid: z.string(),
+  agent: z.string(),
+  participant: z.string().optional().describe("the identity of the one it talks with, or is for"),
+  state: z.enum(states).describe("what the agent is doing; closed once the session has ended"),
+  closeReason: z.string().optional().describe("why it ended"),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().optional(),
+  durationMs: z.number(),
+});
+
+/** What `GET /sessions/:id` answers, and what is posted when the session has ended. */
+export const sessionReport = sessionSummary.extend({
+  transcript: z.array(transcriptItem),
+  turns: z.array(turn),
+  interruptions: count.describe("replies that were cut off"),
+  falseInterruptions: count.describe("replies that were paused for a noise, and went on"),
+  usage: z.array(usage),
+  errors: z.array(failure).describe("the last 100"),
+  droppedEvents: count.describe("events that are too old to be read any more"),
+});
+
+export type SessionSummary = z.infer<typeof sessionSummary>;
+export type SessionReport = z.infer<typeof sessionReport>;

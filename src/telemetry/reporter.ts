@@ -1,0 +1,111 @@
+/** A session's events, summed up as they come. */
+import type { SessionEvent, Usage } from "../events.ts";
+import type { SessionReport } from "./report.ts";
+
+/** Failures that are kept; the oldest go first. */
+const errorsKept = 100;
+
+/** The part of a report that the events make up. */
+export type Sums = Pick<
+  SessionReport,
+  "turns" | "interruptions" | "falseInterruptions" | "usage" | "errors"
+>;
+
+export interface Reporter {
+  /** Takes in the next event. */
+  note(event: SessionEvent): void;
+  /** What the events came to up to now, as a copy. */
+  sums(): Sums;
+}
+
+/** A reporter that has seen nothing yet. */
+export function createReporter(): Reporter {
+  const turns = new Map<string, Sums["turns"][number]>();
+  const usage = new Map<string, Sums["usage"][number]>();
+  const errors: Sums["errors"] = [];
+  let interruptions = 0;
+  let falseInterruptions = 0;
+
+  return {
+    note(event) {
+      const { atMs } = event;
+      switch (event.type) {
+        case "user-speech-committed":
+          turns.set(event.turnId, { turnId: event.turnId, text: event.text, atMs, outcome: "open" });
+          break;
+        case "agent-started-speaking": {
+          const turn = turns.get(event.replyId); // the reply to a turn has the turn's id
+          if (turn) turn.latency = event.latency;
+          break;
+        }
+        case "turn-ended": {
+          const turn = turns.get(event.turnId);
+          if (turn) Object.assign(turn, { outcome: event.outcome, endedAtMs: atMs });
+          break;
+        }
+        case "agent-speech-committed":
+          if (event.interrupted) interruptions++;
+          break;
+        case "false-interruption":
+          falseInterruptions++;
+          break;
+        case "usage": {
+          const { stage, provider, model } = event.usage;
+          const key = JSON.stringify([stage, provider, model]);
+          usage.set(key, added(usage.get(key), event.usage));
+          break;
+        }
+        case "error": {
+          const { stage, message, retryable } = event.error;
+          const provider = event.provider === undefined ? {} : { provider: event.provider };
+          errors.push({ stage, ...provider, message, retryable, atMs });
+          if (errors.length > errorsKept) errors.shift();
+        }
+      }
+    },
+    sums: () =>
+      structuredClone({
+        turns: [...turns.values()],
+        interruptions,
+        falseInterruptions,
+        usage: [...usage.values()],
+        errors,
+      }),
+  };
+}
+
+/** `sum` and what was used since. */
+function added(sum: Sums["usage"][number] | undefined, used: Usage): Sums["usage"][number] {
+  const { provider, model } = used;
+  switch (used.stage) {
+    case "stt": {
+      const before = sum?.stage === "stt" ? sum : { audioMs: 0 };
+      return { stage: "stt", provider, model, audioMs: before.audioMs + used.audioMs };
+    }
+    case "llm": {
+      const before = sum?.stage === "llm"
+        ? sum
+        : { requests: 0, uncounted: 0, inputTokens: 0, outputTokens: 0 };
+      return {
+        stage: "llm",
+        provider,
+        model,
+        requests: before.requests + 1,
+        uncounted: before.uncounted + (used.uncounted ? 1 : 0),
+        inputTokens: before.inputTokens + used.inputTokens,
+        outputTokens: before.outputTokens + used.outputTokens,
+      };
+    }
+    case "tts": {
+      const before = sum?.stage === "tts" ? sum : { requests: 0, characters: 0, audioMs: 0 };
+      return {
+        stage: "tts",
+        provider,
+        model,
+        requests: before.requests + 1,
+        characters: before.characters + used.characters,
+        audioMs: before.audioMs + used.audioMs,
+      };
+    }
+  }
+}
