@@ -5,9 +5,11 @@ import type { Clock } from "../src/clock.ts";
 import type { LiveKitConfig } from "../src/config.ts";
 import type { Dispatcher } from "../src/dispatch/dispatcher.ts";
 import type { Log } from "../src/log.ts";
+import { knowsAddress } from "./address.ts";
 import type { Grants } from "./auth.ts";
 import { dispatchRoutes } from "./dispatch.ts";
 import { healthRoutes } from "./health.ts";
+import { openApiRoutes } from "./openapi.ts";
 import { type PlaygroundOptions, playgroundRoutes } from "./playground.ts";
 import { methodNotAllowed, notFound, onError } from "./problem.ts";
 import { roomRoutes } from "./room.ts";
@@ -19,6 +21,8 @@ export interface AppDependencies {
   readonly livekit?: LiveKitConfig | undefined;
   /** The page; without it there is none. */
   readonly playground?: PlaygroundOptions | undefined;
+  /** The header in which the proxy in front says who has connected to it; without one, whoever connects here. */
+  readonly clientAddressHeader?: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -26,13 +30,21 @@ export interface AppDependencies {
 export interface AppEnv {
   /** What `Deno.serve` says of a connection. */
   Bindings: { readonly remoteAddr?: { readonly hostname: string } };
-  Variables: { grants: Grants };
+  Variables: {
+    grants: Grants;
+    /** Whom limits per address count: an address, or a network. */
+    address: string;
+    /** The answer's `x-request-id`. */
+    requestId: string;
+  };
 }
 
 /** All routes; `app.fetch(request, info)` answers a request, `info` being what `Deno.serve` hands its handler. */
 export function createApp(dependencies: AppDependencies): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   app.use(methodNotAllowedBy({ app, onMethodNotAllowed: methodNotAllowed }));
+  app.use(knowsAddress(dependencies.clientAddressHeader));
+  app.route("/", openApiRoutes(app));
   app.route("/", healthRoutes(dependencies));
   app.route("/", dispatchRoutes(dependencies));
   app.route("/", tokenRoutes(dependencies));

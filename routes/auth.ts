@@ -4,9 +4,11 @@ import { jwtVerify } from "jose";
 import * as z from "zod";
 import { wallTime } from "../src/clock.ts";
 import type { LiveKitConfig } from "../src/config.ts";
+import { addressOf } from "./address.ts";
 import type { AppEnv } from "./app.ts";
+import { describes, refuses } from "./operation.ts";
 import { problem } from "./problem.ts";
-import type { RateLimit } from "./rate_limit.ts";
+import { type RateLimit, tooMany, tooManyDescribed } from "./rate_limit.ts";
 
 /** What a verified token says; see https://docs.livekit.io/home/get-started/authentication/ for LiveKit's claims. */
 export interface Grants {
@@ -31,15 +33,11 @@ export function authenticate(
   livekit: LiveKitConfig | undefined,
   limit: RateLimit,
 ): MiddlewareHandler<AppEnv> {
-  return async (c, next) => {
+  const passes: MiddlewareHandler<AppEnv> = async (c, next) => {
     const token = /^Bearer +(\S+) *$/i.exec(c.req.header("authorization") ?? "")?.[1];
     const grants = token && livekit ? await verify(token, livekit) : undefined;
-    const address = c.env?.remoteAddr?.hostname ?? "unknown"; // no env when called as app.request(path)
-    const waitMs = limit(grants ? JSON.stringify([grants.identity, grants.adminOf]) : address);
-    if (waitMs > 0) {
-      const headers = { "retry-after": String(Math.ceil(waitMs / 1000)) };
-      return problem(c, 429, "Too many requests; try again later.", { headers });
-    }
+    const waitMs = limit(grants ? JSON.stringify([grants.identity, grants.adminOf]) : addressOf(c));
+    if (waitMs > 0) return tooMany(c, waitMs);
     if (!grants) {
       const challenge = token ? 'Bearer realm="repartee", error="invalid_token"' : 'Bearer realm="repartee"';
       return problem(c, 401, reasonFor(token, livekit), { headers: { "www-authenticate": challenge } });
@@ -47,6 +45,15 @@ export function authenticate(
     c.set("grants", grants);
     await next();
   };
+  return describes(passes, {
+    security: [{ token: [] }],
+    responses: {
+      401: refuses("There is no token, or it is not valid.", {
+        "WWW-Authenticate": "What is expected (RFC 6750).",
+      }),
+      ...tooManyDescribed,
+    },
+  });
 }
 
 async function verify(token: string, { apiKey, apiSecret }: LiveKitConfig): Promise<Grants | undefined> {

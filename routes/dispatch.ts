@@ -1,10 +1,11 @@
 /** `POST /dispatch`: sends an agent to a room. */
 import { type Context, Hono } from "hono";
 import * as z from "zod";
-import type { DispatchResult } from "../src/dispatch/dispatcher.ts";
+import type { DispatchedSession, DispatchResult } from "../src/dispatch/dispatcher.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
 import { authenticate } from "./auth.ts";
-import { expectedObject, jsonBody, name, readJson } from "./json_body.ts";
+import { expectedObject, json, name } from "./json_body.ts";
+import { answers, operation, refuses, retryAfter as retryAfterDescribed } from "./operation.ts";
 import { problem } from "./problem.ts";
 import { createRateLimit } from "./rate_limit.ts";
 
@@ -12,21 +13,60 @@ const retryAfter = { "retry-after": "10" };
 
 const dispatchBody = z.strictObject({
   room: name("the room's name"),
-  agent: name("an agent's name").optional(),
-  metadata: z.string("expected a string; stringify JSON").optional(),
-  participant: name("a participant's identity").optional(),
-}, expectedObject('{"room": "my-room"}'));
+  agent: name("an agent's name").optional().meta({ description: "From the registry; the default agent." }),
+  metadata: z.string("expected a string; stringify JSON").optional().meta({
+    description: "Handed to the agent as it is.",
+  }),
+  participant: name("a participant's identity").optional().meta({
+    description: "Whom the agent talks with; whoever comes first.",
+  }),
+}, expectedObject('{"room": "my-room"}')).meta({
+  id: "Dispatch",
+  example: { room: "my-room", agent: "assistant", metadata: "", participant: "caller-1" },
+});
+
+const sessionSchema = z.object({
+  sessionId: z.string(),
+  room: z.string(),
+  agent: z.string(),
+  state: z.enum(["connecting", "connected"]).meta({
+    description: '"connected" once the agent is in the room.',
+  }),
+}).meta({
+  id: "DispatchedSession",
+  example: { sessionId: "session_1", room: "my-room", agent: "assistant", state: "connected" },
+}) satisfies z.ZodType<DispatchedSession>;
+
+/** What `dispatchAnswer` answers, as the API's description has it. */
+export const dispatchAnswers = {
+  200: answers("The agent was there already; the session that is there.", sessionSchema),
+  201: answers("The agent is in the room.", sessionSchema),
+  202: answers("The agent is on its way; it takes longer than 2 s.", sessionSchema),
+  404: refuses("There is no agent of that name."),
+  409: refuses(
+    "The agent is in the room already, with another participant or other metadata: in session `sessionId`.",
+  ),
+  503: refuses(
+    "The agent could not be sent: every place is taken, the server is shutting down, or it failed.",
+    {
+      "Retry-After": `${retryAfterDescribed["Retry-After"]} Not when it failed.`,
+    },
+  ),
+};
 
 export function dispatchRoutes({ dispatcher, livekit, clock }: AppDependencies): Hono<AppEnv> {
   const limit = createRateLimit({ burst: 20, perSecond: 5, clock });
   return new Hono<AppEnv>().post(
     "/dispatch",
+    operation({
+      summary: "Send an agent to a room",
+      tags: ["Dispatch"],
+      responses: { ...dispatchAnswers, 403: refuses("The token is not for that room.") },
+    }),
     authenticate(livekit, limit),
-    ...jsonBody,
+    json(dispatchBody),
     async (c) => {
-      const body = await readJson(c, dispatchBody);
-      if (body instanceof Response) return body;
-      const { room, agent, metadata, participant } = body;
+      const { room, agent, metadata, participant } = c.req.valid("json");
       if (c.var.grants.adminOf !== room) {
         return problem(
           c,

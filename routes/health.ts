@@ -1,19 +1,42 @@
 /** `GET /healthz`: the process is alive. `GET /readyz`: it would take a new session. */
 import { Hono } from "hono";
+import * as z from "zod";
 import type { AppDependencies, AppEnv } from "./app.ts";
+import { answers, operation, refuses } from "./operation.ts";
 import { problem } from "./problem.ts";
+
+const status = (word: string) => z.object({ status: z.literal(word) });
 
 export function healthRoutes({ dispatcher }: AppDependencies): Hono<AppEnv> {
   return new Hono<AppEnv>()
-    .get("/healthz", (c) => c.json({ status: "ok" }))
-    .get("/readyz", (c) => {
-      switch (dispatcher.readiness) {
-        case "ready":
-          return c.json({ status: "ready" });
-        case "full":
-          return problem(c, 503, "Every place for a session is taken.");
-        case "draining":
-          return problem(c, 503, "The server is shutting down.");
-      }
-    });
+    .get(
+      "/healthz",
+      operation({
+        summary: "Whether the process is alive",
+        tags: ["Server"],
+        responses: { 200: answers("It is, also when it is full or shutting down.", status("ok")) },
+      }),
+      (c) => c.json({ status: "ok" }),
+    )
+    .get(
+      "/readyz",
+      operation({
+        summary: "Whether a new session would be taken",
+        tags: ["Server"],
+        responses: {
+          200: answers("It would.", status("ready")),
+          503: refuses("Every place is taken, or the server is shutting down."),
+        },
+      }),
+      (c) => {
+        switch (dispatcher.readiness) {
+          case "ready":
+            return c.json({ status: "ready" });
+          case "full":
+            return problem(c, 503, "Every place for a session is taken.");
+          case "draining":
+            return problem(c, 503, "The server is shutting down.");
+        }
+      },
+    );
 }

@@ -9,6 +9,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { wallTime } from "../src/clock.ts";
 import { isLoopback, type PlaygroundAccess } from "../src/config.ts";
 import type { AppEnv } from "./app.ts";
+import { describes, refuses } from "./operation.ts";
 import { problem } from "./problem.ts";
 
 const cookieName = "repartee_page";
@@ -40,7 +41,7 @@ export function fromPage(
   isOwn: (c: Context) => boolean = isOwnOrigin,
 ): MiddlewareHandler<AppEnv> {
   const isOn = pageIsOn(access);
-  return (c, next) =>
+  const passes: MiddlewareHandler<AppEnv> = (c, next) =>
     isOn(c, async () => {
       if (!isOwn(c)) {
         c.res = problem(c, 403, "Expected a request that this server's own page made.");
@@ -48,6 +49,14 @@ export function fromPage(
         c.res = problem(c, 401, "Sign in on the page first.", { headers: { "www-authenticate": "Cookie" } });
       } else await next();
     });
+  return describes(passes, {
+    security: [{ page: [] }],
+    responses: {
+      401: refuses("Nobody has signed in on the page."),
+      403: refuses("The request is not of this server's own page."),
+      404: refuses("The page is off."),
+    },
+  });
 }
 
 /** Whether the one who asks may use the page. */

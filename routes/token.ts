@@ -6,7 +6,8 @@ import { wallTime } from "../src/clock.ts";
 import type { LiveKitConfig } from "../src/config.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
 import { authenticate } from "./auth.ts";
-import { expectedObject, jsonBody, name, readJson } from "./json_body.ts";
+import { expectedObject, json, name } from "./json_body.ts";
+import { answers, describes, descriptionOf, operation, refuses } from "./operation.ts";
 import { fromPage } from "./page_access.ts";
 import { problem } from "./problem.ts";
 import { createRateLimit } from "./rate_limit.ts";
@@ -18,9 +19,16 @@ export const pageRoomPrefix = "playground-";
 const ttlSeconds = 10 * 60;
 
 const tokenBody = z.strictObject({
-  room: name("the room's name").optional(),
-  identity: name("the caller's identity").optional(),
-}, expectedObject('{"room": "my-room"}'));
+  room: name("the room's name").optional().meta({ description: "The room of the token that asks." }),
+  identity: name("the caller's identity").optional().meta({ description: "One that is like no other." }),
+}, expectedObject('{"room": "my-room"}')).meta({ example: { room: "my-room", identity: "caller-1" } });
+
+const tokenAnswer = z.object({
+  url: z.string().meta({ description: "Where LiveKit is.", example: "wss://my-project.livekit.cloud" }),
+  room: z.string(),
+  identity: z.string(),
+  token: z.string().meta({ description: `To join with, within ${ttlSeconds / 60} minutes.` }),
+}).meta({ id: "CallerToken" });
 
 /** The token is for who could dispatch to the room, or for the page, which is given a room of its own. */
 export function tokenRoutes({ playground, livekit, clock }: AppDependencies): Hono<AppEnv> {
@@ -30,8 +38,18 @@ export function tokenRoutes({ playground, livekit, clock }: AppDependencies): Ho
   const byPage = fromPage(access);
   const authorize: MiddlewareHandler<AppEnv> = (c, next) =>
     c.req.header("authorization") === undefined && access.type !== "off" ? byPage(c, next) : byToken(c, next);
+  describes(authorize, descriptionOf(byToken) ?? {});
   return new Hono<AppEnv>().post(
     "/token",
+    operation({
+      summary: "A token with which a caller joins a room",
+      tags: ["Dispatch"],
+      responses: {
+        200: answers("The token, and where to use it.", tokenAnswer),
+        403: refuses("The token is not for that room."),
+        503: refuses("This server has no LiveKit."),
+      },
+    }),
     async (c, next) => {
       if (livekit) return await next();
       return problem(
@@ -41,10 +59,9 @@ export function tokenRoutes({ playground, livekit, clock }: AppDependencies): Ho
       );
     },
     authorize,
-    ...jsonBody,
+    json(tokenBody),
     async (c) => {
-      const body = await readJson(c, tokenBody);
-      if (body instanceof Response) return body;
+      const body = c.req.valid("json");
       const adminOf = c.var.grants?.adminOf;
       const { identity = `caller-${crypto.randomUUID()}` } = body;
       const room = body.room ?? adminOf ?? `${pageRoomPrefix}${crypto.randomUUID()}`;

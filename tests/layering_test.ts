@@ -45,6 +45,8 @@ const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"openai\b/, /^src\/openai\.ts$/],
   [/(from |import\()"onnxruntime-node/, /^src\/vad\//],
   [/(from |import\()"pino"/, /^src\/log\.ts$/],
+  [/(from |import\()"prom-client"/, /^src\/telemetry\//],
+  [/(from |import\()"zod-openapi"/, /^routes\//],
   [/\b(Deno\.env|process\.env)\b/, /^src\/config\.ts$/],
   [/\b(setTimeout|setInterval|Date\.now|performance\.now)\(/, /^src\/clock\.ts$/],
 ];
