@@ -97,15 +97,61 @@ function endOfWords(text: string, words: readonly WordTime[]): number {
 
 /**
  * The start of a clause's text up to where the first `characters` of its spoken form end, and the rest of that word with
- * its markup. But for white space, the spoken form is the text with parts left out: that finds the place.
+ * its markup. Words that are the same in both tell the place; what stands between two such words was said in other words,
+ * and counts in proportion to what was heard of those.
  */
 function originalOf({ text, spoken }: Clause, characters: number): string {
-  const said = spoken.slice(0, characters).trimEnd();
-  let end = 0;
-  for (const char of said.replace(/\s+/g, "")) {
-    const at = text.indexOf(char, end);
-    if (at >= 0) end = at + char.length;
+  const written = tokensOf(text);
+  const said = tokensOf(spoken);
+  const heard = said.findLastIndex(({ end }) => end <= characters);
+  if (heard < 0) return "";
+  const pairs = [...matches(written, said), { written: written.length, said: said.length }];
+  const next = pairs.findIndex((pair) => pair.said > heard);
+  const from = pairs[next - 1] ?? { written: -1, said: -1 };
+  const to = pairs[next] ?? from;
+  const share = (heard - from.said) / (to.said - from.said - 1 || 1);
+  const last = written[from.written + Math.round((to.written - from.written - 1) * share)];
+  if (!last) return "";
+  if (ENDS_UNSPACED.test(last.word)) return text.slice(0, last.end);
+  return text.slice(0, last.end) + (/^\S*/.exec(text.slice(last.end))?.[0] ?? "");
+}
+
+interface Token {
+  /** In lower case, without punctuation. */
+  readonly word: string;
+  readonly end: number;
+}
+
+const TOKEN = new RegExp(String.raw`[${UNSPACED}]|(?:(?![${UNSPACED}])[\p{L}\p{N}\p{M}])+`, "gu");
+
+function tokensOf(text: string): Token[] {
+  return Array.from(text.matchAll(TOKEN), ({ 0: word, index }) => ({
+    word: word.toLowerCase(),
+    end: index + word.length,
+  }));
+}
+
+/** Words at the start of a clause that are compared one by one; what follows counts in proportion. */
+const ALIGNED = 500;
+
+/** The longest run of words that both have in the same order: pairs of their indices, in order. */
+function matches(written: readonly Token[], said: readonly Token[]): { written: number; said: number }[] {
+  const [rows, columns] = [Math.min(written.length, ALIGNED), Math.min(said.length, ALIGNED)];
+  const same = (i: number, j: number) => written[i]?.word === said[j]?.word;
+  const width = columns + 1;
+  /** At i, j: how many words the rests of both from there on have in common. */
+  const common = new Uint16Array((rows + 1) * width);
+  const at = (i: number, j: number) => common[i * width + j] ?? 0;
+  for (let i = rows - 1; i >= 0; i--) {
+    for (let j = columns - 1; j >= 0; j--) {
+      common[i * width + j] = same(i, j) ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
+    }
   }
-  if (ENDS_UNSPACED.test(said)) return text.slice(0, end);
-  return text.slice(0, end) + (/^\S*/.exec(text.slice(end))?.[0] ?? "");
+  const pairs: { written: number; said: number }[] = [];
+  for (let i = 0, j = 0; i < rows && j < columns;) {
+    if (same(i, j)) pairs.push({ written: i++, said: j++ });
+    else if (at(i + 1, j) >= at(i, j + 1)) i++;
+    else j++;
+  }
+  return pairs;
 }

@@ -11,6 +11,8 @@ interface Position {
   code: boolean;
   /** Inside the address of a link, up to its bracket. */
   address: boolean;
+  /** Inside a tag or a comment: what is to come before it ends. */
+  tag: "'" | '"' | ">" | "-->" | undefined;
   /** In a row of a table. */
   table: boolean;
 }
@@ -24,19 +26,23 @@ const LINE_PREFIX = /^\s*(?:>\s*)*(?:#{1,6}\s+|[-*+•]\s+(?:\[[ xX]\]\s+)?)?/;
 const EMOJI = String.raw`(?![©®™])(?:\p{Extended_Pictographic}|\p{Regional_Indicator}|[0-9#*]\uFE0F?\u20E3)` +
   String.raw`[\uFE0F\u200D\u{1F3FB}-\u{1F3FF}\u{E0020}-\u{E007F}]*`;
 
+/** A tag up to its end, or to what cannot be read before the next clause. */
+const TAG = String.raw`</?[a-z][\w:.-]*(?:\s+[\w:.-]+=(?:"[^"]*"|'[^']*'|[^\s>"']+))*`;
+
 const MARKUP = new RegExp(
   [
     "(?<ticks>`+)",
     String.raw`\\(?<escaped>[\\${"`"}*_{}\[\]()#+.!|~<>-])`,
     String.raw`(?<address>\]\((?:[^()]|\([^()]*\))*(?<closed>\))?)`,
     String.raw`(?<bracket>!?\[|\])`,
-    String.raw`(?<tag><!--.*?-->|</?[a-z][\w-]*(?:\s+[\w-]+=(?:"[^"]*"|'[^']*'|[^\s>]+))*\s*/?>)`,
+    String.raw`(?<tag><!--.*?-->|${TAG}\s*/?>)`,
+    String.raw`(?<open>(?<comment><!--).*|${TAG}\s+[\w:.-]+=(?<quote>["'])(?:(?!\k<quote>).)*)$`,
     String.raw`(?<url><?https?://(?:www\.)?(?<host>[^\s/?#)>\]*]+)[^\s)>\]*]*>?)`,
     String.raw`(?<emphasis>\*+|_+|~~+)`,
     `(?<emoji> *(?:${EMOJI})+)`,
     String.raw`(?<pipe>\|)`,
   ].join("|"),
-  "giu",
+  "gisu",
 );
 
 /**
@@ -44,7 +50,14 @@ const MARKUP = new RegExp(
  * silent, `code` keeps its words, a link its text, a bare address its host.
  */
 export function speakable(): TransformStream<string, Clause> {
-  const position: Position = { lineStart: true, fence: undefined, code: false, address: false, table: false };
+  const position: Position = {
+    lineStart: true,
+    fence: undefined,
+    code: false,
+    address: false,
+    tag: undefined,
+    table: false,
+  };
   return new TransformStream({
     transform(text, controller) {
       controller.enqueue({ text, spoken: spokenOf(text, position) });
@@ -67,6 +80,7 @@ function spokenLine(line: string, position: Position): string {
   position.lineStart = line.endsWith("\n");
   if (starts) {
     position.code = position.address = false;
+    if (position.tag !== "-->") position.tag = undefined;
     position.table = /^\s*\|/.test(line);
     const fence = FENCE.exec(line)?.[1];
     if (fence && (position.fence === undefined || position.fence === fence)) {
@@ -88,6 +102,12 @@ function spokenInline(line: string, position: Position): string {
     position.address = false;
     rest = line.slice(end + 1);
   }
+  while (position.tag) {
+    const end = rest.indexOf(position.tag);
+    if (end < 0) return "";
+    rest = rest.slice(end + position.tag.length);
+    position.tag = position.tag === "'" || position.tag === '"' ? ">" : undefined;
+  }
   return rest.replace(MARKUP, (...args) => {
     const groups = args.at(-1) as Record<string, string | undefined>;
     const [match, at] = [args[0] as string, args.at(-3) as number];
@@ -98,6 +118,7 @@ function spokenInline(line: string, position: Position): string {
     if (position.code) return match;
     if (groups.escaped) return groups.escaped;
     if (groups.address) position.address = !groups.closed;
+    if (groups.open) position.tag = groups.comment ? "-->" : groups.quote === "'" ? "'" : '"';
     if (groups.url) return hostOf(match, groups.host ?? "");
     if (groups.emphasis) {
       return isEmphasis(match, rest.charAt(at - 1), rest.charAt(at + match.length)) ? "" : match;

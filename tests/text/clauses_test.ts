@@ -25,6 +25,7 @@ const TABLE: [what: string, ...clauses: string[]][] = [
     "pears etc. and so on, i.e. food. ",
     "Now.",
   ],
+  ["short months stay with the day", "It was on Dec. 5 or Sept. 3 there. ", "Now."],
   ["No. is a sentence", "No. ", "Never."],
   ["addresses stay whole", "Write to a.b@c.org or see https://x.org/a,b;c.html?d=1. ", "Thanks."],
   ["items of a list keep their numbers", "Two things:\n", "1. Apples.\n", "2. Pears.\n", "That is all."],

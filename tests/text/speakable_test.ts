@@ -55,6 +55,17 @@ const TABLE: [what: string, text: string, spoken: string][] = [
   ],
   ["signs that are words", "© 2024 Acme™, 5 ° below, 7 → 8", "© 2024 Acme™, 5 ° below, 7 → 8"],
   ["tags", "This is <b>bold</b><br/> and <a href='x'>here</a>.<!-- no -->", "This is bold and here."],
+  [
+    "tags of speech",
+    'Wait <break time="1.5s"/> or <amazon:effect name="x">now</amazon:effect>.',
+    "Wait or now.",
+  ],
+  [
+    "tags and comments over clauses",
+    'Yes, see <a href="/x" title="One. Two, three! <b>">this</a> and <!-- no. Really, no.\nNo! --> go.\nNow.',
+    "Yes, see this and  go.\nNow.",
+  ],
+  ["a tag that never ends", 'Yes, see <a title="One. Two\nand so on.', "Yes, see and so on."],
   ["comparisons", "a < b and c > d, x<y and y>z, I <3 you", "a < b and c > d, x<y and y>z, I <3 you"],
   ["escapes", "\\*not bold\\* and 1\\. no list", "*not bold* and 1. no list"],
   ["punctuation alone", "... !\n?", ""],
