@@ -2,30 +2,14 @@
  * Deepgram's live protocols on 127.0.0.1: /v1/listen and /v1/speak, with faults on demand.
  * https://github.com/deepgram/deepgram-api-specs
  */
-import { createHash } from "node:crypto";
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
 // @ts-types="npm:@types/ws@8.18.1"
-import { type WebSocket, WebSocketServer } from "ws";
+import type { WebSocket } from "ws";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { listen, type ListenOptions } from "./deepgram_listen.ts";
 import { speak, type SpeakOptions } from "./deepgram_speak.ts";
+import { type Fault, type SocketServer, startSocketServer } from "./socket_server.ts";
 
-/** What a connection does in place of what it should; `afterMs` counts the audio it got (listen) or sent (speak). */
-export type Fault =
-  /** Hangs up in place of a handshake. */
-  | { readonly type: "refuse" }
-  /** Answers the handshake with an HTTP status. */
-  | { readonly type: "status"; readonly status: number }
-  /** Takes the connection and never answers the handshake. */
-  | { readonly type: "no-handshake" }
-  /** Opens, and then neither reads, answers nor closes. */
-  | { readonly type: "half-open" }
-  /** Closes; 1005 sends no code, 1006 no close at all. */
-  | { readonly type: "close"; readonly code: number; readonly reason?: string; readonly afterMs: number }
-  /** Sends a text that is no message. */
-  | { readonly type: "malformed"; readonly text: string; readonly afterMs: number };
+export type { Fault };
 
 /** One connection as the server saw it. */
 export interface Connection {
@@ -45,7 +29,7 @@ export interface Wire {
   readonly socket: WebSocket;
   readonly connection: Connection;
   readonly clock: Clock;
-  /** Tells how much audio went over the wire in all; a fault may end it. */
+  /** Tells how much audio went over the wire in all (listen: came, speak: was sent); a fault may end it. */
   progress(audioMs: number): void;
 }
 
@@ -58,113 +42,54 @@ export interface DeepgramEmulatorOptions extends ListenOptions, SpeakOptions {
   readonly fault?: (path: string, n: number) => Fault | undefined;
 }
 
-export interface DeepgramEmulator extends AsyncDisposable {
-  /** The base URL to give a client: http://127.0.0.1:port. */
-  readonly url: string;
+export interface DeepgramEmulator extends SocketServer {
   /** Every connection that was opened, in order. */
   readonly connections: readonly Connection[];
-  /** How many sockets are open, those without a handshake included. */
-  readonly open: number;
-  /** Settles when no socket is open any more. */
-  idle(): Promise<void>;
 }
 
 /** Starts one; disposing it ends its connections. */
 export async function startDeepgramEmulator(
   options: DeepgramEmulatorOptions = {},
 ): Promise<DeepgramEmulator> {
-  const { apiKey = "test-key", port = 0, clock = systemClock, fault } = options;
+  const { apiKey = "test-key", port, clock = systemClock, fault } = options;
   const connections: Connection[] = [];
-  const sockets = new Set<Duplex>();
-  const counts = new Map<string, number>();
-  let waiting: (() => void)[] = [];
-  const server = createServer((_request, response) => response.writeHead(404).end());
-  const upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false });
   const told = { utterances: 0 };
-
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.on("close", () => {
-      sockets.delete(socket);
-      if (sockets.size > 0) return;
-      for (const resolve of waiting) resolve();
-      waiting = [];
-    });
-  });
-  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
-    const url = new URL(request.url ?? "/", "http://emulator");
-    const n = counts.get(url.pathname) ?? 0;
-    counts.set(url.pathname, n + 1);
-    const refuse = (status: number) => {
-      socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    };
-    const wrong = fault?.(url.pathname, n);
-    if (wrong?.type === "refuse") return void socket.destroy();
-    if (wrong?.type === "no-handshake") return ignore(socket);
-    if (wrong?.type === "status") return refuse(wrong.status);
-    if (url.pathname !== "/v1/listen" && url.pathname !== "/v1/speak") return refuse(404);
-    const { authorization } = request.headers;
-    if (apiKey !== "*" && authorization !== `Token ${apiKey}`) return refuse(401);
-    if (!isValid(url)) return refuse(400);
-    const { pathname: path, searchParams: query } = url;
-    const connection: Connection = {
-      path,
-      query,
-      authorization,
-      messages: [],
-      audioBytes: 0,
-      closed: undefined,
-    };
-    connections.push(connection);
-    if (wrong?.type === "half-open") return shakeHands(request, socket);
-    upgrades.handleUpgrade(request, socket, head as never, (webSocket: WebSocket) => {
-      webSocket.on("close", (code) => connection.closed = code);
-      webSocket.on("error", () => {}); // a peer that vanished: its close is recorded
-      let done = false;
-      const progress = (audioMs: number) => {
-        if (!wrong || !("afterMs" in wrong) || audioMs < wrong.afterMs || done) return;
-        done = true;
-        if (wrong.type === "malformed") webSocket.send(wrong.text);
-        else if (wrong.code === 1006) webSocket.terminate();
-        else if (wrong.code === 1005) webSocket.close();
-        else webSocket.close(wrong.code, wrong.reason);
+  const server = await startSocketServer({
+    port,
+    fault,
+    accept(url, { authorization }) {
+      const { pathname: path, searchParams: query } = url;
+      if (path !== "/v1/listen" && path !== "/v1/speak") return 404;
+      if (apiKey !== "*" && authorization !== `Token ${apiKey}`) return 401;
+      if (!isValid(url)) return 400;
+      const connection: Connection = {
+        path,
+        query,
+        authorization,
+        messages: [],
+        audioBytes: 0,
+        closed: undefined,
       };
-      const wire: Wire = { socket: webSocket, connection, clock, progress };
-      if (path === "/v1/listen") listen(wire, options, told);
-      else speak(wire, options);
-      progress(0);
-    });
+      connections.push(connection);
+      return {
+        onClose: (code) => connection.closed = code,
+        serve(socket, progress) {
+          const wire: Wire = { socket, connection, clock, progress };
+          if (path === "/v1/listen") listen(wire, options, told);
+          else speak(wire, options);
+        },
+      };
+    },
   });
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: server.url,
     connections,
     get open() {
-      return sockets.size;
+      return server.open;
     },
-    idle: () => sockets.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve)),
-    async [Symbol.asyncDispose]() {
-      for (const client of upgrades.clients) client.terminate();
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    idle: server.idle,
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
-}
-
-/** Opens a WebSocket that is deaf and mute from then on; only the end of its TCP connection is noticed. */
-function shakeHands({ headers }: IncomingMessage, socket: Duplex): void {
-  const accept = createHash("sha1").update(
-    `${headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`,
-  );
-  const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
-  socket.write([...lines, `Sec-WebSocket-Accept: ${accept.digest("base64")}`, "", ""].join("\r\n"));
-  ignore(socket);
-}
-
-/** Reads and forgets what comes, until the peer ends the connection. */
-function ignore(socket: Duplex): void {
-  socket.resume();
-  socket.on("end", () => socket.destroy());
 }
 
 /** Whether the query asks for what the emulator can do: raw PCM of a known rate. */

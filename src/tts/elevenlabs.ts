@@ -1,0 +1,194 @@
+/** Voices by ElevenLabs: https://elevenlabs.io/docs/api-reference/multi-context-websocket */
+import { abortable } from "../abort.ts";
+import { durationMs } from "../audio/frame.ts";
+import { liveStream } from "../audio/live.ts";
+import { framesOf, sampleReader } from "../audio/pcm.ts";
+import type { Clock } from "../clock.ts";
+import { asStageError, StageError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { type Context, createLine, type Line } from "./elevenlabs_line.ts";
+import { spokenWords } from "./elevenlabs_words.ts";
+import type { SpeechEvent, TextToSpeech } from "./tts.ts";
+
+/** The longest frame that is handed on, in milliseconds. */
+const frameMs = 100;
+/** Where the times do not show that the last of the text is being spoken, this long without audio does. */
+const quietMs = 1_000;
+
+/** What `output_format=pcm_24000` is. */
+const output = { sampleRate: 24_000, channels: 1 };
+
+/**
+ * Options as https://elevenlabs.io/docs/api-reference/multi-context-websocket has them. Those of the voice are the
+ * voice's own (as saved in the account) when they are left out.
+ */
+export interface ElevenLabsTextToSpeechOptions {
+  readonly apiKey: string;
+  /** Another address of theirs (default: https://api.elevenlabs.io); http: and https: stand for ws: and wss:. */
+  readonly baseUrl?: string | undefined;
+  /** Any but Eleven v3, which is not spoken by this protocol (default: eleven_turbo_v2_5). */
+  readonly model?: string | undefined;
+  /** The voice's id (default: George, whom every account has). */
+  readonly voice?: string | undefined;
+  /** BCP 47, for the models that take one (those of version 2.5); otherwise found in the text. */
+  readonly language?: string | undefined;
+  /** 0.7–1.2; 1 is the voice's own. */
+  readonly speed?: number | undefined;
+  /** 0–1: how even the voice is (theirs: 0.5). */
+  readonly stability?: number | undefined;
+  /** 0–1: how close to the original it keeps (theirs: 0.75). */
+  readonly similarity?: number | undefined;
+  readonly clock: Clock;
+  /** Told of connections that were lost between two replies. */
+  readonly log?: Log | undefined;
+}
+
+/**
+ * Speaks with ElevenLabs, and says when each word sounds. One connection a session, a context for each reply, every
+ * clause spoken as it comes. An aborted `synthesize()` fails with the signal's reason; any other failure is a StageError
+ * of stage "tts".
+ */
+export function elevenlabsTextToSpeech(
+  {
+    apiKey,
+    baseUrl = "https://api.elevenlabs.io",
+    model = "eleven_turbo_v2_5",
+    voice = "JBFqnCBsd6RMkjVDRZzb",
+    language,
+    speed,
+    stability,
+    similarity,
+    clock,
+    log,
+  }: ElevenLabsTextToSpeechOptions,
+): TextToSpeech {
+  const query = new URLSearchParams({
+    model_id: model,
+    output_format: `pcm_${output.sampleRate}`,
+    auto_mode: "true", // whole clauses are sent: none waits for more text
+    sync_alignment: "true",
+    inactivity_timeout: "180", // seconds, the longest there is (default: 20)
+    ...(language && /_v2_5$/.test(model) && { language_code: new Intl.Locale(language).language }),
+  });
+  const url = `${baseUrl}/v1/text-to-speech/${encodeURIComponent(voice)}/multi-stream-input?${query}`;
+  const voiceSettings = {
+    ...(speed !== undefined && { speed }),
+    ...(stability !== undefined && { stability }),
+    ...(similarity !== undefined && { similarity_boost: similarity }),
+  };
+  const newLine = () => createLine({ url, apiKey, voiceSettings, clock, log });
+  const facts = { provider: "elevenlabs", model, output };
+  return {
+    ...facts,
+    synthesize(text, { signal }) {
+      const line = newLine();
+      return speak(text, { line, clock, signal, onEnd: line.close });
+    },
+    connect(session) {
+      const line = newLine();
+      if (session.signal.aborted) line.close();
+      session.signal.addEventListener("abort", line.close, { once: true });
+      line.open().catch((error) => log?.warn({ error }, "not connected ahead; the next reply tries again"));
+      return { ...facts, synthesize: (text, { signal }) => speak(text, { line, clock, signal }) };
+    },
+  };
+}
+
+interface SpeakOptions {
+  readonly line: Line;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly onEnd?: () => void;
+}
+
+/** Speaks one reply. */
+function speak(
+  text: ReadableStream<string>,
+  { line, clock, signal, onEnd }: SpeakOptions,
+): ReadableStream<SpeechEvent> {
+  const over = new AbortController();
+  const out = liveStream<SpeechEvent>({ limit: Infinity, onCancel: () => over.abort() });
+  const read = sampleReader();
+  const words = spokenWords();
+  const spoken = Promise.withResolvers<void>();
+  let context: Context | undefined;
+  let characters = 0;
+  let audioMs = 0;
+  let textEnded = false;
+  let quiet: Disposable | undefined;
+
+  const endContext = () => {
+    quiet?.[Symbol.dispose]();
+    context?.end();
+  };
+  /**
+   * A context that is ended before its text is being spoken may drop it: https://github.com/pipecat-ai/pipecat/issues/4681.
+   * So it is ended once the last of it has begun to sound.
+   */
+  const endWhenSounding = () => {
+    quiet?.[Symbol.dispose]();
+    if (!textEnded || audioMs === 0) return;
+    if (words.reachedLast) endContext();
+    else quiet = clock.after(quietMs, endContext);
+  };
+  const listener = {
+    audio(bytes: Uint8Array, alignment: Parameters<typeof words.timed>[0] | undefined) {
+      // The times count from this piece's own first sample.
+      const timed = alignment ? words.timed(alignment, audioMs) : [];
+      if (timed.length > 0) out.push({ type: "words", words: timed });
+      for (const frame of framesOf(read(bytes), output, frameMs)) {
+        audioMs += durationMs(frame);
+        out.push({ type: "audio", frame });
+      }
+      endWhenSounding();
+    },
+    final() {
+      if (audioMs === 0) {
+        const message = "ElevenLabs ended the reply without a sound: the account's quota may be used up";
+        return over.abort(new StageError("tts", message));
+      }
+      if (!textEnded) {
+        const message = "ElevenLabs ended the reply before its text was complete";
+        return over.abort(new StageError("tts", message, { retryable: true }));
+      }
+      out.push({ type: "mark", characters });
+      spoken.resolve();
+    },
+    fail: (error: StageError) => over.abort(error),
+  };
+  const sink = new WritableStream<string>({
+    start: () => abortable(line.open(), over.signal),
+    async write(clause) {
+      characters += clause.length;
+      if (!/[\p{L}\p{N}]/u.test(clause)) return; // no sound would come of it
+      await abortable(line.open(), over.signal);
+      context ??= line.context(listener);
+      const whole = `${clause.trim().replace(/\s+/g, " ")} `;
+      words.sent(whole);
+      context.speak(whole);
+    },
+    close() {
+      textEnded = true;
+      if (context) endWhenSounding();
+      else spoken.resolve();
+    },
+  });
+  const run = async () => {
+    await text.pipeTo(sink, { signal: over.signal });
+    await abortable(spoken.promise, over.signal);
+  };
+
+  if (signal.aborted) over.abort(signal.reason);
+  signal.addEventListener("abort", () => over.abort(signal.reason), { signal: over.signal });
+  run().then(out.close, (error) => {
+    // The reason first: a failing line also fails whatever was under way.
+    const why = over.signal.aborted ? over.signal.reason : error;
+    out.error(signal.aborted ? signal.reason : asStageError("tts", why));
+  }).finally(() => {
+    over.abort();
+    quiet?.[Symbol.dispose]();
+    context?.release();
+    onEnd?.();
+  });
+  return out.readable;
+}

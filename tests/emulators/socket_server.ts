@@ -1,0 +1,127 @@
+/** What the emulated providers' WebSocket servers have in common: handshakes, and faults on demand. */
+import { createHash } from "node:crypto";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+// @ts-types="npm:@types/ws@8.18.1"
+import { type WebSocket, WebSocketServer } from "ws";
+
+/** What a connection does in place of what it should; `afterMs` counts the audio that went over it. */
+export type Fault =
+  /** Hangs up in place of a handshake. */
+  | { readonly type: "refuse" }
+  /** Answers the handshake with an HTTP status. */
+  | { readonly type: "status"; readonly status: number }
+  /** Takes the connection and never answers the handshake. */
+  | { readonly type: "no-handshake" }
+  /** Opens, and then neither reads, answers nor closes. */
+  | { readonly type: "half-open" }
+  /** Closes; 1005 sends no code, 1006 no close at all. */
+  | { readonly type: "close"; readonly code: number; readonly reason?: string; readonly afterMs: number }
+  /** Sends a text that is no message. */
+  | { readonly type: "malformed"; readonly text: string; readonly afterMs: number };
+
+/** One connection that was let in. */
+export interface Accepted {
+  /** Told the code it was closed with. */
+  onClose(code: number): void;
+  /** Serves it; `progress` is told how much audio went over the wire in all, and a fault may then end it. */
+  serve(socket: WebSocket, progress: (audioMs: number) => void): void;
+}
+
+export interface SocketServerOptions {
+  readonly port?: number | undefined;
+  /** What goes wrong with the `n`th connection to `path`, counted from 0. */
+  readonly fault?: ((path: string, n: number) => Fault | undefined) | undefined;
+  /** Lets a connection in, or answers it with an HTTP status. */
+  readonly accept: (url: URL, headers: IncomingMessage["headers"]) => Accepted | number;
+}
+
+export interface SocketServer extends AsyncDisposable {
+  /** The base URL to give a client: http://127.0.0.1:port. */
+  readonly url: string;
+  /** How many sockets are open, those without a handshake included. */
+  readonly open: number;
+  /** Settles when no socket is open any more. */
+  idle(): Promise<void>;
+}
+
+/** Starts one on 127.0.0.1; disposing it ends its connections. */
+export async function startSocketServer(
+  { port = 0, fault, accept }: SocketServerOptions,
+): Promise<SocketServer> {
+  const sockets = new Set<Duplex>();
+  const counts = new Map<string, number>();
+  let waiting: (() => void)[] = [];
+  const server = createServer((_request, response) => response.writeHead(404).end());
+  const upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => {
+      sockets.delete(socket);
+      if (sockets.size > 0) return;
+      for (const resolve of waiting) resolve();
+      waiting = [];
+    });
+  });
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Uint8Array) => {
+    const url = new URL(request.url ?? "/", "http://emulator");
+    const n = counts.get(url.pathname) ?? 0;
+    counts.set(url.pathname, n + 1);
+    const refuse = (status: number) => {
+      socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    };
+    const wrong = fault?.(url.pathname, n);
+    if (wrong?.type === "refuse") return void socket.destroy();
+    if (wrong?.type === "no-handshake") return ignore(socket);
+    if (wrong?.type === "status") return refuse(wrong.status);
+    const accepted = accept(url, request.headers);
+    if (typeof accepted === "number") return refuse(accepted);
+    if (wrong?.type === "half-open") return shakeHands(request, socket);
+    upgrades.handleUpgrade(request, socket, head as never, (webSocket: WebSocket) => {
+      webSocket.on("close", accepted.onClose);
+      webSocket.on("error", () => {}); // a peer that vanished: its close is recorded
+      let done = false;
+      const progress = (audioMs: number) => {
+        if (!wrong || !("afterMs" in wrong) || audioMs < wrong.afterMs || done) return;
+        done = true;
+        if (wrong.type === "malformed") webSocket.send(wrong.text);
+        else if (wrong.code === 1006) webSocket.terminate();
+        else if (wrong.code === 1005) webSocket.close();
+        else webSocket.close(wrong.code, wrong.reason);
+      };
+      accepted.serve(webSocket, progress);
+      progress(0);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get open() {
+      return sockets.size;
+    },
+    idle: () => sockets.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve)),
+    async [Symbol.asyncDispose]() {
+      for (const client of upgrades.clients) client.terminate();
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Opens a WebSocket that is deaf and mute from then on; only the end of its TCP connection is noticed. */
+function shakeHands({ headers }: IncomingMessage, socket: Duplex): void {
+  const accept = createHash("sha1").update(
+    `${headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`,
+  );
+  const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"];
+  socket.write([...lines, `Sec-WebSocket-Accept: ${accept.digest("base64")}`, "", ""].join("\r\n"));
+  ignore(socket);
+}
+
+/** Reads and forgets what comes, until the peer ends the connection. */
+function ignore(socket: Duplex): void {
+  socket.resume();
+  socket.on("end", () => socket.destroy());
+}
