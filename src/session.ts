@@ -5,7 +5,7 @@ import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import { judgePauses, type PauseJudge } from "./end_of_turn/pauses.ts";
 import { asStageError, type Stage, type StageError } from "./errors.ts";
-import type { CloseReason, SessionEvent } from "./events.ts";
+import type { CloseReason, SessionEvent, Usage } from "./events.ts";
 import type { LanguageModel } from "./llm/llm.ts";
 import type { Log } from "./log.ts";
 import { listen } from "./pipeline.ts";
@@ -13,6 +13,7 @@ import type { Room, RoomEnd } from "./room/room.ts";
 import { owned } from "./stray.ts";
 import { reconnecting } from "./stt/reconnecting.ts";
 import type { SpeechToText } from "./stt/stt.ts";
+import { metered } from "./telemetry/usage.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 import type { TurnOptions } from "./turn/state.ts";
@@ -82,7 +83,8 @@ class Session implements VoiceSession {
   constructor(options: SessionOptions) {
     this.id = options.id;
     this.done = this.#ended.promise;
-    this.#options = options;
+    const emitUsage = (usage: Usage) => this.#broadcast.emit({ type: "usage", usage });
+    this.#options = { ...options, providers: metered(options.providers, emitUsage) };
     this.#log = options.log;
     this.#broadcast = createBroadcast(options);
     this.joined = owned(this, () => this.#run());
@@ -95,6 +97,10 @@ class Session implements VoiceSession {
   get state() {
     if (this.#abort.signal.aborted) return "closed";
     return this.#conversation?.state ?? "initializing";
+  }
+
+  get participant() {
+    return this.#room?.participant;
   }
 
   get history() {
@@ -268,7 +274,10 @@ class Session implements VoiceSession {
 
   #report(error: StageError): void {
     this.#log.error({ error, stage: error.stage }, "a stage failed");
-    this.#broadcast.emit({ type: "error", error });
+    const { stt, llm, tts } = this.#options.providers;
+    const used: Partial<Record<Stage, { readonly provider: string }>> = { stt, llm, tts };
+    const provider = used[error.stage]?.provider;
+    this.#broadcast.emit({ type: "error", error, ...(provider !== undefined && { provider }) });
     const tell = async () => await this.#options.agent.onError?.(error);
     tell().catch((error) => this.#log.error({ error }, "the agent's onError failed"));
   }

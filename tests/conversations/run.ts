@@ -87,7 +87,8 @@ export async function runScript(script: Script): Promise<Outcome> {
   await clock.advance(5_000);
   await closed;
   await clock.settle();
-  const lines = [...(await events).map(eventLine), ...spans(room.played).map(spanLine)];
+  const told = (await events).filter(({ type }) => type !== "usage"); // what it cost is no part of a conversation
+  const lines = [...told.map(eventLine), ...spans(room.played).map(spanLine)];
   return { lines: lines.sort((a, b) => Number.parseFloat(a) - Number.parseFloat(b)), pending: clock.pending };
 }
 
@@ -108,6 +109,7 @@ const seconds = (ms: number): string => (ms / 1000).toFixed(2).padStart(6);
 
 function eventLine({ atMs, type, ...event }: SessionEvent): string {
   const details = Object.entries(event).map(([name, value]) => {
+    if (name === "provider") return "";
     if (name === "latency") return `after ${Math.round(event_total(value))} ms`;
     if (value instanceof Error) return `${value.message}`;
     return typeof value === "boolean" ? (value ? name : "") : JSON.stringify(value);

@@ -1,0 +1,141 @@
+/** What a session uses of its providers, counted as it passes by. */
+import { durationMs } from "../audio/frame.ts";
+import type { Usage } from "../events.ts";
+import type { LanguageEvent, LanguageModel } from "../llm/llm.ts";
+import type { SpeechToText } from "../stt/stt.ts";
+import type { TextToSpeech } from "../tts/tts.ts";
+
+/** Told of what was used since the last time. */
+export type OnUsage = (usage: Usage) => void;
+
+/** The audio between two reports of a recognizer, in milliseconds. */
+const reportEveryMs = 10_000;
+
+/** The same providers; `onUsage` is told what is used of them. Nothing is estimated, and nothing waits for the count. */
+export function metered<
+  P extends { readonly stt: SpeechToText; readonly llm: LanguageModel; readonly tts: TextToSpeech },
+>(providers: P, onUsage: OnUsage): P {
+  const { stt, llm, tts } = providers;
+  return {
+    ...providers,
+    stt: meteredSpeechToText(stt, onUsage),
+    llm: meteredLanguageModel(llm, onUsage),
+    tts: meteredTextToSpeech(tts, onUsage),
+  };
+}
+
+/**
+ * Counts the audio that `stt` takes, sent again or not, every 10 s of it and at the end. A recognizer that sends only
+ * the speech in it to its provider takes more than it sends.
+ */
+export function meteredSpeechToText(stt: SpeechToText, onUsage: OnUsage): SpeechToText {
+  const { provider, model, input, elsewhere } = stt;
+  if (elsewhere) return stt; // the audio goes nowhere
+  return {
+    ...stt,
+    provider,
+    model,
+    input,
+    transcribe(voice, options) {
+      let audioMs = 0;
+      const tell = () => {
+        if (audioMs > 0) onUsage({ stage: "stt", provider, model, audioMs });
+        audioMs = 0;
+      };
+      const counting = counted(voice, options.signal, (event) => {
+        if (event.type === "audio") audioMs += durationMs(event.frame);
+        if (audioMs >= reportEveryMs) tell();
+      }, tell);
+      return stt.transcribe(counting, options);
+    },
+  };
+}
+
+/** Tells each request's tokens once: with its end, or as `uncounted` when it was cut off or failed before. */
+export function meteredLanguageModel(llm: LanguageModel, onUsage: OnUsage): LanguageModel {
+  const { provider, model } = llm;
+  return {
+    ...llm,
+    provider,
+    model,
+    generate(request, options) {
+      let tokens: Extract<LanguageEvent, { type: "finish" }>["usage"];
+      return counted(llm.generate(request, options), options.signal, (event) => {
+        if (event.type === "finish") tokens = event.usage;
+      }, () => {
+        const { inputTokens, outputTokens } = tokens ?? { inputTokens: 0, outputTokens: 0 };
+        onUsage({
+          stage: "llm",
+          provider,
+          model,
+          inputTokens,
+          outputTokens,
+          ...(!tokens && { uncounted: true }),
+        });
+      });
+    },
+  };
+}
+
+/** Tells the text and the audio of each reply once, at its end or when it is cut off; nothing of one without either. */
+export function meteredTextToSpeech(tts: TextToSpeech, onUsage: OnUsage): TextToSpeech {
+  const { provider, model, output, connect } = tts;
+  return {
+    ...tts,
+    provider,
+    model,
+    output,
+    synthesize(text, options) {
+      let characters = 0;
+      let audioMs = 0;
+      const sent = counted(text, options.signal, (clause) => characters += clause.length);
+      return counted(tts.synthesize(sent, options), options.signal, (event) => {
+        if (event.type === "audio") audioMs += durationMs(event.frame);
+      }, () => {
+        if (characters > 0 || audioMs > 0) onUsage({ stage: "tts", provider, model, characters, audioMs });
+      });
+    },
+    ...(connect && { connect: (options) => meteredTextToSpeech(connect.call(tts, options), onUsage) }),
+  };
+}
+
+/**
+ * Passes `stream` on, item by item as it is read, and tells `each` of it; `end` once, when it ends or fails, its reader
+ * gives up, or `signal` aborts. Not a tee() or a TransformStream: those would read ahead.
+ */
+function counted<T>(
+  stream: ReadableStream<T>,
+  signal: AbortSignal,
+  each: (item: T) => void,
+  end: () => void = () => {},
+): ReadableStream<T> {
+  const reader = stream.getReader();
+  let over = signal.aborted;
+  const finish = () => {
+    if (over) return;
+    over = true;
+    signal.removeEventListener("abort", finish);
+    end();
+  };
+  signal.addEventListener("abort", finish, { once: true });
+  return new ReadableStream<T>({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (done) {
+          finish();
+          return controller.close();
+        }
+        if (!over) each(value);
+        controller.enqueue(value);
+      } catch (error) {
+        finish();
+        throw error;
+      }
+    },
+    async cancel(reason) {
+      finish();
+      await reader.cancel(reason);
+    },
+  }, { highWaterMark: 0 });
+}
