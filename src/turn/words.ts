@@ -1,11 +1,13 @@
 /** The user's words between two commits. */
 import type { Words } from "./state.ts";
 
-const split = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
+/** The words of `text`. */
+export const split = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
 
 /** The letters and digits of `word`, folded: what has to agree for two words to be the same. */
-const fold = (word: string): string => word.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, "");
+export const fold = (word: string): string => word.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, "");
 
+/** How many words `text` has. */
 export const countWords = (text: string): number => split(text).length;
 
 /** Whether two texts are the same words, case and punctuation apart. */

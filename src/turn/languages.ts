@@ -1,0 +1,210 @@
+/**
+ * What tells in a language whether somebody has finished, wants to interrupt, or only listens. All in lower case, without
+ * punctuation but for the apostrophes inside words; an entry may be several words.
+ */
+export interface TurnLanguage {
+  /** More is sure to come after these: conjunctions, articles, hesitation. */
+  readonly unfinished: readonly string[];
+  /** More will probably come after these, which now and then end a sentence: prepositions. */
+  readonly perhaps: readonly string[];
+  /** Ends of sentences that look unfinished by their last word. */
+  readonly finished: readonly string[];
+  /** What listeners say; it does not interrupt. */
+  readonly backchannels: readonly string[];
+  /** What interrupts, however short. */
+  readonly stopWords: readonly string[];
+  /** The digits from zero to nine, each with its other names. */
+  readonly digits: readonly (readonly string[])[];
+  /** How "@" and "." are said in an address. */
+  readonly at: readonly string[];
+  readonly dot: readonly string[];
+}
+
+const en: TurnLanguage = {
+  unfinished: [
+    ..."a an the my your our their and or but because if although while whether which plus".split(" "),
+    ..."i'm i'd i'll i've it's that's there's we're we'd we'll we've they're you're let's what's".split(" "),
+    ..."um umm uh uhm er erm so well very every".split(" "),
+    ...["kind of", "sort of", "such as", "you know", "i mean", "let me see", "let me think", "so that"],
+    ...["i would like", "i'd like", "i want to", "i need to", "i'd like to", "i would like to", "going to"],
+  ],
+  perhaps: [
+    ..."of to for with from at by into about between than as like in on until without during near".split(" "),
+    ..."through over under per i we they is are was were am will would could should can".split(" "),
+    ...["i want", "i need", "for example"],
+  ],
+  finished: [
+    ...[
+      "i think so",
+      "i hope so",
+      "i guess so",
+      "i believe so",
+      "i'm afraid so",
+      "do so",
+      "or so",
+      "even so",
+    ],
+    ...["as well", "very well", "doing well", "come in", "log in", "sign in", "go on", "hold on", "come on"],
+    ...["i can", "yes i am", "i will", "i would", "so do i", "so am i", "you and i", "yes we are", "it is"],
+    ...["yes we can", "i do like", "what for", "i'd like that", "yes there is", "they are", "what it is"],
+  ],
+  backchannels: [
+    ..."mhm mm mmm mm-hmm mmhmm hm hmm uh-huh uhhuh yeah yea yep yup yes okay ok right sure alright".split(
+      " ",
+    ),
+    ..."oh ah aha wow really cool nice great good exactly true interesting um uh huh".split(" "),
+    ...["uh huh", "mm hmm", "i see", "got it", "all right", "of course", "i understand", "makes sense"],
+  ],
+  stopWords: [
+    ..."stop wait no nope cancel pause quiet enough".split(" "),
+    ...[
+      "hold on",
+      "hang on",
+      "shut up",
+      "be quiet",
+      "never mind",
+      "one moment",
+      "just a second",
+      "one second",
+    ],
+  ],
+  digits: [
+    ["zero", "oh", "o"],
+    ["one"],
+    ["two"],
+    ["three"],
+    ["four"],
+    ["five"],
+    ["six"],
+    ["seven"],
+    ["eight"],
+    ["nine"],
+  ],
+  at: ["at"],
+  dot: ["dot"],
+};
+
+const de: TurnLanguage = {
+  unfinished: [
+    ..."der die das den dem ein eine einen einem einer mein meine und oder aber weil dass ob wenn denn".split(
+      " ",
+    ),
+    ..."äh ähm öh hm also sehr zum zur im am beim ich wir".split(" "),
+    ...["ich möchte", "ich hätte gern", "ich würde gern", "das heißt", "zum beispiel", "sagen wir"],
+  ],
+  perhaps: "von für bei nach aus in auf über unter durch ohne gegen bis seit als wie ist sind war".split(" "),
+  finished: ["ja ich", "nur ich", "nein danke", "und wie", "nach wie vor"],
+  backchannels: [
+    ..."mhm mm hm hmm aha ach ja jaja jo okay ok genau gut schön stimmt richtig klar super toll".split(" "),
+    ...["alles klar", "na gut", "ach so", "verstehe", "ich verstehe", "in ordnung"],
+  ],
+  stopWords: [
+    ..."stopp stop halt warte warten nein nee moment ruhe genug abbrechen".split(" "),
+    ...["moment mal", "einen moment", "hör auf", "sei still", "warte mal"],
+  ],
+  digits: [
+    ["null"],
+    ["eins", "ein"],
+    ["zwei", "zwo"],
+    ["drei"],
+    ["vier"],
+    ["fünf"],
+    ["sechs"],
+    ["sieben"],
+    ["acht"],
+    ["neun"],
+  ],
+  at: ["at", "ät", "klammeraffe"],
+  dot: ["punkt", "dot"],
+};
+
+const es: TurnLanguage = {
+  unfinished: [
+    ..."el la los las un una unos unas mi tu su y e o u pero porque que si aunque cuando eh em este pues"
+      .split(" "),
+    ...["me gustaría", "quisiera", "o sea", "es decir", "por ejemplo", "mi número es", "mi nombre es"],
+  ],
+  perhaps: "de a para con en por sin sobre hasta desde entre como es son muy del al".split(" "),
+  finished: ["creo que sí", "eso es", "claro que sí", "así es"],
+  backchannels: [
+    ..."mhm mm ajá aja ah oh sí si vale ok okay claro bueno bien perfecto exacto ya".split(" "),
+    ...["de acuerdo", "está bien", "por supuesto", "entiendo", "muy bien"],
+  ],
+  stopWords: [
+    ..."para alto espera espere no basta detente cállate silencio cancela".split(" "),
+    ...["un momento", "un segundo", "ya basta"],
+  ],
+  digits: [
+    ["cero"],
+    ["uno", "una"],
+    ["dos"],
+    ["tres"],
+    ["cuatro"],
+    ["cinco"],
+    ["seis"],
+    ["siete"],
+    ["ocho"],
+    ["nueve"],
+  ],
+  at: ["arroba"],
+  dot: ["punto"],
+};
+
+const fr: TurnLanguage = {
+  unfinished: [
+    ..."le la les un une des du mon ma mes ton ta votre notre et ou mais parce car si donc euh heu ben alors"
+      .split(" "),
+    ...[
+      "je voudrais",
+      "j'aimerais",
+      "parce que",
+      "c'est-à-dire",
+      "par exemple",
+      "mon numéro est",
+      "je m'appelle",
+    ],
+  ],
+  perhaps: "de à pour avec dans en par sans sur sous chez vers entre que est sont très au aux".split(" "),
+  finished: ["c'est ça", "et vous", "et toi", "ça y est"],
+  backchannels: [
+    ..."mhm mm hm hum ah oh oui ouais ok okay bien bon exactement voilà super parfait".split(" "),
+    ...["d'accord", "je vois", "bien sûr", "très bien", "ça marche", "je comprends"],
+  ],
+  stopWords: [
+    ..."stop attends attendez arrête arrêtez non silence assez annule".split(" "),
+    ...["un moment", "une seconde", "un instant", "ça suffit", "tais-toi"],
+  ],
+  digits: [
+    ["zéro"],
+    ["un"],
+    ["deux"],
+    ["trois"],
+    ["quatre"],
+    ["cinq"],
+    ["six"],
+    ["sept"],
+    ["huit"],
+    ["neuf"],
+  ],
+  at: ["arobase", "at"],
+  dot: ["point"],
+};
+
+/** What is said everywhere; all that is known of other languages. */
+const others: TurnLanguage = {
+  unfinished: ["um", "uh", "er", "eh", "euh"],
+  perhaps: [],
+  finished: [],
+  backchannels: ["mhm", "mm", "mmm", "hm", "hmm", "mm-hmm", "aha", "ah", "oh", "ok", "okay"],
+  stopWords: ["stop"],
+  digits: [],
+  at: ["at"],
+  dot: ["dot"],
+};
+
+const languages: Readonly<Record<string, TurnLanguage>> = { en, de, es, fr };
+
+/** The table of a language (BCP 47; English when none is named); of one that has none, what is said everywhere. */
+export function turnLanguage(language = "en"): TurnLanguage {
+  return languages[language.toLowerCase().replace(/[-_].*/, "")] ?? others;
+}
