@@ -95,6 +95,8 @@ export interface VoiceSession {
   readonly id: string;
   /** "closed" once the session has ended. */
   readonly state: AgentState | "closed";
+  /** The one it talks with, once there. */
+  readonly participant?: Participant | undefined;
   /** What was said so far, as it was heard. */
   readonly history: readonly HistoryItem[];
   /** Says `text` after what is being said now; it enters the history as far as it is heard. */

@@ -114,7 +114,7 @@ function createRecord(
   const began = { ms: clock.now(), at: wallTime() };
   const kept = createEventLog({ limit: maxEvents });
   const reporter = createReporter();
-  const { participant } = facts;
+  let participant = facts.participant;
   let end: { readonly reason: CloseReason; readonly ms: number; readonly at: number } | undefined;
 
   const record: SessionRecord = {
@@ -146,6 +146,7 @@ function createRecord(
   return {
     record,
     note(event: Parameters<typeof reporter.note>[0]) {
+      participant = session.participant?.identity ?? participant;
       reporter.note(event);
       kept.append(event);
     },
