@@ -1,14 +1,14 @@
 /**
  * The data's path. Listening is one stream for the whole session, speaking a short one for each reply.
  *
- *   microphone → vad → stt → transcripts          the marks of the voice are told on the way
- *   words → clauses → speakable → tts → speaker   cut off, paused and resumed at the speaker
+ *   microphone → vad → stt → transcripts            the marks of the voice are told on the way
+ *   words → clauses → spoken form → tts → speaker   cut off, paused and resumed at the speaker
  */
 import type { AudioFrame } from "./audio/frame.ts";
 import type { Playout } from "./room/room.ts";
 import type { SpeechToText, TranscriptEvent } from "./stt/stt.ts";
 import { type Clause, clauses } from "./text/clauses.ts";
-import { speakable } from "./text/speakable.ts";
+import { type SpokenForm, spokenForm as usualForm } from "./text/spoken_form.ts";
 import type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
 import type { VoiceActivityDetector, VoiceMark } from "./vad/vad.ts";
 
@@ -38,6 +38,8 @@ export function listen(
 
 export interface Speaking {
   readonly tts: TextToSpeech;
+  /** What of the text is read aloud, and how (default: markup left out, English numbers in words). */
+  readonly spokenForm?: SpokenForm | undefined;
   readonly playout: Playout;
   /** Told of each clause before it is spoken; the concatenated `text` of all is the whole reply. */
   readonly onClause: (clause: Clause) => void;
@@ -49,11 +51,11 @@ export interface Speaking {
 /** Speaks `words` as they come; settles when they were played out. Aborting `signal` cuts them off. */
 export async function speak(
   words: ReadableStream<string>,
-  { tts, playout, onClause, onSpeech, signal }: Speaking,
+  { tts, spokenForm = usualForm(), playout, onClause, onSpeech, signal }: Speaking,
 ): Promise<void> {
   const text = words
     .pipeThrough(clauses())
-    .pipeThrough(speakable())
+    .pipeThrough(spokenForm())
     .pipeThrough(observe(onClause))
     .pipeThrough(spokenText());
   const frames = tts.synthesize(text, { signal })
