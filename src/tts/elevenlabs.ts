@@ -180,15 +180,15 @@ function speak(
 
   if (signal.aborted) over.abort(signal.reason);
   signal.addEventListener("abort", () => over.abort(signal.reason), { signal: over.signal });
+  over.signal.addEventListener("abort", endContext);
   run().then(out.close, (error) => {
     // The reason first: a failing line also fails whatever was under way.
     const why = over.signal.aborted ? over.signal.reason : error;
     out.error(signal.aborted ? signal.reason : asStageError("tts", why));
   }).finally(() => {
     over.abort();
-    quiet?.[Symbol.dispose]();
+    onEnd?.(); // the line is gone then
     context?.release();
-    onEnd?.();
   });
   return out.readable;
 }

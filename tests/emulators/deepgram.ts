@@ -88,6 +88,7 @@ export async function startDeepgramEmulator(
       return server.open;
     },
     idle: server.idle,
+    drop: server.drop,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

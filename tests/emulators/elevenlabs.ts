@@ -73,6 +73,7 @@ export async function startElevenLabsEmulator(
       return server.open;
     },
     idle: server.idle,
+    drop: server.drop,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

@@ -44,6 +44,8 @@ export interface SocketServer extends AsyncDisposable {
   readonly open: number;
   /** Settles when no socket is open any more. */
   idle(): Promise<void>;
+  /** Loses every connection. */
+  drop(): void;
 }
 
 /** Starts one on 127.0.0.1; disposing it ends its connections. */
@@ -102,6 +104,9 @@ export async function startSocketServer(
       return sockets.size;
     },
     idle: () => sockets.size === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve)),
+    drop() {
+      for (const socket of sockets) socket.destroy();
+    },
     async [Symbol.asyncDispose]() {
       for (const client of upgrades.clients) client.terminate();
       for (const socket of sockets) socket.destroy();

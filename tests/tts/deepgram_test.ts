@@ -1,12 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { liveStream } from "../../src/audio/live.ts";
 import { StageError } from "../../src/errors.ts";
 import { deepgramTextToSpeech } from "../../src/tts/deepgram.ts";
-import type { SpeechEvent, TextToSpeech } from "../../src/tts/tts.ts";
 import { type DeepgramEmulatorOptions, type Fault, startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
+import { reply, say } from "../fakes/spoken.ts";
 
 const apiKey = "test-key";
 const sampleRate = 24_000;
@@ -27,52 +26,6 @@ async function start(options: DeepgramEmulatorOptions = {}, key = apiKey) {
   const session = new AbortController();
   const sent = (n = 0) => emulator.connections[n]?.messages.map(({ type, text }) => text ?? type);
   return { emulator, clock, log, tts, session, sent };
-}
-
-interface Spoken {
-  readonly events: SpeechEvent[];
-  readonly samples: number[];
-  readonly marks: number[];
-  /** The failure, or undefined. */
-  readonly error: unknown;
-}
-
-/** A reply that is under way. */
-function reply(tts: TextToSpeech, ...clauses: string[]) {
-  const text = liveStream<{ text: string }>({ limit: Infinity });
-  const abort = new AbortController();
-  const words = text.readable.pipeThrough(
-    new TransformStream<{ text: string }, string>({
-      transform: ({ text }, controller) => controller.enqueue(text),
-    }),
-  );
-  const events: SpeechEvent[] = [];
-  const stream = tts.synthesize(words, { signal: abort.signal });
-  const first = Promise.withResolvers<void>();
-  const done = (async (): Promise<Spoken> => {
-    let error: unknown;
-    try {
-      for await (const event of stream) {
-        events.push(event);
-        if (event.type === "audio") first.resolve();
-      }
-    } catch (thrown) {
-      error = thrown;
-    }
-    first.resolve();
-    const samples = events.flatMap((event) => event.type === "audio" ? [...event.frame.samples] : []);
-    const marks = events.flatMap((event) => event.type === "mark" ? [event.characters] : []);
-    return { events, samples, marks, error };
-  })();
-  for (const clause of clauses) text.push({ text: clause });
-  return { text, abort, done, firstAudio: first.promise };
-}
-
-/** A whole reply. */
-function say(tts: TextToSpeech, ...clauses: string[]): Promise<Spoken> {
-  const { text, done } = reply(tts, ...clauses);
-  text.close();
-  return done;
 }
 
 const wordsOf = (...values: [value: number, words: number][]): number[] =>
