@@ -44,6 +44,7 @@ const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"@deepgram\/sdk/, /^src\/(stt|tts)\//],
   [/(from |import\()"openai\b/, /^src\/openai\.ts$/],
   [/(from |import\()"onnxruntime-node/, /^src\/vad\//],
+  [/(from |import\()"n2words/, /^src\/text\//],
   [/(from |import\()"pino"/, /^src\/log\.ts$/],
   [/(from |import\()"prom-client"/, /^src\/telemetry\//],
   [/(from |import\()"zod-openapi"/, /^routes\//],
