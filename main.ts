@@ -5,6 +5,7 @@ import { systemClock as clock } from "./src/clock.ts";
 import { type Config, loadConfig, readEnvironment, warningsFor } from "./src/config.ts";
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
 import { createPages } from "./src/dispatch/pages.ts";
+import { missingKeys } from "./src/dispatch/settings.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
 import { ConfigError, messageOf } from "./src/errors.ts";
 import { createLog } from "./src/log.ts";
@@ -23,10 +24,12 @@ const sameSignalMs = 500;
 const config = await configuration();
 const log = createLog(config.logLevel);
 catchStrayErrors(log);
+const models = createModels({ ...config, clock, log });
+const warnings = [...warningsFor(config), ...agentWarnings()];
 const dispatcher = createDispatcher({
   agents,
   defaultAgent,
-  start: sessionStarter({ config, models: createModels({ ...config, clock, log }), clock, log }),
+  start: sessionStarter({ config, models, clock, log }),
   maxSessions: config.maxSessions,
   clock,
   log,
@@ -49,9 +52,21 @@ async function configuration(): Promise<Config> {
   try {
     return loadConfig(await readEnvironment());
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return fail(`Repartee cannot start:\n${error.message.replaceAll(/^/gm, "  - ")}`);
+    return refuseToStart(error);
   }
+}
+
+function agentWarnings(): string[] {
+  try {
+    return missingKeys(agents, models);
+  } catch (error) {
+    return refuseToStart(error);
+  }
+}
+
+function refuseToStart(error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error;
+  return fail(`Repartee cannot start:\n${error.message.replaceAll(/^/gm, "  - ")}`);
 }
 
 function listen(): Deno.HttpServer {
@@ -70,7 +85,7 @@ function greet({ hostname, port }: Deno.NetAddr): void {
   console.error(
     `Repartee is at http://${host}:${port} with the agent "${defaultAgent}": ${stt} → ${llm} → ${tts}`,
   );
-  for (const warning of warningsFor(config)) console.error(`Warning: ${warning}`);
+  for (const warning of warnings) console.error(`Warning: ${warning}`);
 }
 
 function exitOnSignals(): void {

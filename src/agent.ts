@@ -3,6 +3,12 @@ import type { StageError } from "./errors.ts";
 import type { CloseReason, SessionEvent } from "./events.ts";
 import type { HistoryItem } from "./history.ts";
 import type { LanguageModel } from "./llm/llm.ts";
+import {
+  type LanguageModelSpec,
+  problemOfModels,
+  type SpeechToTextSpec,
+  type TextToSpeechSpec,
+} from "./model_specs.ts";
 import type { AgentState, Participant, Room } from "./room/room.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
@@ -32,12 +38,12 @@ export interface AgentDefinition {
   readonly instructions: string;
   /** When a voice counts as speech, or a detector of your own. */
   readonly vad?: VoiceOptions | VoiceActivityDetector;
-  /** A model string such as `deepgram/nova-3:en`, or a recognizer of your own (default: `STT`). */
-  readonly stt?: string | SpeechToText;
-  /** A model string such as `openai/gpt-4o-mini`, or a model of your own (default: `LLM`). */
-  readonly llm?: string | LanguageModel;
-  /** A model string such as `deepgram/aura-2-thalia-en`, or a voice of your own (default: `TTS`). */
-  readonly tts?: string | TextToSpeech;
+  /** A model string such as `deepgram/nova-3:en`, the same with options, or a recognizer of your own (default: `STT`). */
+  readonly stt?: string | SpeechToTextSpec | SpeechToText;
+  /** A model string such as `openai/gpt-4o-mini`, the same with options, or a model of your own (default: `LLM`). */
+  readonly llm?: string | LanguageModelSpec | LanguageModel;
+  /** A model string such as `deepgram/aura-2-thalia-en`, the same with options, or a voice of your own (default: `TTS`). */
+  readonly tts?: string | TextToSpeechSpec | TextToSpeech;
   /** BCP 47 language of the conversation, for recognizers and voices that take one. */
   readonly language?: string;
   /** What is said when an answer failed, or the user could not be understood. */
@@ -66,6 +72,8 @@ export function defineAgent(definition: AgentDefinition): Agent {
       `defineAgent(): endpointing is ${minDelayMs}–${maxDelayMs} ms; expected 0 ≤ minDelayMs ≤ maxDelayMs`,
     );
   }
+  const problem = problemOfModels(definition);
+  if (problem) throw new TypeError(`defineAgent(): ${problem}`);
   return definition;
 }
 

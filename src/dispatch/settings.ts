@@ -2,7 +2,7 @@
 import type { Agent } from "../agent.ts";
 import type { Config } from "../config.ts";
 import { ConfigError } from "../errors.ts";
-import type { Models } from "../models.ts";
+import { MissingKeyError, type Models } from "../models.ts";
 import type { Providers } from "../session.ts";
 import type { TurnOptions } from "../turn/state.ts";
 import { sileroDetector } from "../vad/silero.ts";
@@ -17,10 +17,35 @@ export function providersFor(
   const spoken = agent.language === undefined ? {} : { language: agent.language };
   return {
     vad: "detect" in vad ? vad : sileroDetector({ ...voice, ...vad }),
-    stt: typeof stt === "string" ? models.stt(stt, spoken) : stt,
-    llm: typeof llm === "string" ? models.llm(llm) : llm,
-    tts: typeof tts === "string" ? models.tts(tts, spoken) : tts,
+    stt: typeof stt === "object" && "transcribe" in stt ? stt : models.stt(stt, spoken),
+    llm: typeof llm === "object" && "generate" in llm ? llm : models.llm(llm),
+    tts: typeof tts === "object" && "synthesize" in tts ? tts : models.tts(tts, spoken),
   };
+}
+
+/**
+ * What keeps `agents` from being used that name models of their own, a sentence each: keys that are not set. Throws a
+ * ConfigError for models that there are not.
+ */
+export function missingKeys(agents: Readonly<Record<string, Agent>>, models: Models): string[] {
+  return Object.entries(agents).flatMap(([name, { stt, llm, tts }]) => {
+    const makers = [
+      () => stt && !(typeof stt === "object" && "transcribe" in stt) && models.stt(stt),
+      () => llm && !(typeof llm === "object" && "generate" in llm) && models.llm(llm),
+      () => tts && !(typeof tts === "object" && "synthesize" in tts) && models.tts(tts),
+    ];
+    const missing = makers.flatMap((make) => {
+      try {
+        make();
+        return [];
+      } catch (error) {
+        if (error instanceof MissingKeyError) return [error.message];
+        if (error instanceof ConfigError) throw new ConfigError(`The agent "${name}": ${error.message}`);
+        throw error;
+      }
+    });
+    return missing.length > 0 ? [`The agent "${name}" cannot be used: ${missing.join("; ")}.`] : [];
+  });
 }
 
 /** When `agent` answers and gives way; throws a ConfigError when its settings and the configuration's contradict. */

@@ -1,0 +1,103 @@
+/** Models with options, as an agent's definition gives them. */
+import * as z from "zod";
+
+/** A recognizer. */
+export interface SpeechToTextSpec {
+  /** Such as `deepgram/nova-3`. */
+  readonly model: string;
+  /** BCP 47 (default: the agent's `language`). */
+  readonly language?: string;
+}
+
+/** A language model. */
+export interface LanguageModelSpec {
+  /** Such as `openai/gpt-4o`. */
+  readonly model: string;
+  /** 0–2: how freely it chooses its words (default: the model's own). */
+  readonly temperature?: number;
+  /** The most tokens of one answer (default: the model's own). */
+  readonly maxTokens?: number;
+}
+
+/** A voice. */
+export interface TextToSpeechSpec {
+  /** Such as `elevenlabs/eleven_turbo_v2`. */
+  readonly model: string;
+  /** The voice's id or name, for models that have several (default: the provider's). */
+  readonly voice?: string;
+  /** BCP 47 (default: the agent's `language`). */
+  readonly language?: string;
+  /** How to speak ("calm, a little amused"): OpenAI's voices. */
+  readonly instructions?: string;
+  /** 0.7–1.2, 1 is the voice's own: ElevenLabs' voices. */
+  readonly speed?: number;
+  /** 0–1, how even the voice is: ElevenLabs' voices. */
+  readonly stability?: number;
+  /** 0–1, how close to the original it keeps: ElevenLabs' voices. */
+  readonly similarity?: number;
+}
+
+const from = (min: number, max: number) => {
+  const error = `a number from ${min} to ${max}`;
+  return z.number({ error }).min(min, error).max(max, error).optional();
+};
+const text = (error: string) => z.string({ error }).regex(/\S/, error);
+const language = text("a BCP 47 language such as en").optional();
+const model = (example: string) => {
+  const error = `a provider and a model, such as ${example}`;
+  return z.string({ error }).regex(/^[a-z0-9-]+\/\S+$/, error);
+};
+
+/** The method that an object of the author's own has, and what a model with options may hold. */
+const stages = {
+  stt: {
+    method: "transcribe",
+    options: z.strictObject({ model: model("deepgram/nova-3"), language }),
+  },
+  llm: {
+    method: "generate",
+    options: z.strictObject({
+      model: model("openai/gpt-4o"),
+      temperature: from(0, 2),
+      maxTokens: z.int("a whole number from 1").min(1, "a whole number from 1").optional(),
+    }),
+  },
+  tts: {
+    method: "synthesize",
+    options: z.strictObject({
+      model: model("elevenlabs/eleven_turbo_v2"),
+      voice: text("a voice's id or name").optional(),
+      language,
+      instructions: text("words that say how to speak").optional(),
+      speed: from(0.7, 1.2),
+      stability: from(0, 1),
+      similarity: from(0, 1),
+    }),
+  },
+} as const;
+
+/** What is wrong with an agent's models, in words; undefined when nothing is. Whether there is such a model shows later. */
+export function problemOfModels(
+  choices: { readonly stt?: unknown; readonly llm?: unknown; readonly tts?: unknown },
+): string | undefined {
+  for (const stage of ["stt", "llm", "tts"] as const) {
+    const given = choices[stage];
+    const { method, options } = stages[stage];
+    if (given === undefined || (typeof given === "object" && given !== null && method in given)) continue;
+    const name = typeof given === "string" ? { model: given } : given;
+    const issue = options.safeParse(name).error?.issues[0];
+    if (!issue) continue;
+    if (issue.code === "unrecognized_keys") {
+      const known = Object.keys(options.shape).join(", ");
+      return `\`${stage}\` has no option ${issue.keys.join(", ")}; expected some of ${known}`;
+    }
+    if (issue.path.length === 0) {
+      return `\`${stage}\` is ${typeof given}; expected a model string, a model with options, or an object with ${method}()`;
+    }
+    const [key = ""] = issue.path;
+    const value = typeof given === "string" ? given : (given as Record<PropertyKey, unknown>)[key];
+    const where = typeof given === "string" ? stage : `${stage}.${String(key)}`;
+    return `\`${where}\` is ${JSON.stringify(value)}; expected ${issue.message}`;
+  }
+  return undefined;
+}
