@@ -7,11 +7,13 @@ import type { Dispatcher } from "../src/dispatch/dispatcher.ts";
 import type { Log } from "../src/log.ts";
 import { knowsAddress } from "./address.ts";
 import type { Grants } from "./auth.ts";
+import { allowOrigins } from "./cors.ts";
 import { dispatchRoutes } from "./dispatch.ts";
 import { healthRoutes } from "./health.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { type PlaygroundOptions, playgroundRoutes } from "./playground.ts";
 import { methodNotAllowed, notFound, onError } from "./problem.ts";
+import { type AnsweredRequest, identifies } from "./request_id.ts";
 import { roomRoutes } from "./room.ts";
 import { tokenRoutes } from "./token.ts";
 
@@ -23,6 +25,10 @@ export interface AppDependencies {
   readonly playground?: PlaygroundOptions | undefined;
   /** The header in which the proxy in front says who has connected to it; without one, whoever connects here. */
   readonly clientAddressHeader?: string | undefined;
+  /** Origins whose pages may call the API; none by default. */
+  readonly corsOrigins?: readonly string[] | undefined;
+  /** Told of every answer. */
+  readonly onAnswer?: ((request: AnsweredRequest) => void) | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -42,8 +48,10 @@ export interface AppEnv {
 /** All routes; `app.fetch(request, info)` answers a request, `info` being what `Deno.serve` hands its handler. */
 export function createApp(dependencies: AppDependencies): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
+  app.use(...identifies(dependencies));
   app.use(methodNotAllowedBy({ app, onMethodNotAllowed: methodNotAllowed }));
   app.use(knowsAddress(dependencies.clientAddressHeader));
+  allowOrigins(app, dependencies.corsOrigins ?? []);
   app.route("/", openApiRoutes(app));
   app.route("/", healthRoutes(dependencies));
   app.route("/", dispatchRoutes(dependencies));

@@ -18,7 +18,8 @@ export function problem(
     readonly [member: string]: unknown;
   } = {},
 ): Response {
-  const body = { type: "about:blank", title: STATUS_CODES[status], status, detail, ...members };
+  const requestId: string | undefined = c.get("requestId");
+  const body = { type: "about:blank", title: STATUS_CODES[status], status, detail, ...members, requestId };
   return c.body(JSON.stringify(body), status, { ...headers, "content-type": "application/problem+json" });
 }
 
@@ -34,7 +35,8 @@ export function onError(log: Log): ErrorHandler {
   return (error, c) => {
     if (error instanceof HTTPException && error.status < 500) return problem(c, error.status, error.message);
     if (c.req.raw.signal.aborted) return problem(c, 400, "The request was broken off."); // nobody reads this
-    log.error({ error, method: c.req.method, path: c.req.path }, "request failed");
+    const requestId: string | undefined = c.get("requestId");
+    log.error({ requestId, error, method: c.req.method, path: c.req.path }, "request failed");
     return problem(c, 500, "Something failed here; the server's log says what.");
   };
 }

@@ -22,6 +22,7 @@
  * | `REPORT_TTL` | `3600` | seconds that a session's report is kept after its end |
  * | `REPORT_WEBHOOK_URL`, `REPORT_WEBHOOK_SECRET` | – | where the report is posted when a session ends, and the secret it is signed with (`whsec_…`, Standard Webhooks); both or none |
  * | `CORS_ORIGINS` | – | origins whose pages may call the API, with commas between; without it, none |
+ * | `CLIENT_IP_HEADER` | – | behind a proxy, the header that says who has connected to it, such as Fly.io's `Fly-Client-IP`; limits per address count by it |
  * | `METRICS_PORT` | – | a port of its own for `/metrics`, which then is nowhere else |
  * | `MAX_SESSIONS` | `50` | calls at a time; more are refused with 503 |
  * | `PLAYGROUND`, `PLAYGROUND_PASSWORD` | – | `1` and a password of 8 characters or more: the page is there, behind it; without both it is only on 127.0.0.1 without LiveKit keys |
@@ -53,6 +54,8 @@ export interface Config {
     readonly port: number;
     /** Origins whose pages may call the API. */
     readonly corsOrigins: readonly string[];
+    /** The header in which the proxy in front says who has connected to it. */
+    readonly clientAddressHeader?: string;
     /** Where `/metrics` is; the same port as everything else when it is left out. */
     readonly metricsPort?: number;
   };
@@ -145,6 +148,9 @@ export const environment = z.object({
     .refine((origins) => origins.every((origin) => URL.parse(origin)?.origin === origin), {
       error: "origins such as https://app.example.com, with commas between",
     }).default([]),
+  CLIENT_IP_HEADER: z.string().refine((text) => /^[A-Za-z0-9-]{1,64}$/.test(text), {
+    error: "a header's name, such as Fly-Client-IP",
+  }).optional(),
   METRICS_PORT: wholeNumber(1, 65_535).optional(),
   MAX_SESSIONS: wholeNumber(1, 10_000).default(50),
   PLAYGROUND: z.enum(["0", "1"], { error: "1, or 0" }).optional(),
@@ -223,7 +229,7 @@ function configFrom(env: z.infer<typeof environment>): Config {
       host,
       port: env.PORT,
       corsOrigins: env.CORS_ORIGINS,
-      ...defined({ metricsPort: env.METRICS_PORT }),
+      ...defined({ metricsPort: env.METRICS_PORT, clientAddressHeader: env.CLIENT_IP_HEADER }),
     },
     ...defined({ autoAgent: env.AUTO_AGENT }),
     reports: {

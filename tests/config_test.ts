@@ -48,6 +48,7 @@ describe("loadConfig", () => {
       REPORT_WEBHOOK_URL: "https://example.com/reports",
       REPORT_WEBHOOK_SECRET: reportSecret,
       CORS_ORIGINS: "https://a.example, http://localhost:3000",
+      CLIENT_IP_HEADER: "Fly-Client-IP",
       METRICS_PORT: "9091",
       STT: "deepgram/nova-2:de",
       LLM: "openai/org/model",
@@ -78,6 +79,7 @@ describe("loadConfig", () => {
         port: 0,
         corsOrigins: ["https://a.example", "http://localhost:3000"],
         metricsPort: 9091,
+        clientAddressHeader: "Fly-Client-IP",
       },
       logLevel: "debug",
       models: { stt: "deepgram/nova-2:de", llm: "openai/org/model", tts: "deepgram/aura-2-x" },
@@ -172,6 +174,11 @@ describe("loadConfig", () => {
       "an unsigned report webhook",
       { REPORT_WEBHOOK_URL: "https://example.com" },
       "Only one of REPORT_WEBHOOK_URL and REPORT_WEBHOOK_SECRET is set; expected both, or none",
+    ],
+    [
+      "a header that none is called",
+      { CLIENT_IP_HEADER: "the caller" },
+      'CLIENT_IP_HEADER is "the caller"; expected a header\'s name, such as Fly-Client-IP',
     ],
     [
       "an origin with a path",
