@@ -22,7 +22,7 @@ const CLOSING = /["'”’»)\]}*_~`」』）】》〉]/;
 
 /** A word before a full stop that does not end the sentence; a single letter never does (e.g., U.S., J. Smith). */
 const ABBREVIATION =
-  /(?:^|[^\p{L}\p{N}])(?:\p{L}|dr|mrs?|ms|prof|st|[sj]r|vs|etc|approx|inc|ltd|dept|gov|capt|mt|cf|al|jan|feb|aug|sept?|oct|nov|dec)$/iu;
+  /(?:^|[^\p{L}\p{N}])(?:\p{L}|dr|mrs?|ms|prof|st|[sj]r|vs|etc|approx|inc|ltd|dept|gov|capt|mt|cf|al|jan|feb|mar|apr|aug|sept?|oct|nov|dec)$/iu;
 /** The number of a list's item. */
 const ITEM_NUMBER = /(?:^|\n)\s*\d+$/;
 const CONJUNCTION =

@@ -18,6 +18,8 @@ export interface SpokenReply {
   readonly complete: boolean;
   /** Milliseconds of it that were heard. */
   readonly playedMs: number;
+  /** How fast this voice spoke before, where that is known. */
+  readonly charactersPerMs?: number;
   /** In order. */
   readonly marks?: readonly SpeechMark[];
   /** In order; where the voice gives them. */
@@ -56,17 +58,17 @@ export function heardText(reply: SpokenReply): string {
 
 /** How many characters of the spoken text fit into `playedMs`. */
 function charactersAt(playedMs: number, length: number, reply: SpokenReply): number {
-  const { marks = [], complete, audioMs } = reply;
+  const { marks = [], complete, audioMs, charactersPerMs = USUAL_SPEED } = reply;
   const points: SpeechMark[] = [START, ...marks];
   if (complete) points.push({ characters: length, audioMs });
   const next = points.findIndex((point) => point.audioMs > playedMs);
   const from = points.at(next < 0 ? -1 : next - 1) ?? START;
   const to = points[next];
-  const speed = to
-    ? (to.characters - from.characters) / (to.audioMs - from.audioMs)
-    : from.audioMs > 0
-    ? from.characters / from.audioMs
-    : USUAL_SPEED;
+  const speed = to ? (to.characters - from.characters) / (to.audioMs - from.audioMs) : Math.min(
+    from.audioMs > 0 ? from.characters / from.audioMs : charactersPerMs,
+    // All that was delivered since the mark is of the text since the mark.
+    (length - from.characters) / Math.max(1, audioMs - from.audioMs),
+  );
   return Math.min(length, from.characters + (playedMs - from.audioMs) * speed);
 }
 
@@ -110,25 +112,44 @@ function originalOf({ text, spoken }: Clause, characters: number): string {
   const from = pairs[next - 1] ?? { written: -1, said: -1 };
   const to = pairs[next] ?? from;
   const share = (heard - from.said) / (to.said - from.said - 1 || 1);
-  const last = written[from.written + Math.round((to.written - from.written - 1) * share)];
+  const between = written.slice(from.written + 1, to.written);
+  const last = upTo(share, between) ?? written[from.written];
   if (!last) return "";
-  if (ENDS_UNSPACED.test(last.word)) return text.slice(0, last.end);
+  if (unspaced(last.word)) return text.slice(0, last.end);
   return text.slice(0, last.end) + (/^\S*/.exec(text.slice(last.end))?.[0] ?? "");
+}
+
+/** The last token of `share` of them (0–1); what stands together without white space counts from its middle on. */
+function upTo(share: number, tokens: readonly Token[]): Token | undefined {
+  let last: Token | undefined;
+  let begin = 0;
+  tokens.forEach((token, i) => {
+    if (tokens[i + 1]?.run === token.run) return;
+    if ((begin + i + 1) / 2 <= share * tokens.length) last = token;
+    begin = i + 1;
+  });
+  return last;
 }
 
 interface Token {
   /** In lower case, without punctuation. */
   readonly word: string;
   readonly end: number;
+  /** Where what stands together with it without white space begins. */
+  readonly run: number;
 }
 
+const unspaced = (word: string): boolean => ENDS_UNSPACED.test(word);
 const TOKEN = new RegExp(String.raw`[${UNSPACED}]|(?:(?![${UNSPACED}])[\p{L}\p{N}\p{M}])+`, "gu");
 
 function tokensOf(text: string): Token[] {
-  return Array.from(text.matchAll(TOKEN), ({ 0: word, index }) => ({
-    word: word.toLowerCase(),
-    end: index + word.length,
-  }));
+  return Array.from(text.matchAll(/\S+/g)).flatMap(({ 0: together, index: run }) =>
+    Array.from(together.matchAll(TOKEN), ({ 0: word, index }) => ({
+      word: word.toLowerCase(),
+      end: run + index + word.length,
+      run: unspaced(word) ? run + index : run,
+    }))
+  );
 }
 
 /** Words at the start of a clause that are compared one by one; what follows counts in proportion. */

@@ -13,7 +13,11 @@ export function pronounce(dictionary: Readonly<Record<string, string>>): (text: 
   if (said.size === 0) return (text) => text;
   const forms = [...said.keys()].toSorted((a, b) => b.length - a.length).map(wholeWord);
   const words = new RegExp(forms.join("|"), "giu");
-  return (text) => text.replace(words, (word) => said.get(word) ?? said.get(word.toLowerCase()) ?? word);
+  return (text) =>
+    text.replace(words, (found) => {
+      const word = found.replace(/\s+/g, " ");
+      return said.get(word) ?? said.get(word.toLowerCase()) ?? found;
+    });
 }
 
 function wholeWord(word: string): string {

@@ -93,6 +93,66 @@ describe("heardText with the times of words", () => {
   });
 });
 
+describe("heardText of what was said in other words", () => {
+  const clauses = [
+    {
+      text: "It was **$1,234.50** on 3/4/2025, ",
+      spoken:
+        "It was one thousand two hundred thirty-four dollars and fifty cents on March fourth, twenty twenty-five, ",
+    },
+    { text: "at 10:30 😀. ", spoken: "at ten thirty. " },
+    {
+      text: "Mail a.b@c.org or call 555-1234 now.",
+      spoken: "Mail a dot b at c dot org or call five five five, one two three four now.",
+    },
+  ];
+  const spoken = clauses.map((clause) => clause.spoken).join("");
+  const whole = clauses.map(({ text }) => text).join("");
+  const words = spoken.split(/\s+/).map((text, i) => ({ text, startMs: i * 300, endMs: i * 300 + 280 }));
+  const audioMs = words.length * 300;
+  const after = (said: string) => {
+    const count = said === "" ? 0 : said.split(" ").length;
+    return heardText({ clauses, audioMs, complete: true, playedMs: count * 300, words });
+  };
+  const table: [said: string, heard: string][] = [
+    ["It was", "It was"],
+    ["It was one thousand two hundred", "It was"],
+    ["It was one thousand two hundred thirty-four dollars and fifty cents", "It was **$1,234.50**"],
+    ["It was one thousand two hundred thirty-four dollars and fifty cents on", "It was **$1,234.50** on"],
+    [spoken.slice(0, spoken.indexOf(" at")), "It was **$1,234.50** on 3/4/2025,"],
+    [spoken.slice(0, spoken.indexOf(" Mail")), "It was **$1,234.50** on 3/4/2025, at 10:30"],
+    [
+      spoken.slice(0, spoken.indexOf(" or call")),
+      "It was **$1,234.50** on 3/4/2025, at 10:30 😀. Mail a.b@c.org",
+    ],
+    [spoken.slice(0, spoken.indexOf(" now")), whole.slice(0, -5)],
+    [spoken, whole],
+  ];
+  for (const [said, heard] of table) {
+    it(heard, () => assertEquals(after(said), heard));
+  }
+
+  it("only ever grows, by whole words", () => {
+    let before = "";
+    for (let playedMs = 0; playedMs <= audioMs; playedMs += 50) {
+      for (const timed of [words, []]) {
+        const heard = heardText({ clauses, audioMs, complete: true, playedMs, words: timed });
+        assert(whole.startsWith(heard) && (!heard || /^(?:\s|$)/.test(whole.slice(heard.length))), heard);
+        if (timed.length === 0) continue;
+        assert(heard.startsWith(before), `${heard} after ${before}`);
+        before = heard;
+      }
+    }
+    assertEquals(before, whole);
+  });
+
+  it("a function of the agent's that says something else altogether counts in proportion", () => {
+    const clauses = [{ text: "eins zwei drei vier", spoken: "one two three four five six seven eight" }];
+    const at = (playedMs: number) => heardText({ clauses, audioMs: 800, complete: true, playedMs });
+    assertEquals([0, 250, 480, 800].map(at), ["", "eins zwei", "eins zwei drei", "eins zwei drei vier"]);
+  });
+});
+
 describe("heardText with words that are far apart", () => {
   it("finds the text again after a long number", () => {
     const clauses = plain("Call 01234567 01234567 01234567 01234567 01234567 now, please.");
