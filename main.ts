@@ -42,7 +42,16 @@ const playground = {
   recognizer: recognizesInBrowser(config.models) ? "page" as const : "server" as const,
   pages,
 };
-const app = createApp({ dispatcher, livekit: config.livekit, playground, clock, log });
+const { corsOrigins, clientAddressHeader } = config.http;
+const app = createApp({
+  dispatcher,
+  livekit: config.livekit,
+  playground,
+  corsOrigins,
+  clientAddressHeader,
+  clock,
+  log,
+});
 // Loaded before the port opens: a server that answers is ready for a call.
 await Promise.all([loadSilero(), preload(Object.values(config.models))]);
 exitOnSignals();
