@@ -5,6 +5,7 @@ import type { Clock } from "../src/clock.ts";
 import type { LiveKitConfig } from "../src/config.ts";
 import type { Dispatcher } from "../src/dispatch/dispatcher.ts";
 import type { Log } from "../src/log.ts";
+import type { SessionArchive, SessionRecord } from "../src/telemetry/archive.ts";
 import { knowsAddress } from "./address.ts";
 import type { Grants } from "./auth.ts";
 import { allowOrigins } from "./cors.ts";
@@ -15,10 +16,13 @@ import { type PlaygroundOptions, playgroundRoutes } from "./playground.ts";
 import { methodNotAllowed, notFound, onError } from "./problem.ts";
 import { type AnsweredRequest, identifies } from "./request_id.ts";
 import { roomRoutes } from "./room.ts";
+import { sessionRoutes } from "./sessions.ts";
 import { tokenRoutes } from "./token.ts";
 
 export interface AppDependencies {
   readonly dispatcher: Dispatcher;
+  /** The sessions over HTTP; without it they are not. */
+  readonly archive?: SessionArchive | undefined;
   /** Whose tokens are accepted; without it, none is. */
   readonly livekit?: LiveKitConfig | undefined;
   /** The page; without it there is none. */
@@ -38,6 +42,8 @@ export interface AppEnv {
   Bindings: { readonly remoteAddr?: { readonly hostname: string } };
   Variables: {
     grants: Grants;
+    /** The session that the path names. */
+    record: SessionRecord;
     /** Whom limits per address count: an address, or a network. */
     address: string;
     /** The answer's `x-request-id`. */
@@ -56,7 +62,8 @@ export function createApp(dependencies: AppDependencies): Hono<AppEnv> {
   app.route("/", healthRoutes(dependencies));
   app.route("/", dispatchRoutes(dependencies));
   app.route("/", tokenRoutes(dependencies));
-  const { playground } = dependencies;
+  const { archive, playground } = dependencies;
+  if (archive) app.route("/", sessionRoutes(archive, dependencies));
   if (playground) {
     app.route("/", playgroundRoutes(playground, dependencies));
     app.route("/", roomRoutes(playground, dependencies));

@@ -82,7 +82,7 @@ export const sessionSummary = z.object({
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().optional(),
   durationMs: z.number(),
-});
+}).meta({ id: "Session" });
 
 /** What `GET /sessions/:id` answers, and what is posted when the session has ended. */
 export const sessionReport = sessionSummary.extend({
@@ -93,7 +93,7 @@ export const sessionReport = sessionSummary.extend({
   usage: z.array(usage),
   errors: z.array(failure).describe("the last 100"),
   droppedEvents: count.describe("events that are too old to be read any more"),
-});
+}).meta({ id: "SessionReport" });
 
 export type SessionSummary = z.infer<typeof sessionSummary>;
 export type SessionReport = z.infer<typeof sessionReport>;

@@ -1,0 +1,164 @@
+/** `/sessions`: what goes on in a room's sessions, and what an operator can do about it. */
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import * as z from "zod";
+import type { SessionArchive, SessionRecord } from "../src/telemetry/archive.ts";
+import { sessionReport, sessionSummary } from "../src/telemetry/report.ts";
+import type { AppDependencies, AppEnv } from "./app.ts";
+import { authenticate } from "./auth.ts";
+import { expectedObject, json } from "./json_body.ts";
+import { answers, describes, operation, refuses } from "./operation.ts";
+import { problem } from "./problem.ts";
+import { createRateLimit } from "./rate_limit.ts";
+import { eventsOperation, streamEvents } from "./session_events.ts";
+
+const sayBody = z.strictObject({
+  text: z.string({ error: "expected what to say, as a string" }).max(
+    10_000,
+    "expected up to 10,000 characters",
+  )
+    .regex(/\S/, "expected what to say, not an empty string"),
+}, expectedObject('{"text": "One moment, please."}')).meta({
+  id: "Say",
+  example: { text: "One moment, please." },
+});
+
+const tags = ["Sessions"];
+const hasEnded = { 409: refuses("The session has ended, or the agent is not in the room yet.") };
+
+/** A token sees and touches the sessions of its own room; those of another are as unknown to it as those of none. */
+export function sessionRoutes(
+  archive: SessionArchive,
+  { livekit, clock, log }: Pick<AppDependencies, "livekit" | "clock" | "log">,
+): Hono<AppEnv> {
+  const admin = [
+    authenticate(livekit, createRateLimit({ burst: 40, perSecond: 10, clock })),
+    forARoom,
+  ] as const;
+  const ofSession = findsRecord(archive);
+  return new Hono<AppEnv>()
+    .get(
+      "/sessions",
+      operation({
+        summary: "The sessions of the token's room",
+        tags,
+        responses: {
+          200: answers(
+            "Those that go on and those whose reports are kept, in the order in which they began.",
+            z.object({ sessions: z.array(sessionSummary) }).meta({ id: "Sessions" }),
+          ),
+        },
+      }),
+      ...admin,
+      (c) => {
+        const records = archive.list(c.var.grants.adminOf ?? "");
+        return c.json({ sessions: records.map((record) => sessionSummary.parse(record.report())) });
+      },
+    )
+    .get(
+      "/sessions/:id",
+      operation({
+        summary: "A session's report",
+        tags,
+        responses: { 200: answers("How it goes, or went.", sessionReport) },
+      }),
+      ...admin,
+      ofSession,
+      (c) => c.json(c.var.record.report()),
+    )
+    .delete(
+      "/sessions/:id",
+      operation({
+        summary: "End a session",
+        tags,
+        responses: {
+          202: answers("It ends, when its shutdown callbacks have run: up to 15 s from now."),
+          204: answers("It has ended before."),
+        },
+      }),
+      ...admin,
+      ofSession,
+      (c) => {
+        const { ended, facts: { sessionId }, session } = c.var.record;
+        if (ended) return c.body(null, 204);
+        session.close("deleted").catch((error) => log.error({ error, sessionId }, "a session did not end"));
+        return c.body(null, 202);
+      },
+    )
+    .post(
+      "/sessions/:id/say",
+      operation({
+        summary: "Have the agent say something",
+        tags,
+        responses: {
+          202: answers(
+            "It is said after what is being said now; the events with this id tell when, and what was heard of it.",
+            z.object({ replyId: z.string() }).meta({ id: "Saying", example: { replyId: "say-1" } }),
+          ),
+          ...hasEnded,
+        },
+      }),
+      ...admin,
+      ofSession,
+      json(sayBody),
+      (c) => {
+        const { record } = c.var;
+        return unlessOver(c, record) ??
+          c.json({ replyId: record.session.say(c.req.valid("json").text).replyId }, 202);
+      },
+    )
+    .post(
+      "/sessions/:id/interrupt",
+      operation({
+        summary: "Cut off what the agent says, and what waits to be said",
+        tags,
+        responses: { 204: answers("It is silent."), ...hasEnded },
+      }),
+      ...admin,
+      ofSession,
+      (c) => {
+        const refusal = unlessOver(c, c.var.record);
+        if (refusal) return refusal;
+        c.var.record.session.interrupt();
+        return c.body(null, 204);
+      },
+    )
+    .get(
+      "/sessions/:id/events",
+      operation({ ...eventsOperation, tags, responses: { ...eventsOperation.responses } }),
+      ...admin,
+      ofSession,
+      (c) => streamEvents(c, c.var.record, clock),
+    );
+}
+
+const forARoom: MiddlewareHandler<AppEnv> = async (c, next) => {
+  if (c.var.grants.adminOf !== undefined) return await next();
+  return problem(c, 403, "Expected a token with the grants roomAdmin and room, for that room's sessions.", {
+    headers: { "www-authenticate": 'Bearer realm="repartee", error="insufficient_scope"' },
+  });
+};
+describes(forARoom, { responses: { 403: refuses("The token is for no room.") } });
+
+/** Finds the path's session in the token's room: `c.var.record`. */
+export function findsRecord(archive: SessionArchive): MiddlewareHandler<AppEnv> {
+  const finds: MiddlewareHandler<AppEnv> = async (c, next) => {
+    const record = archive.find(c.req.param("id") ?? "");
+    if (!record || record.facts.room !== c.var.grants.adminOf) {
+      return problem(c, 404, "The token's room has no such session, or its report is no longer kept.");
+    }
+    c.set("record", record);
+    await next();
+  };
+  return describes(finds, {
+    responses: { 404: refuses("The token's room has no such session, or its report is no longer kept.") },
+  });
+}
+
+/** The refusal of what only a session that goes on can do. */
+function unlessOver(c: Context, { ended, session }: SessionRecord): Response | undefined {
+  if (ended || session.state === "closed") return problem(c, 409, "The session has ended.");
+  if (session.state === "initializing") {
+    return problem(c, 409, "The agent is not in the room yet; try again in a moment.");
+  }
+  return undefined;
+}
