@@ -11,6 +11,7 @@ import {
 } from "./model_specs.ts";
 import type { AgentState, Participant, Room } from "./room/room.ts";
 import type { SpeechToText } from "./stt/stt.ts";
+import type { TextTransform } from "./text/spoken_form.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { VoiceActivityDetector, VoiceOptions } from "./vad/vad.ts";
 
@@ -46,6 +47,16 @@ export interface AgentDefinition {
   readonly tts?: string | TextToSpeechSpec | TextToSpeech;
   /** BCP 47 language of the conversation, for recognizers and voices that take one. */
   readonly language?: string;
+  /**
+   * How text becomes speech, in this order (default: `["markup", "numbers"]`); functions of your own may stand among them,
+   * `[]` switches all of it off. The transcript and the history keep the text as it was written.
+   */
+  readonly textTransforms?: readonly TextTransform[];
+  /**
+   * How words are said: `{ nginx: "engine x" }`. Whole words only; one in lower case stands for any case of it, one with a
+   * capital only for itself.
+   */
+  readonly pronunciations?: Readonly<Record<string, string>>;
   /** What is said when an answer failed, or the user could not be understood. */
   readonly apology?: string;
   readonly endpointing?: EndpointingOptions;
@@ -74,6 +85,12 @@ export function defineAgent(definition: AgentDefinition): Agent {
   }
   const problem = problemOfModels(definition);
   if (problem) throw new TypeError(`defineAgent(): ${problem}`);
+  for (const transform of definition.textTransforms ?? []) {
+    if (typeof transform === "function" || transform === "markup" || transform === "numbers") continue;
+    throw new TypeError(
+      `defineAgent(): a text transform is ${JSON.stringify(transform)}; expected "markup", "numbers" or a function`,
+    );
+  }
   return definition;
 }
 

@@ -17,5 +17,6 @@ export type { HistoryItem } from "./history.ts";
 export type { LanguageEvent, LanguageModel, Message } from "./llm/llm.ts";
 export type { AgentState, Participant, Room } from "./room/room.ts";
 export type { SpeechToText, TranscriptEvent } from "./stt/stt.ts";
+export type { TextTransform } from "./text/spoken_form.ts";
 export type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
 export type { VoiceActivityDetector, VoiceEvent, VoiceOptions } from "./vad/vad.ts";
