@@ -1,4 +1,6 @@
 /** The vocabulary of turn-taking: what is known, what can happen, what is to be done. All times are clock milliseconds. */
+import type { WordsEndTurn } from "./end_of_turn.ts";
+import type { Phrases } from "./phrases.ts";
 
 /**
  * The user's voice since the last turn was committed. `sinceMs`: where the speech began; `lastVoicedMs`: the end of its
@@ -51,10 +53,27 @@ export interface Words {
   readonly lastFinal: string;
 }
 
+/** What the user does with a key to talk: while it is down, and until the words have come, no silence ends the turn. */
+export type TalkKey =
+  | { readonly is: "up" }
+  | { readonly is: "down" }
+  | { readonly is: "released"; readonly atMs: number };
+
 export interface TurnState {
   readonly user: UserVoice;
   readonly words: Words;
   readonly agent: AgentVoice;
+  readonly key: TalkKey;
+  /** Whether the recognizer, too, takes the latest final for the end of the turn. */
+  readonly recognizedEnd: boolean;
+  /** How long the user's pauses within a turn are, on the average of the latest, and how many there were. */
+  readonly pauses: { readonly averageMs: number; readonly count: number };
+  /** Until when the user's voice was heard that the last commit, or the present pause, came after. */
+  readonly voicedUntilMs: number | undefined;
+  /** When the last reply ended that could be heard. */
+  readonly agentUntilMs: number | undefined;
+  /** When words were last heard that were the agent's own, and in how many utterances there were more than a few. */
+  readonly echo: { readonly atMs: number; readonly count: number };
   /** Whether the recognizer works, as far as is known. */
   readonly hearing: boolean;
   /** What the sound says of the pause that began at `atMs`: the probability (0–1) that the turn is over. */
@@ -63,6 +82,8 @@ export interface TurnState {
   readonly prepared: string | undefined;
   /** How many answers were prepared since the last turn was committed. */
   readonly preparations: number;
+  /** How many answers were prepared in this call, and how many of them were of use. */
+  readonly speculation: { readonly prepared: number; readonly kept: number };
   /** How many turns were committed; the last one's id is `turn-<turns>`. */
   readonly turns: number;
 }
@@ -75,7 +96,21 @@ export type TurnEvent =
       readonly type: "speech-start" | "speech-pause" | "speech-resume" | "speech-end";
       readonly atMs: number;
     }
-    | { readonly type: "transcript-interim" | "transcript-final"; readonly text: string }
+    /**
+     * `over`: what the agent said meanwhile, as far as it was heard. `endOfTurn`: the recognizer takes it for the end of
+     * the turn.
+     */
+    | {
+      readonly type: "transcript-interim" | "transcript-final";
+      readonly text: string;
+      readonly over?: string;
+      readonly endOfTurn?: boolean;
+    }
+    /**
+     * The user's key to talk. `turn-start`: pressed, which interrupts; what is said now is a turn. `turn-commit`: let go,
+     * the turn is over (it may come without a start). `turn-cancel`: forget what was said.
+     */
+    | { readonly type: "turn-start" | "turn-commit" | "turn-cancel" }
     /** By its sound, the turn was over with this probability (0–1) when the voice fell silent at `atMs`. */
     | { readonly type: "turn-judged"; readonly atMs: number; readonly probability: number }
     /** The user typed: a whole turn by itself. */
@@ -118,13 +153,29 @@ export type TurnAction =
 
 /** The policies' numbers; all in milliseconds or words. */
 export interface TurnOptions {
-  readonly endpointing: { readonly minDelayMs: number; readonly maxDelayMs: number };
+  readonly endpointing: {
+    readonly minDelayMs: number;
+    readonly maxDelayMs: number;
+    /** The shortest delay follows the user's own pauses, from `minDelayMs` up. */
+    readonly dynamic?: boolean;
+    /** Judges the words; without it they only count as being there. */
+    readonly words?: WordsEndTurn;
+  };
+  /**
+   * What ends the user's turn: silence (the default), the recognizer where it says so (no shortest delay then), or only
+   * the user's key.
+   */
+  readonly detection?: "silence" | "recognizer" | "manual";
   readonly interruption: {
     readonly allowed: boolean;
     readonly minDurationMs: number;
     readonly minWords: number;
     /** A pause without words ends after this long, and the agent goes on. */
     readonly falseAfterMs: number;
+    /** What only shows that the user listens. */
+    readonly backchannels?: Phrases;
+    /** What interrupts whatever the minimums. */
+    readonly stopWords?: Phrases;
   };
   /** Whether an answer is prepared as soon as the user falls silent, and kept if the turn ends with the same words. */
   readonly speculate: boolean;
@@ -134,9 +185,16 @@ export const initialTurnState: TurnState = {
   user: { is: "silent" },
   words: { final: "", interim: "", atMs: 0, owed: "", lastFinal: "" },
   agent: { is: "silent" },
+  key: { is: "up" },
+  recognizedEnd: false,
+  pauses: { averageMs: 0, count: 0 },
+  voicedUntilMs: undefined,
+  agentUntilMs: undefined,
+  echo: { atMs: -Infinity, count: 0 },
   hearing: true,
   judged: undefined,
   prepared: undefined,
   preparations: 0,
+  speculation: { prepared: 0, kept: 0 },
   turns: 0,
 };

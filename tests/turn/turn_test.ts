@@ -1,72 +1,18 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { initialTurnState, type TurnEvent, type TurnOptions } from "../../src/turn/state.ts";
-import { turn } from "../../src/turn/turn.ts";
-
-type Unstamped<T> = T extends unknown ? Omit<T, "nowMs"> : never;
-type Step = readonly [nowMs: number, event: Unstamped<TurnEvent>];
-
-const defaults: TurnOptions = {
-  endpointing: { minDelayMs: 350, maxDelayMs: 3000 },
-  interruption: { allowed: true, minDurationMs: 300, minWords: 0, falseAfterMs: 2000 },
-  speculate: false,
-};
-const withInterruption = (change: Partial<TurnOptions["interruption"]>): TurnOptions => ({
-  ...defaults,
-  interruption: { ...defaults.interruption, ...change },
-});
-
-/** Plays `steps`, waking the reducer whenever it asks to be, until 60 s; returns what it did and when. */
-function play(steps: readonly Step[], options = defaults): string[] {
-  let state = initialTurnState;
-  let wakeAtMs: number | undefined;
-  const done: string[] = [];
-  const take = (event: TurnEvent) => {
-    const result = turn(state, event, options);
-    state = result.state;
-    wakeAtMs = result.wakeAtMs;
-    for (const action of result.actions) {
-      const details = action.type === "commit-turn"
-        ? ` ${action.turnId} "${action.text}"${action.declined ? " declined" : ""}${
-          action.prepared ? " prepared" : ""
-        }`
-        : action.type === "prepare-answer"
-        ? ` ${action.turnId} "${action.text}"`
-        : "replyId" in action
-        ? ` ${action.replyId}`
-        : "";
-      done.push(`${event.nowMs} ${action.type}${details}`);
-    }
-  };
-  const wakeUntil = (untilMs: number) => {
-    while (wakeAtMs !== undefined && wakeAtMs < untilMs) take({ type: "wake", nowMs: wakeAtMs });
-  };
-  for (const [nowMs, event] of steps) {
-    wakeUntil(nowMs);
-    take({ ...event, nowMs } as TurnEvent);
-  }
-  wakeUntil(60_000);
-  return done;
-}
-
-const mark = (type: "speech-start" | "speech-pause" | "speech-resume" | "speech-end", atMs: number) => ({
-  type,
-  atMs,
-});
-const interim = (text: string) => ({ type: "transcript-interim", text }) as const;
-const final = (text: string) => ({ type: "transcript-final", text }) as const;
-const reply = (type: "reply-begun" | "reply-started" | "reply-ended", replyId: string) => ({ type, replyId });
-
-/** The user says `text` from 1,000 to 2,000 ms; the final comes 200 ms after the last voiced sample. */
-const utterance = (text: string): Step[] => [
-  [1064, mark("speech-start", 1000)],
-  [1800, interim(text)],
-  [2040, mark("speech-pause", 2000)],
-  [2200, final(text)],
-  [2260, mark("speech-end", 2000)],
-];
-/** The agent says something from 1,000 ms on. */
-const speaking: Step[] = [[900, reply("reply-begun", "say-1")], [1000, reply("reply-started", "say-1")]];
+import type { TurnOptions } from "../../src/turn/state.ts";
+import {
+  defaults,
+  final,
+  interim,
+  mark,
+  play,
+  reply,
+  speaking,
+  type Step,
+  utterance,
+  withInterruption,
+} from "./play.ts";
 
 const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: string[] }> = {
   "a turn ends the least delay after the last voiced sample": {
@@ -176,7 +122,7 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
       [2640, mark("speech-pause", 2600)],
       [2700, final("yeah")],
     ],
-    expected: ['2950 commit-turn turn-1 "yeah" declined'],
+    expected: ['3600 commit-turn turn-1 "yeah" declined'],
   },
   "duration AND words: enough words interrupt, also when they come after the voice": {
     options: withInterruption({ minWords: 2 }),
@@ -199,7 +145,7 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
       [2240, mark("speech-pause", 2200)],
       [2400, final("oh no no no")],
     ],
-    expected: ['2550 commit-turn turn-1 "oh no no no" declined'],
+    expected: ['3200 commit-turn turn-1 "oh no no no" declined'],
   },
   "an agent that cannot be interrupted answers afterwards": {
     options: withInterruption({ allowed: false }),

@@ -1,0 +1,93 @@
+/** What the rows of turn-taking are made of. */
+import type { AgentVoice, TurnAction, TurnOptions, TurnState } from "./state.ts";
+import { commitWords, countWords, sameWords, textOf } from "./words.ts";
+
+export interface Decision {
+  readonly state: TurnState;
+  readonly actions: readonly TurnAction[];
+}
+
+/** A row: from what time on it applies to a state (undefined: it does not), and what it then does. */
+export interface Policy {
+  readonly name: string;
+  dueMs(state: TurnState, options: TurnOptions): number | undefined;
+  decide(state: TurnState, nowMs: number): Decision;
+}
+
+/** Due whenever it applies. */
+export const NOW = -Infinity;
+
+/** How many words the turn has so far. */
+export const wordsOf = (state: TurnState): number => countWords(textOf(state.words));
+
+/** Whether there are words, and all of them are final. */
+export const settled = ({ words }: TurnState): boolean => words.final !== "" && words.interim === "";
+
+/** When the voice was last heard; when the detector heard none, the words' arrival stands for it. */
+export const lastVoicedMs = ({ user, words }: TurnState): number =>
+  user.is === "pausing" || user.is === "stopped" ? user.lastVoicedMs : words.atMs;
+
+/** Whether what the agent is saying is to be played out, whatever the user says. */
+export const isUninterruptible = (agent: AgentVoice): boolean =>
+  (agent.is === "thinking" || agent.is === "speaking") && agent.uninterruptible === true;
+
+/** Whether the user's voice may stop what the agent is at. */
+export const yields = ({ agent }: TurnState, { interruption }: TurnOptions): boolean =>
+  interruption.allowed && !isUninterruptible(agent);
+
+/** Whether silence ends the turn and a voice is meant for the agent: not so where a key says when the user talks. */
+export const listensByItself = ({ key }: TurnState, { detection }: TurnOptions): boolean =>
+  key.is === "up" && detection !== "manual";
+
+/** What the user's words are, over the agent's speech. */
+export type Weight = "none" | "listening" | "stop" | "words";
+
+/** Weighs the words there are against the lists of what only listens and what stops at once. */
+export function weight({ words }: TurnState, { interruption }: TurnOptions): Weight {
+  const text = textOf(words);
+  if (text === "") return "none";
+  if (interruption.stopWords?.isIn(text)) return "stop";
+  return interruption.backchannels?.isAll(text) ? "listening" : "words";
+}
+
+/** Ends the user's turn with the words there are. */
+export function commit(state: TurnState, declined: boolean): Decision {
+  const turns = state.turns + 1;
+  const turnId = `turn-${turns}`;
+  const text = textOf(state.words);
+  const prepared = state.prepared !== undefined && sameWords(state.prepared, text);
+  const action: TurnAction = {
+    type: "commit-turn",
+    turnId,
+    text,
+    declined,
+    prepared,
+    lastVoicedMs: lastVoicedMs(state),
+    ...(state.words.finalAtMs === undefined ? {} : { finalAtMs: state.words.finalAtMs }),
+  };
+  return {
+    state: {
+      ...state,
+      user: { is: "silent" },
+      words: commitWords(state.words),
+      agent: declined ? state.agent : { is: "thinking", replyId: turnId, answers: true },
+      key: { is: "up" },
+      recognizedEnd: false,
+      voicedUntilMs: lastVoicedMs(state),
+      turns,
+      prepared: undefined,
+      preparations: 0,
+      speculation: { ...state.speculation, kept: state.speculation.kept + (prepared ? 1 : 0) },
+    },
+    actions: [action],
+  };
+}
+
+/** The reply that the agent is at gives way to the user. */
+export function interrupt(state: TurnState): Decision {
+  if (state.agent.is === "silent") return { state, actions: [] };
+  return {
+    state: { ...state, agent: { is: "silent" } },
+    actions: [{ type: "interrupt-reply", replyId: state.agent.replyId }],
+  };
+}

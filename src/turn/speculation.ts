@@ -1,0 +1,65 @@
+/** Answers that are prepared before it is known whether the turn is over. */
+import { finished, turnEndsMs } from "./endpointing.ts";
+import { listensByItself, NOW, type Policy, wordsOf } from "./policy.ts";
+import type { TurnOptions, TurnState } from "./state.ts";
+import { sameWords, textOf } from "./words.ts";
+
+/** So many answers are prepared for one turn at the most: each costs tokens. */
+const MOST_PREPARATIONS = 3;
+/** What a call has shown after so many preparations decides how many more are made for a turn. */
+const JUDGED_AFTER = 6;
+/** Words after which more is to be expected are prepared for only this long before they count as the whole turn. */
+const AHEAD_MS = 800;
+/** From this probability of the end on, an answer is prepared at once. */
+const LIKELY = 0.5;
+
+/** How many answers may be prepared for one turn: fewer in a call where few of them were of use. */
+function mostPreparations({ speculation: { prepared, kept } }: TurnState): number {
+  if (prepared < JUDGED_AFTER) return MOST_PREPARATIONS;
+  if (kept * 2 >= prepared) return MOST_PREPARATIONS;
+  return kept * 4 >= prepared ? 2 : 1;
+}
+
+/** From when on an answer to the words there are is worth its tokens. */
+function worthMs(state: TurnState, options: TurnOptions): number | undefined {
+  if (state.user.is === "speaking") return undefined;
+  if (!listensByItself(state, options)) return state.key.is === "released" ? NOW : undefined;
+  if ((finished(state, options) ?? 1) >= LIKELY) return NOW;
+  const endsMs = turnEndsMs(state, options);
+  return endsMs === undefined ? undefined : endsMs - AHEAD_MS;
+}
+
+/** The user is silent: prepare the answer to the words there are, while it is waited whether the turn is over. */
+export const speculate: Policy = {
+  name: "speculate",
+  dueMs(state, options) {
+    if (!options.speculate || state.agent.is !== "silent" || wordsOf(state) === 0) return undefined;
+    if (state.preparations >= mostPreparations(state)) return undefined;
+    if (sameWords(state.prepared ?? "", textOf(state.words))) return undefined;
+    return worthMs(state, options);
+  },
+  decide(state) {
+    const text = textOf(state.words);
+    const { prepared, kept } = state.speculation;
+    return {
+      state: {
+        ...state,
+        prepared: text,
+        preparations: state.preparations + 1,
+        speculation: { prepared: prepared + 1, kept },
+      },
+      actions: [{ type: "prepare-answer", turnId: `turn-${state.turns + 1}`, text }],
+    };
+  },
+};
+
+/** The user goes on, takes it back, or the agent has begun to say something else. */
+export const dropPrepared: Policy = {
+  name: "drop-prepared",
+  dueMs: (state) =>
+    state.prepared !== undefined &&
+      (state.user.is === "speaking" || state.agent.is !== "silent" || wordsOf(state) === 0)
+      ? NOW
+      : undefined,
+  decide: (state) => ({ state: { ...state, prepared: undefined }, actions: [{ type: "drop-answer" }] }),
+};
