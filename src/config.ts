@@ -14,7 +14,7 @@
  * | `ELEVENLABS_BASE_URL` | ElevenLabs' | another address of theirs, such as one that keeps data in a region |
  * | `STT` | `deepgram/nova-3` | what the agents hear with, unless they name their own; with OpenAI's key alone `openai/gpt-4o-transcribe`, without keys the browser's own recognition |
  * | `LLM` | `openai/gpt-4o-mini` | what they think with; without a key a demo of fixed rules |
- * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; with OpenAI's key alone `openai/gpt-4o-mini-tts`, without keys `flite/slt` on this machine |
+ * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; with ElevenLabs' key `elevenlabs/eleven_turbo_v2_5`, with OpenAI's alone `openai/gpt-4o-mini-tts`, without keys `flite/slt` on this machine |
  * | `HOST` | `0.0.0.0`; without LiveKit keys `127.0.0.1` | address to listen on |
  * | `PORT` | `8080` | port to listen on; 0: any that is free |
  * | `LOG_LEVEL` | `info` | `debug` (with transcripts), `info`, `warn`, `error`, `silent` |
@@ -238,7 +238,7 @@ function configFrom(env: z.infer<typeof environment>): Config {
     },
     logLevel: env.LOG_LEVEL,
     models: {
-      ...defaultModels({ openai, deepgram }),
+      ...defaultModels({ openai, deepgram, elevenlabs }),
       ...defined({ stt: env.STT, llm: env.LLM, tts: env.TTS }),
     },
     voice: defined({ minSpeechMs: env.VAD_MIN_SPEECH_MS, minSilenceMs: env.VAD_MIN_SILENCE_MS }),

@@ -209,6 +209,13 @@ describe("loadConfig", () => {
     const [env, stt, llm, tts] of [
       [{ OPENAI_API_KEY: "k" }, "openai/gpt-4o-transcribe", "openai/gpt-4o-mini", "openai/gpt-4o-mini-tts"],
       [{ DEEPGRAM_API_KEY: "k" }, "deepgram/nova-3", "demo/rules", "deepgram/aura-2-thalia-en"],
+      [{ ELEVENLABS_API_KEY: "k" }, "browser/speech", "demo/rules", "elevenlabs/eleven_turbo_v2_5"],
+      [
+        { ELEVENLABS_API_KEY: "k", DEEPGRAM_API_KEY: "k" },
+        "deepgram/nova-3",
+        "demo/rules",
+        "elevenlabs/eleven_turbo_v2_5",
+      ],
       [
         { OPENAI_API_KEY: "k", DEEPGRAM_API_KEY: "k" },
         "deepgram/nova-3",
@@ -234,7 +241,7 @@ describe("loadConfig", () => {
       "Speech is recognized by your browser's own speech recognition, where it has one. " +
       "Set DEEPGRAM_API_KEY or OPENAI_API_KEY to recognize speech on the server.",
       "Answers come from a demo of fixed rules (simulated). Set OPENAI_API_KEY for a real language model.",
-      "The voice is Flite, on this machine. Set DEEPGRAM_API_KEY or OPENAI_API_KEY for a natural voice.",
+      "The voice is Flite, on this machine. Set ELEVENLABS_API_KEY, DEEPGRAM_API_KEY or OPENAI_API_KEY for a natural voice.",
     ]);
     const unkeyed = { ...livekit, STT: "deepgram/nova-3", LLM: "openai/x", TTS: "deepgram/aura-2-x" };
     assertEquals(warningsFor(loadConfig(unkeyed)), [
