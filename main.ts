@@ -2,7 +2,7 @@
 import { agents, defaultAgent } from "./agents/mod.ts";
 import { createApp } from "./routes/app.ts";
 import { systemClock as clock } from "./src/clock.ts";
-import { type Config, loadConfig, readEnvironment, warningsFor } from "./src/config.ts";
+import { type Config, loadConfig, readEnvironment, secretsIn, warningsFor } from "./src/config.ts";
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
 import { createPages } from "./src/dispatch/pages.ts";
 import { missingKeys } from "./src/dispatch/settings.ts";
@@ -12,10 +12,14 @@ import { createLog } from "./src/log.ts";
 import { createModels, preload } from "./src/models.ts";
 import { recognizesInBrowser, stageModels } from "./src/stand_ins.ts";
 import { catchStrayErrors } from "./src/stray.ts";
+import { createArchive } from "./src/telemetry/archive.ts";
+import { createReportWebhook } from "./src/telemetry/report_webhook.ts";
 import { loadSilero } from "./src/vad/silero.ts";
 
 /** How long the sessions' shutdown callbacks may take together. */
 const farewellMs = 10_000;
+/** How long the last reports may take to be taken. */
+const lastReportsMs = 5_000;
 /** How long the last answers may take to leave. */
 const lastAnswersMs = 500;
 /** `deno task` passes on a Ctrl-C that the terminal has sent to this process too: so soon after, it is the same one. */
@@ -26,10 +30,20 @@ const log = createLog(config.logLevel);
 catchStrayErrors(log);
 const models = createModels({ ...config, clock, log });
 const warnings = [...warningsFor(config), ...agentWarnings()];
+const { ttlMs, webhook } = config.reports;
+const reportWebhook = webhook && createReportWebhook({ ...webhook, clock, log });
+const archive = createArchive({
+  ttlMs,
+  secrets: secretsIn(config),
+  ...(reportWebhook && { onEnd: reportWebhook.post }),
+  clock,
+  log,
+});
 const dispatcher = createDispatcher({
   agents,
   defaultAgent,
   start: sessionStarter({ config, models, clock, log }),
+  onSession: archive.follow,
   maxSessions: config.maxSessions,
   clock,
   log,
@@ -45,6 +59,7 @@ const playground = {
 const { corsOrigins, clientAddressHeader } = config.http;
 const app = createApp({
   dispatcher,
+  archive,
   livekit: config.livekit,
   playground,
   corsOrigins,
@@ -113,10 +128,15 @@ function exitOnSignals(): void {
   }
 }
 
-/** Ends every session, answers what is left to answer, and exits. */
+/** Ends every session, posts what is left to post, answers what is left to answer, and exits. */
 async function leave(): Promise<never> {
   const left = await dispatcher.drain({ budgetMs: farewellMs });
   if (left > 0) log.warn({ sessions: left }, "sessions that did not end are left behind");
+  if (reportWebhook) {
+    await Promise.race([archive.idle().then(reportWebhook.idle), clock.sleep(lastReportsMs)]);
+    const lost = reportWebhook.waiting;
+    if (lost > 0) log.error({ reports: lost }, "reports that were not taken in time are lost");
+  }
   await Promise.race([server.shutdown(), clock.sleep(lastAnswersMs)]);
   Deno.exit(0);
 }

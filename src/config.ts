@@ -258,6 +258,13 @@ function playgroundFor(env: z.infer<typeof environment>, local: boolean): Playgr
   return { type: local ? "local" : "off" };
 }
 
+/** What nobody may be told, wherever it turns up. */
+export function secretsIn({ livekit, reports, playground, ...config }: Config): string[] {
+  const keys = [config.openai, config.deepgram, config.elevenlabs].map(({ apiKey }) => apiKey);
+  const password = playground.type === "password" ? playground.password : undefined;
+  return [...keys, livekit?.apiSecret, reports.webhook?.secret, password].filter((one) => one !== undefined);
+}
+
 /** Whether `host` names this machine to itself, however it is resolved. */
 export function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
