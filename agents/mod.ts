@@ -1,8 +1,11 @@
 /** The registry: every agent that can be dispatched, by name. */
 import type { Agent } from "../src/mod.ts";
 import assistant from "./assistant.ts";
+import echo from "./echo.ts";
+import events from "./events.ts";
+import support from "./support.ts";
 
 /** The agent of a dispatch that names none. */
 export const defaultAgent = "assistant";
 
-export const agents: Readonly<Record<string, Agent>> = { assistant };
+export const agents: Readonly<Record<string, Agent>> = { assistant, support, echo, events };
