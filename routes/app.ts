@@ -18,6 +18,7 @@ import { type AnsweredRequest, identifies } from "./request_id.ts";
 import { roomRoutes } from "./room.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { tokenRoutes } from "./token.ts";
+import { twirpRoutes } from "./twirp.ts";
 
 export interface AppDependencies {
   readonly dispatcher: Dispatcher;
@@ -63,7 +64,10 @@ export function createApp(dependencies: AppDependencies): Hono<AppEnv> {
   app.route("/", dispatchRoutes(dependencies));
   app.route("/", tokenRoutes(dependencies));
   const { archive, playground } = dependencies;
-  if (archive) app.route("/", sessionRoutes(archive, dependencies));
+  if (archive) {
+    app.route("/", sessionRoutes(archive, dependencies));
+    app.route("/", twirpRoutes(archive, dependencies));
+  }
   if (playground) {
     app.route("/", playgroundRoutes(playground, dependencies));
     app.route("/", roomRoutes(playground, dependencies));

@@ -1,0 +1,67 @@
+/** A session as LiveKit's protocol has it: an AgentDispatch with one job (livekit_agent_dispatch.proto). */
+import {
+  AgentDispatch,
+  AgentDispatchState,
+  Job,
+  JobState,
+  JobStatus,
+  JobType,
+  Room,
+} from "@livekit/protocol";
+import type { SessionRecord } from "../telemetry/archive.ts";
+import type { SessionReport } from "../telemetry/report.ts";
+
+const sessionPrefix = "session_";
+
+/** The dispatch's id, `AD_…`, which is as unique as the session's. */
+export function dispatchIdOf({ facts: { sessionId } }: Pick<SessionRecord, "facts">): string {
+  return `AD_${sessionId.replace(sessionPrefix, "")}`;
+}
+
+/** The id of the session that a dispatch of that id would be. */
+export function sessionIdOf(dispatchId: string): string {
+  return `${sessionPrefix}${dispatchId.replace("AD_", "")}`;
+}
+
+/** How it stands with the session now. Times are nanoseconds, as LiveKit's server has them; 0 when they have not come. */
+export function dispatchOf(record: SessionRecord): AgentDispatch {
+  const { facts: { sessionId, room, roomSid, agent, metadata } } = record;
+  const report = record.report();
+  const [startedAt, endedAt] = [nanoseconds(report.startedAt), nanoseconds(report.endedAt)];
+  const id = dispatchIdOf(record);
+  const job = new Job({
+    id: id.replace("AD_", "AJ_"),
+    dispatchId: id,
+    type: JobType.JT_ROOM,
+    room: new Room({ name: room, sid: roomSid }),
+    metadata,
+    agentName: agent,
+    state: new JobState({
+      ...outcomeOf(report),
+      startedAt,
+      endedAt,
+      updatedAt: endedAt || startedAt,
+      participantIdentity: `agent-${sessionId}`,
+    }),
+  });
+  return new AgentDispatch({
+    id,
+    agentName: agent,
+    room,
+    metadata,
+    state: new AgentDispatchState({ jobs: [job], createdAt: startedAt, deletedAt: endedAt }),
+  });
+}
+
+function outcomeOf(
+  { state, closeReason }: SessionReport,
+): { readonly status: JobStatus; readonly error?: string } {
+  if (state === "initializing") return { status: JobStatus.JS_PENDING };
+  if (state !== "closed") return { status: JobStatus.JS_RUNNING };
+  if (closeReason !== "error") return { status: JobStatus.JS_SUCCESS };
+  return { status: JobStatus.JS_FAILED, error: "The session ended with an error; its report says which." };
+}
+
+function nanoseconds(time: string | undefined): bigint {
+  return time === undefined ? 0n : BigInt(Date.parse(time)) * 1_000_000n;
+}
