@@ -1,7 +1,8 @@
 /** Sessions that do nothing but begin and end, for tests of what starts them. */
-import type { VoiceSession } from "../../src/agent.ts";
-import { liveStream } from "../../src/audio/live.ts";
+import type { SpeechHandle, VoiceSession } from "../../src/agent.ts";
+import { type LiveStream, liveStream } from "../../src/audio/live.ts";
 import type { CloseReason, SessionEvent } from "../../src/events.ts";
+import type { HistoryItem } from "../../src/history.ts";
 import type { SessionRequest } from "../../src/dispatch/dispatcher.ts";
 import type { RunningSession } from "../../src/session.ts";
 
@@ -11,8 +12,12 @@ export interface FakeSession extends RunningSession {
   arrive(): void;
   /** Lets the join fail. */
   refuse(error: unknown): void;
-  /** Lets that happen in the session; one reader of its events is told. */
+  /** Lets that happen in the session; whoever reads its events by then is told. */
   emit(event: SessionEvent): void;
+  /** What was said in it, for a test to fill. */
+  readonly history: HistoryItem[];
+  /** What the agent was told to say. */
+  readonly said: string[];
   /** How often the agent was cut off. */
   readonly interrupts: number;
   /** Ends the session, as a participant who leaves does. */
@@ -34,20 +39,42 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
     const joined = Promise.withResolvers<void>();
     const done = Promise.withResolvers<CloseReason>();
     const closes: CloseReason[] = [];
-    const happenings = liveStream<SessionEvent>({ limit: 1_000 });
-    void done.promise.then(() => happenings.close());
+    const readers = new Set<LiveStream<SessionEvent>>();
+    const history: HistoryItem[] = [];
+    const said: string[] = [];
+    let state: VoiceSession["state"] = "initializing";
     let interrupts = 0;
+    const emit = (event: SessionEvent) => {
+      for (const reader of readers) reader.push(event);
+    };
+    const end = (reason: CloseReason) => {
+      if (state === "closed") return;
+      state = "closed";
+      emit({ type: "closed", reason, atMs: 0 });
+      for (const reader of readers) reader.close();
+      done.resolve(reason);
+    };
     const session: VoiceSession = {
       id: request.id,
-      state: "listening",
-      history: [],
-      say: () => ({ replyId: "reply", done: Promise.resolve({ text: "", interrupted: false }) }),
+      get state() {
+        return state;
+      },
+      history,
+      say(text) {
+        said.push(String(text));
+        return { replyId: `say-${said.length}`, done: Promise.resolve({ text: "", interrupted: false }) };
+      },
       interrupt: () => void interrupts++,
-      events: () => happenings.readable,
+      events() {
+        const reader = liveStream<SessionEvent>({ limit: 1_000, onCancel: () => readers.delete(reader) });
+        if (state === "closed") reader.close();
+        else readers.add(reader);
+        return reader.readable;
+      },
       async close(reason = "closed") {
         closes.push(reason);
         await closing();
-        done.resolve(reason);
+        end(reason);
       },
       done: done.promise,
     };
@@ -55,17 +82,28 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
       request,
       session,
       joined: joined.promise,
-      arrive: () => joined.resolve(),
+      arrive() {
+        if (state === "initializing") state = "listening";
+        joined.resolve();
+      },
       refuse: (error) => joined.reject(error),
-      emit: (event) => happenings.push(event),
+      emit,
+      history,
+      said,
       get interrupts() {
         return interrupts;
       },
-      end: (reason) => done.resolve(reason),
+      end,
       closes,
     };
     started.push(fake);
     return fake;
   };
   return { started, start };
+}
+
+/** Something that was said, and of which nothing was heard. */
+export function fakeSpeech(replyId: string): SpeechHandle {
+  const done = Promise.resolve({ text: "", interrupted: false });
+  return { replyId, done, interrupt() {}, then: (...given) => done.then(...given) };
 }
