@@ -4,7 +4,7 @@ import { fold, split } from "./words.ts";
 
 /** One word in so many may be wrong: recognizers err more in an echo. */
 const ONE_ERROR_IN = 5;
-/** So few words are an echo only of what was said last: somebody may well repeat a word that was said before. */
+/** So few words are an echo only by themselves and of what was said last: anybody may use a word that was said before. */
 const FEW = { words: 2, within: 6 };
 
 export interface WithoutEcho {
@@ -30,10 +30,12 @@ export function withoutEcho(text: string, said: string, stopWords?: Phrases): Wi
     if (found > allowed) continue;
     const wrongAtEnd = found - (errors[count - 1] ?? 0) > 0;
     if (wrongAtEnd && found - (errors[count - 2] ?? 0) > 1) continue; // two in a row are somebody else's
-    const last = words[count - 1] ?? "";
-    if (wrongAtEnd && stopWords?.isIn(last)) continue;
-    if (count <= FEW.words && stopWords?.isIn(words.slice(0, count).join(" "))) continue;
-    return { text: words.slice(count).join(" "), echoed: count };
+    if (wrongAtEnd && stopWords?.isIn(words[count - 1] ?? "")) continue;
+    const rest = words.slice(count).join(" ");
+    if (count <= FEW.words && (rest !== "" || stopWords?.isIn(text))) break;
+    // The last word of what is being recognized changes from one moment to the next.
+    if (count === words.length - 1 && !stopWords?.isIn(rest)) return { text: "", echoed: words.length };
+    return { text: rest, echoed: count };
   }
   return { text, echoed: 0 };
 }
