@@ -1,10 +1,12 @@
 /** The server: configuration → dependencies → HTTP → signals. */
 import { agents, defaultAgent } from "./agents/mod.ts";
 import { createApp } from "./routes/app.ts";
+import { createMetricsApp } from "./routes/metrics.ts";
 import { systemClock as clock } from "./src/clock.ts";
 import { type Config, loadConfig, readEnvironment, secretsIn, warningsFor } from "./src/config.ts";
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
 import { createPages } from "./src/dispatch/pages.ts";
+import { tellingResults } from "./src/dispatch/results.ts";
 import { missingKeys } from "./src/dispatch/settings.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
 import { ConfigError, messageOf } from "./src/errors.ts";
@@ -12,6 +14,7 @@ import { createLog } from "./src/log.ts";
 import { createModels, preload } from "./src/models.ts";
 import { recognizesInBrowser, stageModels } from "./src/stand_ins.ts";
 import { catchStrayErrors } from "./src/stray.ts";
+import { createMetrics } from "./src/telemetry/metrics.ts";
 import { createArchive } from "./src/telemetry/archive.ts";
 import { createReportWebhook } from "./src/telemetry/report_webhook.ts";
 import { loadSilero } from "./src/vad/silero.ts";
@@ -39,15 +42,22 @@ const archive = createArchive({
   clock,
   log,
 });
-const dispatcher = createDispatcher({
-  agents,
-  defaultAgent,
-  start: sessionStarter({ config, models, clock, log }),
-  onSession: archive.follow,
-  maxSessions: config.maxSessions,
-  clock,
-  log,
-});
+const metrics = createMetrics({ clock });
+const dispatcher = tellingResults(
+  createDispatcher({
+    agents,
+    defaultAgent,
+    start: sessionStarter({ config, models, clock, log }),
+    onSession(session, facts) {
+      archive.follow(session, facts);
+      metrics.follow(session, facts);
+    },
+    maxSessions: config.maxSessions,
+    clock,
+    log,
+  }),
+  metrics.dispatched,
+);
 const pages = createPages({ dispatcher, agentName: defaultAgent, clock, log });
 const playground = {
   access: config.playground,
@@ -56,7 +66,7 @@ const playground = {
   recognizer: recognizesInBrowser(config.models) ? "page" as const : "server" as const,
   pages,
 };
-const { corsOrigins, clientAddressHeader } = config.http;
+const { corsOrigins, clientAddressHeader, metricsPort } = config.http;
 const app = createApp({
   dispatcher,
   archive,
@@ -64,13 +74,18 @@ const app = createApp({
   playground,
   corsOrigins,
   clientAddressHeader,
+  onAnswer: metrics.answered,
+  ...(metricsPort === undefined && { metrics }),
   clock,
   log,
 });
 // Loaded before the port opens: a server that answers is ready for a call.
 await Promise.all([loadSilero(), preload(Object.values(config.models))]);
 exitOnSignals();
-const server = listen();
+const servers = [listen("PORT", config.http.port, app, greet)];
+if (metricsPort !== undefined) {
+  servers.push(listen("METRICS_PORT", metricsPort, createMetricsApp(metrics), () => {}));
+}
 
 async function configuration(): Promise<Config> {
   try {
@@ -93,12 +108,17 @@ function refuseToStart(error: unknown): never {
   return fail(`Repartee cannot start:\n${error.message.replaceAll(/^/gm, "  - ")}`);
 }
 
-function listen(): Deno.HttpServer {
-  const { host: hostname, port } = config.http;
+function listen(
+  variable: string,
+  port: number,
+  { fetch }: Pick<typeof app, "fetch">,
+  onListen: (address: Deno.NetAddr) => void,
+): Deno.HttpServer {
+  const hostname = config.http.host;
   try {
-    return Deno.serve({ hostname, port, onListen: greet }, app.fetch);
+    return Deno.serve({ hostname, port, onListen }, fetch);
   } catch (error) {
-    return fail(`Repartee cannot listen on HOST ${hostname}, PORT ${port}: ${messageOf(error)}`);
+    return fail(`Repartee cannot listen on HOST ${hostname}, ${variable} ${port}: ${messageOf(error)}`);
   }
 }
 
@@ -137,7 +157,7 @@ async function leave(): Promise<never> {
     const lost = reportWebhook.waiting;
     if (lost > 0) log.error({ reports: lost }, "reports that were not taken in time are lost");
   }
-  await Promise.race([server.shutdown(), clock.sleep(lastAnswersMs)]);
+  await Promise.race([Promise.all(servers.map((server) => server.shutdown())), clock.sleep(lastAnswersMs)]);
   Deno.exit(0);
 }
 

@@ -11,6 +11,7 @@ import type { Grants } from "./auth.ts";
 import { allowOrigins } from "./cors.ts";
 import { dispatchRoutes } from "./dispatch.ts";
 import { healthRoutes } from "./health.ts";
+import { metricsRoutes, type MetricsText } from "./metrics.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { type PlaygroundOptions, playgroundRoutes } from "./playground.ts";
 import { methodNotAllowed, notFound, onError } from "./problem.ts";
@@ -34,6 +35,8 @@ export interface AppDependencies {
   readonly corsOrigins?: readonly string[] | undefined;
   /** Told of every answer. */
   readonly onAnswer?: ((request: AnsweredRequest) => void) | undefined;
+  /** What `/metrics` shows; without it, it is not here. */
+  readonly metrics?: MetricsText | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -61,6 +64,7 @@ export function createApp(dependencies: AppDependencies): Hono<AppEnv> {
   allowOrigins(app, dependencies.corsOrigins ?? []);
   app.route("/", openApiRoutes(app));
   app.route("/", healthRoutes(dependencies));
+  if (dependencies.metrics) app.route("/", metricsRoutes(dependencies.metrics));
   app.route("/", dispatchRoutes(dependencies));
   app.route("/", tokenRoutes(dependencies));
   const { archive, playground } = dependencies;

@@ -1,0 +1,20 @@
+/** A dispatcher that tells what its dispatches come to, whoever asks for them. */
+import type { Dispatcher, DispatchResult } from "./dispatcher.ts";
+
+/** The same dispatcher; `onResult` is told of every dispatch's result before it is answered. */
+export function tellingResults(
+  dispatcher: Dispatcher,
+  onResult: (result: DispatchResult) => void,
+): Dispatcher {
+  const dispatch: Dispatcher["dispatch"] = async (request) => {
+    const result = await dispatcher.dispatch(request);
+    onResult(result);
+    return result;
+  };
+  // By descriptors, since a spread would read its getters once and for all.
+  const same: Dispatcher = { ...dispatcher };
+  return Object.defineProperties(same, {
+    ...Object.getOwnPropertyDescriptors(dispatcher),
+    dispatch: { value: dispatch, enumerable: true },
+  });
+}
