@@ -28,7 +28,6 @@ const pause = (atMs: number, ms: number, more: string): Step[] => [
   [atMs + ms + 400, interim(more)],
   [atMs + ms + 540, mark("speech-pause", atMs + ms + 500)],
   [atMs + ms + 700, final(more)],
-  [atMs + ms + 900, mark("speech-end", atMs + ms + 500)],
 ];
 
 const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: string[] }> = {
