@@ -2,7 +2,7 @@
 import type { StageError } from "./errors.ts";
 import type { CloseReason, SessionEvent } from "./events.ts";
 import type { HistoryItem } from "./history.ts";
-import type { LanguageModel } from "./llm/llm.ts";
+import type { LanguageModel, ToolChoice } from "./llm/llm.ts";
 import {
   type LanguageModelSpec,
   problemOfModels,
@@ -33,6 +33,16 @@ export interface InterruptionOptions {
   readonly minWords?: number;
 }
 
+/** What becomes of a call in which nobody says anything; milliseconds of silence of both sides. */
+export interface AwayOptions {
+  /** After this much the user counts as away: the event `user-away` (default 15,000). */
+  readonly afterMs?: number;
+  /** What is said then: the first at once, the next after each `afterMs` more (default: nothing). */
+  readonly prompts?: readonly string[];
+  /** After this much more, or after the last prompt, the call ends with reason "user-away" (default 120,000; Infinity: never). */
+  readonly closeAfterMs?: number;
+}
+
 /** One agent: what it is told, with what it hears, thinks and speaks, and what it does by itself. */
 export interface AgentDefinition {
   /** The system prompt. */
@@ -61,6 +71,11 @@ export interface AgentDefinition {
   readonly apology?: string;
   readonly endpointing?: EndpointingOptions;
   readonly interruption?: InterruptionOptions;
+  readonly away?: AwayOptions;
+  /** How long a call may last, in milliseconds, before it ends with reason "max-duration" (default: `MAX_CALL_SECONDS`). */
+  readonly maxCallMs?: number;
+  /** What is said before a call is ended that nobody ended, by reason; empty: nothing (default: a sentence in English). */
+  readonly lastLines?: Partial<Readonly<Record<"user-away" | "max-duration", string>>>;
   /** What to receive from the room: only audio (the default), or video too. */
   readonly autoSubscribe?: "audio" | "all";
   /** What the agent does by itself, from the moment it is in the room. A throw ends the session with reason "error". */
@@ -83,12 +98,21 @@ export function defineAgent(definition: AgentDefinition): Agent {
       `defineAgent(): endpointing is ${minDelayMs}–${maxDelayMs} ms; expected 0 ≤ minDelayMs ≤ maxDelayMs`,
     );
   }
+  const { away: { afterMs = 1, closeAfterMs = 0 } = {}, maxCallMs = 1 } = definition;
+  if (!(afterMs > 0 && closeAfterMs >= 0 && maxCallMs > 0)) {
+    throw new TypeError(
+      `defineAgent(): away.afterMs is ${afterMs}, away.closeAfterMs ${closeAfterMs}, maxCallMs ${maxCallMs}; ` +
+        "expected milliseconds, more than 0 (closeAfterMs: 0 or more)",
+    );
+  }
   const problem = problemOfModels(definition);
   if (problem) throw new TypeError(`defineAgent(): ${problem}`);
   for (const transform of definition.textTransforms ?? []) {
     if (typeof transform === "function" || transform === "markup" || transform === "numbers") continue;
     throw new TypeError(
-      `defineAgent(): a text transform is ${JSON.stringify(transform)}; expected "markup", "numbers" or a function`,
+      `defineAgent(): a text transform is ${
+        JSON.stringify(transform)
+      }; expected "markup", "numbers" or a function`,
     );
   }
   return definition;
@@ -108,11 +132,57 @@ export interface AgentContext {
   readonly signal: AbortSignal;
 }
 
-/** What is being said: awaitable until it was played out, or cut off. */
-export interface SpeechHandle {
+/** Where something to say stands in line. */
+export type SpeechPriority =
+  | "normal"
+  /** Before everything that waits with normal priority. */
+  | "high"
+  /** Before everything that waits, and what is being said is cut off for it. */
+  | "immediate";
+
+/** How something is said. */
+export interface SayOptions {
+  /**
+   * Whether the user can stop it, by voice, in writing or with a button (default true). If not, it is played out, and
+   * what they say meanwhile is answered afterwards. `interrupt()` of the session or the handle stops it all the same.
+   */
+  readonly interruptible?: boolean;
+  /** Whether it enters the history, as far as it is heard (default true). */
+  readonly addToHistory?: boolean;
+  /** Where it stands in line (default "normal"); within a priority, what was asked for first is said first. */
+  readonly priority?: SpeechPriority;
+}
+
+/** What a reply is made from. */
+export interface GenerateReplyOptions extends SayOptions {
+  /** For this reply alone, after the agent's own instructions and the conversation. */
+  readonly instructions?: string;
+  /** What is answered, as though the user had said it; it enters the history when the reply's turn in line comes. */
+  readonly userInput?: string;
+  /** Which tools the model may use; handed to the model as it is. */
+  readonly toolChoice?: ToolChoice;
+}
+
+/** What became of something to say. */
+export interface SpeechResult {
+  /** What was heard of it. */
+  readonly text: string;
+  /** It was cut off, or never begun. */
+  readonly interrupted: boolean;
+  /** Why it could not be said to its end, when something failed. */
+  readonly error?: StageError;
+}
+
+/**
+ * Something to say. `await` it, or its `done`, until it was played out or cut off; neither ever rejects. Returned from
+ * an async function it is awaited, as every PromiseLike is.
+ */
+export interface SpeechHandle extends PromiseLike<SpeechResult> {
   readonly replyId: string;
   /** Settles when the speech left the speaker or was cut off; never rejects. */
-  readonly done: Promise<{ readonly text: string; readonly interrupted: boolean }>;
+  readonly done: Promise<SpeechResult>;
+  /** Cuts it off, or takes it out of the line; what else waits is said all the same. */
+  interrupt(): void;
 }
 
 /** One conversation. */
@@ -124,9 +194,16 @@ export interface VoiceSession {
   readonly participant?: Participant | undefined;
   /** What was said so far, as it was heard. */
   readonly history: readonly HistoryItem[];
-  /** Says `text` after what is being said now; it enters the history as far as it is heard. */
-  say(text: string): SpeechHandle;
-  /** Cuts off what is being said and what waits to be said. */
+  /**
+   * Says `text`, which may come in pieces, after what is being said now, what waits in line, and a turn that the user is
+   * at; before anybody is there it waits for them. A stream that fails, or brings nothing for 8 s (5 s within it), ends
+   * what is said there. After the session has ended nothing is said, and the handle settles at once. Throws before the
+   * agent is in the room, and a TypeError for a stream that is being read already.
+   */
+  say(text: string | ReadableStream<string>, options?: SayOptions): SpeechHandle;
+  /** Has the model make a reply without waiting for the user, and says it, in line as `say()` does. */
+  generateReply(options?: GenerateReplyOptions): SpeechHandle;
+  /** Cuts off what is being said and what waits to be said, whether the user could or not. */
   interrupt(): void;
   /** What happens from now on. A reader that falls behind by 1,000 events loses the oldest. */
   events(): ReadableStream<SessionEvent>;

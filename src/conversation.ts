@@ -1,14 +1,19 @@
 /** One conversation: performs what turn-taking decides, and keeps what was said. */
-import type { Agent, SpeechHandle } from "./agent.ts";
+import type { Agent } from "./agent.ts";
 import type { Clock } from "./clock.ts";
-import type { StageError } from "./errors.ts";
-import type { ReplyLatency, SessionEventBody, TurnOutcome } from "./events.ts";
+import { StageError } from "./errors.ts";
+import type { ReplyLatency, SessionEventBody, SpeechGap } from "./events.ts";
 import { createHistory, type History, messagesFrom } from "./history.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
+import { unheard } from "./line.ts";
 import type { LanguageModel } from "./llm/llm.ts";
-import { type CommittedTurn, type Job, Replies, unheard } from "./replies.ts";
+import { type CommittedTurn, type Job, Replies } from "./replies.ts";
 import type { ReplyResult } from "./reply.ts";
 import type { AgentState, Room } from "./room/room.ts";
+import { latencySince, outcomeOf, turnOf } from "./outcome.ts";
+import { Speech, textOnly } from "./speech.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
+import { commit, isUninterruptible } from "./turn/policy.ts";
 import {
   initialTurnState,
   type TurnAction,
@@ -17,8 +22,16 @@ import {
   type TurnState,
 } from "./turn/state.ts";
 import { turn } from "./turn/turn.ts";
+import { textOf } from "./turn/words.ts";
+import { watchdog } from "./watchdog.ts";
 
-const defaultApology = "Sorry, something went wrong on my side. Could you say that again?";
+/** A voice without words keeps what waits to be said from being said for this long. */
+const wordlessMs = 2_000;
+/**
+ * A reply ends itself when it gets no further; when not even that happens for this long, or a turn has no outcome, the
+ * conversation goes on without it.
+ */
+const deadlineMs = 15_000;
 
 export interface ConversationOptions {
   readonly agent: Agent;
@@ -31,6 +44,8 @@ export interface ConversationOptions {
   readonly emit: (event: SessionEventBody) => void;
   /** Told of failures that the conversation survives. */
   readonly onError: (error: StageError) => void;
+  /** Told how things stand whenever anything has happened: see PresenceEvent. */
+  readonly onPresence: (event: { readonly quiet: boolean; readonly returned: boolean }) => void;
 }
 
 type Unstamped<T> = T extends unknown ? Omit<T, "nowMs"> : never;
@@ -38,22 +53,38 @@ type Unstamped<T> = T extends unknown ? Omit<T, "nowMs"> : never;
 export class Conversation {
   readonly history: History;
   readonly #options: ConversationOptions;
+  readonly #replies: Replies;
+  readonly #speech: Speech;
+  readonly #ledger: Ledger;
   #state: TurnState = initialTurnState;
   #wake: Disposable | undefined;
+  #guard: Disposable | undefined;
+  #agentSinceMs: number;
   #inbox: TurnEvent[] = [];
   #deciding = false;
-  readonly #replies: Replies;
   #segments = 0;
-  #said = 0;
   #shown: AgentState = "initializing";
 
   constructor(options: ConversationOptions) {
     this.#options = options;
+    this.#agentSinceMs = options.clock.now();
     this.history = createHistory(options.clock);
+    this.#ledger = createLedger(options.emit);
     this.#replies = new Replies({
       ...options,
       onStart: (job, latency) => this.#started(job, latency),
       onEnd: (job, result, startedMs) => this.#ended(job, result, startedMs),
+      onGap: ({ id }, gap) => this.#fellSilent(id, gap),
+    });
+    this.#speech = new Speech({
+      ...options,
+      history: this.history,
+      replies: this.#replies,
+      freeInMs: (job) => this.#freeInMs(job),
+      goOn: () => this.#goOn(),
+      onBegin: ({ id: replyId, interruptible }) =>
+        this.note({ type: "reply-begun", replyId, ...(interruptible ? {} : { uninterruptible: true }) }),
+      cut: () => this.note({ type: "interrupt" }),
     });
     options.signal.addEventListener("abort", () => this.#end(), { once: true });
   }
@@ -72,6 +103,26 @@ export class Conversation {
     this.#show();
   }
 
+  /** Begins to speak: there is somebody to hear it. */
+  admit(): void {
+    this.#speech.admit();
+    this.#goOn();
+  }
+
+  /** What waits for somebody to hear it is not said: nobody will come any more. */
+  giveUpWaiting(): void {
+    this.#speech.giveUpWaiting();
+  }
+
+  /** The ledger is closed: turns without an outcome, whose replies have not even ended, have failed. */
+  settle(): void {
+    this.#ledger.endAll("failed");
+  }
+
+  get speech(): Pick<Speech, "say" | "generateReply"> {
+    return this.#speech;
+  }
+
   /** Takes in something that happened, and performs what it leads to. */
   note(event: Unstamped<TurnEvent>): void {
     if (this.#options.signal.aborted) return;
@@ -85,16 +136,19 @@ export class Conversation {
     } finally {
       this.#deciding = false;
     }
-    this.#startNext();
-    this.#show();
+    this.#goOn();
   }
 
-  say(text: string): SpeechHandle {
-    return this.#enqueue(`say-${++this.#said}`, text, false);
-  }
-
+  /** Cuts off what is being said and all that waits. */
   interrupt(): void {
-    this.#replies.dropWaiting();
+    this.#speech.drop();
+    this.note({ type: "interrupt" });
+  }
+
+  /** A client asks for silence: what the user may not interrupt goes on. */
+  interruptByUser(): void {
+    if (isUninterruptible(this.#state.agent)) return;
+    this.#speech.drop(({ interruptible }) => interruptible);
     this.note({ type: "interrupt" });
   }
 
@@ -109,6 +163,7 @@ export class Conversation {
   #decide(event: TurnEvent): void {
     const { state, actions, wakeAtMs } = turn(this.#state, event, this.#options.turnTaking);
     const [wasSpeaking, isSpeaking] = [userSpeaks(this.#state), userSpeaks(state)];
+    if (state.agent.is !== this.#state.agent.is) this.#agentSinceMs = event.nowMs;
     this.#state = state;
     if (isSpeaking && !wasSpeaking) this.#options.emit({ type: "user-started-speaking" });
     if (wasSpeaking && !isSpeaking) this.#options.emit({ type: "user-stopped-speaking" });
@@ -116,10 +171,11 @@ export class Conversation {
     this.#wake = wakeAtMs === undefined
       ? undefined
       : this.#options.clock.after(wakeAtMs - event.nowMs, () => this.note({ type: "wake" }));
-    for (const action of actions) this.#perform(action);
+    for (const action of actions) this.#perform(action, event);
+    this.#options.onPresence({ quiet: this.#isQuiet(), returned: hasWords(event) });
   }
 
-  #perform(action: TurnAction): void {
+  #perform(action: TurnAction, event: TurnEvent): void {
     switch (action.type) {
       case "commit-turn":
         return this.#commit(action);
@@ -132,11 +188,13 @@ export class Conversation {
       case "resume-reply":
         return this.#replies.resume();
       case "interrupt-reply":
+        // Who interrupts the agent does not want to hear what it would have said next either.
+        if (event.type !== "interrupt") this.#speech.drop(({ interruptible }) => interruptible);
         return this.#replies.interrupt();
       case "report-false-interruption":
         return this.#options.emit({ type: "false-interruption", replyId: action.replyId });
       case "ask-again":
-        return this.#apologize();
+        return this.#speech.apologize();
     }
   }
 
@@ -145,11 +203,17 @@ export class Conversation {
     const { turnId, text, declined, prepared, lastVoicedMs, finalAtMs } = action;
     if (!prepared) this.#replies.dropPrepared();
     const answer = this.#replies.prepared ?? this.#answer(turnId, text);
+    const nowMs = clock.now();
     this.history.add({ role: "user", text, interrupted: false });
-    emit({ type: "user-speech-committed", turnId, text });
-    if (declined) return emit({ type: "turn-ended", turnId, outcome: "declined" });
+    this.#ledger.open(turnId);
+    emit({ type: "user-speech-committed", turnId, text, waitedMs: nowMs - lastVoicedMs });
+    if (declined) return this.#ledger.end(turnId, "declined");
     const sttMs = finalAtMs === undefined ? {} : { sttMs: finalAtMs - lastVoicedMs };
-    answer.answers = { turnId, waited: { endpointingMs: clock.now() - lastVoicedMs, ...sttMs } };
+    answer.answers = {
+      turnId,
+      waited: { endpointingMs: nowMs - lastVoicedMs, ...sttMs },
+      committedMs: nowMs,
+    };
     this.#replies.start(answer);
   }
 
@@ -160,63 +224,121 @@ export class Conversation {
     return {
       id: turnId,
       words: (signal) => llm.generate({ messages }, { signal }).pipeThrough(textOnly()),
+      author: "llm",
       answers: "none yet",
       recovery: false,
+      priority: "normal",
+      interruptible: true,
+      addToHistory: true,
       settle: () => {},
     };
   }
 
-  #apologize(): void {
-    this.#enqueue(`apology-${++this.#said}`, this.#options.agent.apology ?? defaultApology, true);
+  /** Begins what is next to be said, guards what is under way, and shows it; not in the middle of a decision. */
+  #goOn(): void {
+    if (this.#deciding) return;
+    this.#speech.startNext();
+    this.#watch();
+    this.#show();
   }
 
-  #enqueue(id: string, text: string, recovery: boolean): SpeechHandle {
-    const { promise: done, resolve: settle } = Promise.withResolvers<
-      { text: string; interrupted: boolean }
-    >();
-    if (this.#options.signal.aborted) settle(unheard);
-    else {
-      this.#replies.wait({ id, words: () => ReadableStream.from([text]), recovery, settle });
-      if (!this.#deciding) this.#startNext();
-    }
-    return { replyId: id, done };
+  /** How long `job` waits before it may be said: Infinity until something happens. */
+  #freeInMs(job: Job): number {
+    const { agent, words, user } = this.#state;
+    if (this.#replies.busy || agent.is !== "silent") return Infinity;
+    if (!job.interruptible) return 0;
+    if (textOf(words) !== "") return Infinity; // the turn that they are of will end
+    return user.is === "speaking" ? user.sinceMs + wordlessMs - this.#options.clock.now() : 0;
   }
 
-  /** Begins what waits to be said, once nothing else is being said. */
-  #startNext(): void {
-    if (this.#replies.busy || this.#state.agent.is !== "silent") return;
-    const job = this.#replies.next();
-    if (!job) return;
-    this.#replies.start(job);
-    this.note({ type: "reply-begun", replyId: job.id });
-  }
-
-  #started({ id, answers }: Job, latency: ReplyLatency): void {
-    const turn = turnOf(answers);
-    const whole = turn
-      ? { ...turn.waited, ...latency, totalMs: turn.waited.endpointingMs + latency.totalMs }
-      : latency;
-    this.#options.emit({ type: "agent-started-speaking", replyId: id, latency: whole });
+  #started(job: Job, latency: ReplyLatency): void {
+    const { id } = job;
+    const turn = turnOf(job);
+    this.#options.emit({
+      type: "agent-started-speaking",
+      replyId: id,
+      latency: turn ? latencySince(turn, latency, this.#options.clock.now()) : latency,
+    });
     this.note({ type: "reply-started", replyId: id });
   }
 
-  #ended({ id, answers, recovery, settle }: Job, result: ReplyResult, startedMs: number | undefined): void {
+  #fellSilent(replyId: string, gap: SpeechGap): void {
+    this.#options.emit({ type: "speech-gap", replyId, gap });
+  }
+
+  #ended(job: Job, result: ReplyResult, startedMs: number | undefined): void {
     const { emit, onError, signal } = this.#options;
-    const { text, interrupted, error } = result;
+    const { id, recovery, addToHistory, settle } = job;
+    const { text, interrupted, error, stalledMs } = result;
     if (text !== "") {
       const began = startedMs === undefined ? {} : { atMs: startedMs };
-      this.history.add({ role: "assistant", text, interrupted, ...began });
+      if (addToHistory) this.history.add({ role: "assistant", text, interrupted, ...began });
       emit({ type: "agent-stopped-speaking", replyId: id });
       emit({ type: "agent-speech-committed", replyId: id, text, interrupted });
     }
-    const turn = turnOf(answers);
-    if (turn) emit({ type: "turn-ended", turnId: turn.turnId, outcome: outcomeOf(result) });
+    const turn = turnOf(job);
+    if (turn) this.#ledger.end(turn.turnId, outcomeOf(result, signal.aborted));
     if (error) {
       onError(error);
-      if (!recovery && !signal.aborted) this.#apologize();
+      if (stalledMs !== undefined) this.#reportStall(id, turn, error.stage, stalledMs);
+      if (!recovery && !signal.aborted) this.#speech.apologize();
     }
-    settle({ text, interrupted });
+    settle({ text, interrupted, ...(error && { error }) });
     this.note({ type: "reply-ended", replyId: id });
+  }
+
+  #reportStall(
+    replyId: string,
+    turn: CommittedTurn | undefined,
+    stage: StageError["stage"],
+    waitedMs: number,
+  ) {
+    const { turnId } = turn ?? {};
+    this.#options.emit({
+      type: "stall-recovered",
+      replyId,
+      ...(turnId !== undefined && { turnId }),
+      stage,
+      waitedMs,
+    });
+  }
+
+  /** Guards against a conversation that gets no further although nothing has failed. */
+  #watch(): void {
+    const owes = this.#state.agent.is !== "silent" || this.#replies.busy || this.#ledger.owed > 0;
+    if (owes === (this.#guard !== undefined)) return;
+    this.#guard?.[Symbol.dispose]();
+    this.#guard = owes
+      ? watchdog({
+        clock: this.#options.clock,
+        dueMs: () => this.#deadlineMs(),
+        onStall: () => this.#recover(),
+      })
+      : undefined;
+  }
+
+  #deadlineMs(): number {
+    return Math.max(this.#agentSinceMs, this.#replies.progressMs ?? -Infinity) + deadlineMs;
+  }
+
+  /** Goes on without the reply that the conversation is stuck at. */
+  #recover(): void {
+    const job = this.#replies.current;
+    const waitedMs = this.#options.clock.now() - this.#deadlineMs() + deadlineMs;
+    const error = new StageError("session", `the agent got no further for ${Math.round(waitedMs)} ms`);
+    this.#guard = undefined;
+    this.#replies.abandon();
+    this.#ledger.endAll("failed");
+    this.#options.onError(error);
+    this.#reportStall(job?.id ?? "", job && turnOf(job), error.stage, waitedMs);
+    job?.settle({ ...unheard, error });
+    if (!job?.recovery) this.#speech.apologize();
+    this.note({ type: "interrupt" });
+  }
+
+  #isQuiet(): boolean {
+    return !userSpeaks(this.#state) && this.#state.agent.is === "silent" && !this.#replies.busy &&
+      !this.#speech.waits;
   }
 
   /** Shows clients what the agent is doing. */
@@ -230,26 +352,21 @@ export class Conversation {
   }
 
   #end(): void {
-    this.#wake?.[Symbol.dispose]();
-    this.#replies.dropWaiting();
+    for (const timer of [this.#wake, this.#guard]) timer?.[Symbol.dispose]();
+    this.#speech.drop();
+    // The last words were said, whether or not it was known that the turn was over.
+    if (textOf(this.#state.words) !== "") {
+      const { state, actions } = commit(this.#state, true);
+      this.#state = state;
+      for (const action of actions) if (action.type === "commit-turn") this.#commit(action);
+    }
+    this.#replies.dropPrepared();
   }
-}
-
-const turnOf = (answers: Job["answers"]): CommittedTurn | undefined =>
-  answers === "none yet" ? undefined : answers;
-
-function outcomeOf({ text, interrupted, error }: ReplyResult): TurnOutcome {
-  if (error) return "failed";
-  if (!interrupted) return "answered";
-  return text === "" ? "superseded" : "interrupted";
 }
 
 const userSpeaks = ({ user }: TurnState): boolean => user.is === "speaking" || user.is === "pausing";
 
-function textOnly(): TransformStream<{ type: string; text?: string }, string> {
-  return new TransformStream({
-    transform(event, controller) {
-      if (event.type === "text" && event.text) controller.enqueue(event.text);
-    },
-  });
-}
+const hasWords = (event: TurnEvent): boolean =>
+  (event.type === "transcript-interim" || event.type === "transcript-final" ||
+    event.type === "text-message") &&
+  event.text !== "";

@@ -1,4 +1,4 @@
-import type { StageError } from "./errors.ts";
+import type { Stage, StageError } from "./errors.ts";
 import type { AgentState } from "./room/room.ts";
 
 /** Why a session ended. */
@@ -14,6 +14,10 @@ export type CloseReason =
   | "deleted"
   /** The server is shutting down. */
   | "shutdown"
+  /** Nobody had said anything for too long. */
+  | "user-away"
+  /** The call has lasted as long as a call may. */
+  | "max-duration"
   /** Setting the agent up failed, or its code did. */
   | "error";
 
@@ -24,6 +28,8 @@ export type CloseReason =
 export interface ReplyLatency {
   /** Last voiced sample → the turn was committed. */
   readonly endpointingMs?: number;
+  /** Commit → the reply was let go: somebody seemed to speak. */
+  readonly heldMs?: number;
   /** Last voiced sample → final transcript. */
   readonly sttMs?: number;
   /** Commit (or say) → first token. */
@@ -36,6 +42,19 @@ export interface ReplyLatency {
   readonly playoutMs?: number;
   /** Last voiced sample (or say) → first sample handed to the room. */
   readonly totalMs: number;
+}
+
+/** A silence inside a reply, in milliseconds: the parts sum to `ms`. */
+export interface SpeechGap {
+  readonly ms: number;
+  /** The reply was kept back because the user seemed to speak. */
+  readonly heldMs: number;
+  /** There were no more words. */
+  readonly llmMs: number;
+  /** There were words, and no audio of them. */
+  readonly ttsMs: number;
+  /** There was audio, and the room did not play it. */
+  readonly playoutMs: number;
 }
 
 /** What a session has used of a provider since it last said so. */
@@ -67,7 +86,13 @@ export type SessionEvent =
     /** The words of the turn so far; `final` when the recognizer will not change them any more. */
     | { readonly type: "user-transcript"; readonly text: string; readonly final: boolean }
     /** The user's turn ended; this is what is answered. */
-    | { readonly type: "user-speech-committed"; readonly turnId: string; readonly text: string }
+    | {
+      readonly type: "user-speech-committed";
+      readonly turnId: string;
+      readonly text: string;
+      /** How long ago the last voiced sample was, in milliseconds. */
+      readonly waitedMs?: number;
+    }
     | { readonly type: "agent-started-speaking"; readonly replyId: string; readonly latency: ReplyLatency }
     | { readonly type: "agent-stopped-speaking"; readonly replyId: string }
     /** What of a reply was heard; `interrupted` when it was cut. */
@@ -79,6 +104,23 @@ export type SessionEvent =
     }
     /** A barge-in turned out to be none: the reply goes on where it was paused. */
     | { readonly type: "false-interruption"; readonly replyId: string }
+    /** The reply fell silent in its middle, and goes on. */
+    | { readonly type: "speech-gap"; readonly replyId: string; readonly gap: SpeechGap }
+    /**
+     * Something got no further for `waitedMs` and was ended: the reply of that id, which stood at `stage`. A recovery
+     * line follows, unless that was one itself.
+     */
+    | {
+      readonly type: "stall-recovered";
+      readonly replyId: string;
+      readonly turnId?: string;
+      readonly stage: Stage;
+      readonly waitedMs: number;
+    }
+    /** Nobody has said anything for `silentMs`. */
+    | { readonly type: "user-away"; readonly silentMs: number }
+    /** The user speaks or types again, `awayMs` after that. */
+    | { readonly type: "user-returned"; readonly awayMs: number }
     /** A committed turn met its end. */
     | { readonly type: "turn-ended"; readonly turnId: string; readonly outcome: TurnOutcome }
     | { readonly type: "usage"; readonly usage: Usage }

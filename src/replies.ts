@@ -1,7 +1,9 @@
-/** The agent's replies: one that is being said, one that may be prepared, and what waits in line. */
+/** The agent's replies: one that is being said, and one that may be prepared. */
+import type { SpeechPriority, SpeechResult } from "./agent.ts";
 import type { Clock } from "./clock.ts";
-import type { ReplyLatency } from "./events.ts";
-import { type Reply, type ReplyResult, startReply } from "./reply.ts";
+import type { ReplyLatency, SpeechGap } from "./events.ts";
+import type { Waiting } from "./line.ts";
+import { type Pace, type Reply, type ReplyOptions, type ReplyResult, startReply } from "./reply.ts";
 import type { Room } from "./room/room.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 
@@ -10,17 +12,21 @@ export interface CommittedTurn {
   readonly turnId: string;
   /** Last voiced sample → commit, and → final transcript; milliseconds. */
   readonly waited: { readonly endpointingMs: number; readonly sttMs?: number };
+  /** Clock milliseconds. */
+  readonly committedMs: number;
 }
 
 /** Something to say. */
-export interface Job {
+export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author"> {
   readonly id: string;
-  readonly words: (signal: AbortSignal) => ReadableStream<string>;
+  readonly priority: SpeechPriority;
+  readonly interruptible: boolean;
+  readonly addToHistory: boolean;
   /** Missing when it answers no turn; "none yet" while it is only prepared, and nobody is told of it. */
   answers?: CommittedTurn | "none yet";
   /** It stands in for a reply that failed: when it fails too, nothing stands in for it. */
   readonly recovery: boolean;
-  readonly settle: (result: { readonly text: string; readonly interrupted: boolean }) => void;
+  readonly settle: (result: SpeechResult) => void;
 }
 
 export interface RepliesOptions {
@@ -32,15 +38,15 @@ export interface RepliesOptions {
   readonly onStart: (job: Job, latency: ReplyLatency) => void;
   /** Told when a reply has ended; `startedMs`: when it began to be heard, if it was. */
   readonly onEnd: (job: Job, result: ReplyResult, startedMs: number | undefined) => void;
+  /** Told of a silence inside a reply once it is over. */
+  readonly onGap: (job: Job, gap: SpeechGap) => void;
 }
-
-export const unheard = { text: "", interrupted: true } as const;
 
 export class Replies {
   readonly #options: RepliesOptions;
-  readonly #waiting: Job[] = [];
+  readonly #pace: Pace = {};
   readonly #running = new Set<Promise<void>>();
-  #current: Reply | undefined;
+  #current: { readonly job: Job; readonly reply: Reply } | undefined;
   #prepared: { readonly job: Job; readonly reply: Reply } | undefined;
   #speakerFree: Promise<unknown> = Promise.resolve();
 
@@ -58,12 +64,23 @@ export class Replies {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
+  /** What is on its way or in the air. */
+  get current(): Job | undefined {
+    return this.#current?.job;
+  }
+
+  /** When what is on its way or in the air last got any further (clock milliseconds). */
+  get progressMs(): number | undefined {
+    return this.#current?.reply.progressMs;
+  }
+
   /** Says `job`, or what was prepared of it. */
   start(job: Job): void {
-    const prepared = this.#prepared?.job === job ? this.#prepared.reply : undefined;
+    if (this.#prepared?.job !== job) this.dropPrepared(); // it would keep the speaker
+    const reply = this.#prepared?.reply ?? this.#begin(job);
     this.#prepared = undefined;
-    this.#current = prepared ?? this.#begin(job);
-    this.#current.resume();
+    this.#current = { job, reply };
+    reply.resume();
   }
 
   /** Makes a reply of `job` that is not heard before it is started. */
@@ -83,42 +100,35 @@ export class Replies {
   }
 
   pause(): void {
-    this.#current?.pause();
+    this.#current?.reply.pause();
   }
 
   resume(): void {
-    this.#current?.resume();
+    this.#current?.reply.resume();
   }
 
-  /** Puts `job` in line. */
-  wait(job: Job): void {
-    this.#waiting.push(job);
-  }
-
-  /** The first in line, which leaves it. */
-  next(): Job | undefined {
-    return this.#waiting.shift();
-  }
-
-  /** Cuts off what is being said, and all that waits. */
+  /** Cuts off what is being said. */
   interrupt(): void {
-    this.dropWaiting();
-    this.#current?.abort();
+    this.#current?.reply.abort();
     this.#current = undefined;
   }
 
-  dropWaiting(): void {
-    for (const job of this.#waiting.splice(0)) job.settle(unheard);
+  /** Gives up what cannot even be cut off: what comes next waits for it no longer. */
+  abandon(): void {
+    this.interrupt();
+    this.#speakerFree = Promise.resolve();
   }
 
   #begin(job: Job, { held = false } = {}): Reply {
-    const { clock, tts, room, signal, onStart, onEnd } = this.#options;
+    const { clock, tts, room, signal, onStart, onEnd, onGap } = this.#options;
     let startedMs: number | undefined;
     let segment: ReturnType<Room["transcripts"]["agent"]> | undefined;
     const reply = startReply({
       id: job.id,
       words: job.words,
+      author: job.author,
       tts,
+      pace: this.#pace,
       speaker: room.speaker,
       speakerFree: this.#speakerFree,
       clock,
@@ -132,12 +142,13 @@ export class Replies {
         segment ??= room.transcripts.agent(job.id);
         segment.write(text);
       },
+      onGap: (gap) => onGap(job, gap),
     });
     this.#speakerFree = reply.done;
     const ended = reply.done.then((result) => {
       segment?.close();
       if (this.#prepared?.job === job) this.#prepared = undefined; // it failed too early to be told of
-      if (this.#current === reply) this.#current = undefined;
+      if (this.#current?.reply === reply) this.#current = undefined;
       if (job.answers !== "none yet") onEnd(job, result, startedMs);
       this.#running.delete(ended);
     });

@@ -1,25 +1,38 @@
 /** One reply of the agent's: from its first word to the last sample that was heard of it. */
 import { abortable } from "./abort.ts";
 import { durationMs } from "./audio/frame.ts";
+import { createCaptions } from "./captions.ts";
 import type { Clock } from "./clock.ts";
-import { asStageError, StageError } from "./errors.ts";
-import type { ReplyLatency } from "./events.ts";
+import { asStageError, type Stage, StageError } from "./errors.ts";
+import type { ReplyLatency, SpeechGap } from "./events.ts";
 import { speak } from "./pipeline.ts";
 import type { Playout, Speaker } from "./room/room.ts";
+import { gapOf, silenceFinder } from "./silences.ts";
 import type { Clause } from "./text/clauses.ts";
 import { heardText } from "./text/heard.ts";
 import type { SpeechEvent, TextToSpeech, WordTime } from "./tts/tts.ts";
+import { watchdog } from "./watchdog.ts";
 
-/** How long a reply may go without any progress before it counts as failed, in milliseconds. */
-const patienceMs = { firstToken: 8_000, otherwise: 5_000 };
-/** How often progress is looked for. */
-const lookEveryMs = 500;
+/** How long a reply may go without any progress before it counts as failed, and how long until it is heard; milliseconds. */
+const patienceMs = { firstToken: 8_000, firstSound: 10_000, otherwise: 5_000 };
+/** Audio that comes this long after the piece before it was waited for. */
+const lateMs = 300;
+/** A voice's speed is taken from this much of it, at least. */
+const learnedFromMs = 1_000;
+
+/** How fast a voice speaks, as far as its replies have shown: what tells which words are heard before it says so. */
+export interface Pace {
+  charactersPerMs?: number;
+}
 
 export interface ReplyOptions {
   readonly id: string;
   /** The reply's words as they are made; called once. When they fail, what there is of them is spoken. */
   readonly words: (signal: AbortSignal) => ReadableStream<string>;
+  /** Who makes the words: a model, which owes some, or the agent's own code. */
+  readonly author: Extract<Stage, "llm" | "agent">;
   readonly tts: TextToSpeech;
+  readonly pace: Pace;
   readonly speaker: Speaker;
   /** Settles when the reply before has left the speaker. */
   readonly speakerFree: Promise<unknown>;
@@ -30,8 +43,10 @@ export interface ReplyOptions {
   readonly held?: boolean;
   /** Told when the first sample is played, and where the time went until then. */
   readonly onStart: (latency: ReplyLatency) => void;
-  /** Told the reply's text as it is spoken, from the first sample on. */
+  /** Told the reply's text piece by piece as it is heard; all pieces together are the result's text. */
   readonly onText: (text: string) => void;
+  /** Told of a silence inside the reply once it is over. */
+  readonly onGap: (gap: SpeechGap) => void;
 }
 
 export interface ReplyResult {
@@ -39,10 +54,14 @@ export interface ReplyResult {
   readonly text: string;
   readonly interrupted: boolean;
   readonly error?: StageError;
+  /** It was ended because it got no further for this long, in milliseconds. */
+  readonly stalledMs?: number;
 }
 
 export interface Reply {
   readonly id: string;
+  /** When it last got any further; now, while it is kept back. */
+  readonly progressMs: number;
   /** Keeps the reply back, before or after it began to be heard. */
   pause(): void;
   resume(): void;
@@ -54,7 +73,7 @@ export interface Reply {
 
 /** Begins a reply at once; it is heard as soon as the speaker is free. */
 export function startReply(
-  { id, words, tts, speaker, clock, onStart, onText, ...options }: ReplyOptions,
+  { id, words, author, tts, pace, speaker, clock, onStart, onText, onGap, ...options }: ReplyOptions,
 ): Reply {
   const cut = new AbortController();
   const signal = AbortSignal.any([options.signal, cut.signal]);
@@ -65,56 +84,82 @@ export function startReply(
   let playout: Playout | undefined;
   let paused = options.held ?? false;
   let failure: StageError | undefined;
+  let stalledMs: number | undefined;
 
   const beganMs = clock.now();
   /** What a held reply had ready by then has taken no time. */
   let releasedMs = beganMs;
   const firstMs: { token?: number; clause?: number; audio?: number; played?: number } = {};
-  let progressMs = beganMs;
-  let playedMs = 0;
+  const holds: { fromMs: number; toMs: number }[] = [];
+  let late: { readonly atMs: number; readonly clauseMs: number } | undefined;
+  let lastPlayedMs = 0;
+  const lastMs = { clause: beganMs, audio: beganMs };
+  let lastProgressMs = beganMs;
+  const progressMs = () => paused ? clock.now() : lastProgressMs;
+  const progress = () => lastProgressMs = clock.now();
 
   /** Whichever stage it waits for, a reply that gets no further is ended. */
-  const look = () => {
-    if (paused || (playout && playout.playedMs > playedMs)) progressMs = clock.now();
-    playedMs = playout?.playedMs ?? 0;
+  const dueMs = () => {
     const allowedMs = firstMs.token === undefined ? patienceMs.firstToken : patienceMs.otherwise;
-    if (clock.now() - progressMs < allowedMs) return watch = clock.after(lookEveryMs, look);
-    const stage = firstMs.clause === undefined ? "llm" : "tts";
-    failure = new StageError(stage, `no progress for ${allowedMs} ms`, { retryable: true });
+    const soundMs = paused || firstMs.played !== undefined ? Infinity : releasedMs + patienceMs.firstSound;
+    return Math.min(progressMs() + allowedMs, soundMs);
+  };
+  const onStall = () => {
+    stalledMs = clock.now() - (firstMs.played === undefined ? releasedMs : lastProgressMs);
+    const stage = firstMs.clause === undefined ? author : "tts";
+    failure = new StageError(stage, `no progress for ${Math.round(stalledMs)} ms`, { retryable: true });
     cut.abort(failure);
   };
-  let watch = clock.after(lookEveryMs, look);
+  const watch = watchdog({ clock, dueMs, onStall });
 
   async function* spokenWords(): AsyncGenerator<string> {
     try {
       for await (const word of source) {
-        progressMs = clock.now();
-        firstMs.token ??= progressMs;
+        const nowMs = progress();
+        firstMs.token ??= nowMs;
         yield word;
       }
     } catch (error) {
       if (signal.aborted) return;
-      failure ??= asStageError("llm", error);
+      failure ??= asStageError(author, error);
       if (firstMs.token === undefined) cut.abort(failure); // there is nothing to speak
     }
   }
 
   const onClause = (clause: Clause) => {
-    progressMs = clock.now();
-    firstMs.clause ??= progressMs;
+    lastMs.clause = progress();
+    firstMs.clause ??= lastMs.clause;
     clauses.push(clause);
-    if (firstMs.played !== undefined) onText(clause.text);
   };
 
   const onSpeech = (event: SpeechEvent) => {
-    progressMs = clock.now();
+    progress();
     if (event.type === "words") wordTimes.push(...event.words);
     else if (event.type === "mark") marks.push({ characters: event.characters, audioMs });
     else {
-      firstMs.audio ??= progressMs;
+      const nowMs = clock.now();
+      firstMs.audio ??= nowMs;
+      // Audio is taken in as it is played: a wait for it is one of the voice's, or of the words before it.
+      if (nowMs - lastMs.audio > lateMs) late = { atMs: nowMs, clauseMs: lastMs.clause };
+      lastMs.audio = nowMs;
       audioMs += durationMs(event.frame);
     }
   };
+
+  /** What was heard by now; `complete`: there is no more to come. */
+  const heard = (playedMs: number, complete: boolean) =>
+    heardText({ clauses, marks, words: wordTimes, audioMs, complete, playedMs, ...pace });
+
+  const findSilence = silenceFinder();
+  const look = () => {
+    const playedMs = playout?.playedMs ?? 0;
+    if (playedMs > lastPlayedMs) progress();
+    lastPlayedMs = playedMs;
+    const silence = findSilence(clock.now(), playedMs);
+    if (silence) onGap(gapOf(silence, { holds, late }));
+    return heard(playedMs, false);
+  };
+  const captions = createCaptions({ clock, look, onText });
 
   const onPlay = (atMs: number) => {
     firstMs.played = atMs;
@@ -130,10 +175,10 @@ export function startReply(
       playoutMs: played - audio,
       totalMs: played,
     });
-    for (const { text } of clauses) onText(text);
+    captions.start();
   };
 
-  const source = words(signal);
+  const source = begin(words, signal);
   const run = async (): Promise<ReplyResult> => {
     let complete = false;
     try {
@@ -144,7 +189,7 @@ export function startReply(
       const spoken = speak(ReadableStream.from(spokenWords()), { tts, playout, onClause, onSpeech, signal });
       await abortable(spoken, signal);
       complete = true;
-      if (audioMs === 0 && !signal.aborted) {
+      if (audioMs === 0 && !signal.aborted && author === "llm") {
         failure ??= new StageError("llm", "the answer has nothing to say");
       }
     } catch (error) {
@@ -153,30 +198,49 @@ export function startReply(
     watch[Symbol.dispose]();
     cut.abort(); // Whatever is still under way of this reply ends here, also when only the voice failed.
     const end = await playout?.done;
-    const text = heardText({
-      clauses,
-      marks,
-      words: wordTimes,
-      audioMs,
-      complete,
-      playedMs: end?.playedMs ?? 0,
-    });
-    return { text, interrupted: end?.interrupted ?? true, ...(failure ? { error: failure } : {}) };
+    const text = captions.end(heard(end?.playedMs ?? 0, complete));
+    learn(pace, marks.at(-1));
+    return {
+      text,
+      interrupted: end?.interrupted ?? true,
+      ...(failure ? { error: failure } : {}),
+      ...(stalledMs === undefined ? {} : { stalledMs }),
+    };
   };
 
   return {
     id,
     done: run(),
+    get progressMs() {
+      return progressMs();
+    },
     pause() {
+      if (!paused) holds.push({ fromMs: clock.now(), toMs: Infinity });
       paused = true;
       playout?.pause();
     },
     resume() {
+      const hold = holds.at(-1);
+      if (paused && hold) hold.toMs = clock.now();
       if (firstMs.played === undefined) releasedMs = clock.now();
       paused = false;
-      progressMs = clock.now();
+      progress();
       playout?.resume();
     },
     abort: () => cut.abort(),
   };
+}
+
+/** The words, or what was thrown in place of them as the stream's failure. */
+function begin(words: ReplyOptions["words"], signal: AbortSignal): ReadableStream<string> {
+  try {
+    return words(signal);
+  } catch (error) {
+    return new ReadableStream({ start: (controller) => controller.error(error) });
+  }
+}
+
+/** Takes a voice's speed from what it has said of a reply. */
+function learn(pace: Pace, mark: { readonly characters: number; readonly audioMs: number } | undefined): void {
+  if (mark && mark.audioMs >= learnedFromMs) pace.charactersPerMs = mark.characters / mark.audioMs;
 }

@@ -1,5 +1,6 @@
 /** One call: joins the room, wires its streams, runs the agent's own code, and ends all of it. */
-import type { Agent, AgentContext, VoiceSession } from "./agent.ts";
+import type { Agent, AgentContext, GenerateReplyOptions, SayOptions, VoiceSession } from "./agent.ts";
+import { type Attendance, createAttendance } from "./attendance.ts";
 import { type Broadcast, createBroadcast } from "./broadcast.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
@@ -16,6 +17,7 @@ import type { SpeechToText } from "./stt/stt.ts";
 import { metered } from "./telemetry/usage.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
+import type { EndReason, PresenceAction } from "./turn/presence.ts";
 import type { TurnOptions } from "./turn/state.ts";
 import type { VoiceActivityDetector } from "./vad/vad.ts";
 
@@ -25,6 +27,14 @@ const farewellMs = 10_000;
 const closeMs = 4_000;
 /** An entry that has neither failed nor begun to wait for somebody by then counts as set up. */
 const setUpMs = 100;
+
+/** The line before a call is ended that nobody ended may take this long. */
+const lastLineMs = 10_000;
+const lastLines: Readonly<Record<EndReason, string>> = {
+  "user-away": "It seems that nobody is there any more. Goodbye.",
+  "max-duration": "We have reached the end of the time for this call. Goodbye.",
+};
+const defaultAway = { afterMs: 15_000, closeAfterMs: 120_000 };
 
 /** What an agent hears, thinks and speaks with. */
 export interface Providers {
@@ -48,6 +58,8 @@ export interface SessionOptions {
   readonly metadata: string;
   /** The identity to talk with; whoever comes first when it is left out. */
   readonly participant?: string | undefined;
+  /** How long the call may last, in milliseconds; as long as it likes when left out. */
+  readonly maxCallMs?: number | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -78,6 +90,7 @@ class Session implements VoiceSession {
   #conversation: Conversation | undefined;
   #pauses: PauseJudge | undefined;
   #room: Room | undefined;
+  #attendance: Attendance | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SessionOptions) {
@@ -107,13 +120,21 @@ class Session implements VoiceSession {
     return this.#conversation?.history.items ?? [];
   }
 
-  say(text: string) {
-    if (this.#conversation) return this.#conversation.say(text);
-    throw new Error("say(): the agent is not in the room yet; wait for `entry` to be called");
+  say(text: string | ReadableStream<string>, options?: SayOptions) {
+    return this.#speech("say").say(text, options);
+  }
+
+  generateReply(options?: GenerateReplyOptions) {
+    return this.#speech("generateReply").generateReply(options);
   }
 
   interrupt() {
     this.#conversation?.interrupt();
+  }
+
+  #speech(method: string): Conversation["speech"] {
+    if (this.#conversation) return this.#conversation.speech;
+    throw new Error(`${method}(): the agent is not in the room yet; wait for \`entry\` to be called`);
   }
 
   events(): ReadableStream<SessionEvent> {
@@ -156,15 +177,58 @@ class Session implements VoiceSession {
         this.#broadcast.emit(event);
       },
       onError: (error) => this.#report(error),
+      onPresence: (event) => this.#attendance?.note(event),
     });
     this.#conversation = conversation;
     room.closed.addEventListener("abort", () => void this.close(room.closed.reason as RoomEnd), { signal });
     if (room.closed.aborted) void this.close(room.closed.reason as RoomEnd);
-    this.#own("room", room.waitForParticipant(participant, { signal }));
+    this.#own("room", this.#await(room, participant, conversation));
     this.#own("stt", this.#listen(room, conversation));
     this.#own("room", this.#read(room, conversation));
     conversation.open();
     await this.#enter(room, metadata, participant);
+  }
+
+  /** Waits for somebody to talk with: from then on the agent speaks, and it is watched whether they are still there. */
+  async #await(room: Room, participant: string | undefined, conversation: Conversation): Promise<void> {
+    const { signal } = this.#abort;
+    await room.waitForParticipant(participant, { signal });
+    await room.audible?.({ signal });
+    if (signal.aborted) return;
+    const { agent: { away }, clock, maxCallMs = Infinity } = this.#options;
+    const { afterMs, closeAfterMs } = { ...defaultAway, ...away };
+    const prompts = away?.prompts?.length ?? 0;
+    this.#attendance = createAttendance({
+      clock,
+      options: { afterMs, prompts, closeAfterMs, endsAtMs: clock.now() + maxCallMs },
+      perform: (action) => this.#attend(action, conversation),
+    });
+    signal.addEventListener("abort", () => this.#attendance?.[Symbol.dispose](), { once: true });
+    conversation.admit();
+  }
+
+  #attend(action: PresenceAction, conversation: Conversation): void {
+    switch (action.type) {
+      case "report-user-away":
+        return this.#broadcast.emit({ type: "user-away", silentMs: action.silentMs });
+      case "report-user-returned":
+        return this.#broadcast.emit({ type: "user-returned", awayMs: action.awayMs });
+      case "prompt-user":
+        return void conversation.speech.say(this.#options.agent.away?.prompts?.[action.index] ?? "");
+      case "end-call":
+        this.#own("session", this.#hangUp(action.reason, conversation));
+    }
+  }
+
+  /** Ends the call after a last line; whom that calls back goes on with it. */
+  async #hangUp(reason: EndReason, { speech }: Conversation): Promise<void> {
+    const { agent, clock } = this.#options;
+    const line = agent.lastLines?.[reason] ?? lastLines[reason];
+    const { done } = speech.say(line, { priority: "immediate", interruptible: reason === "user-away" });
+    const late = Promise.withResolvers<void>();
+    using _ = clock.after(lastLineMs, late.resolve);
+    await Promise.race([done, late.promise]);
+    if (reason === "max-duration" || this.#attendance?.isLeaving) void this.close(reason);
   }
 
   /** Hands every mark and every transcript to turn-taking, until the session ends. */
@@ -203,7 +267,7 @@ class Session implements VoiceSession {
   async #read(room: Room, conversation: Conversation): Promise<void> {
     if (!room.messages) return;
     for await (const message of room.messages) {
-      if (message.type === "interrupt") conversation.interrupt();
+      if (message.type === "interrupt") conversation.interruptByUser();
       else if (message.type === "text") conversation.note({ type: "text-message", text: message.text });
       else {
         const type = message.final ? "transcript-final" : "transcript-interim";
@@ -247,7 +311,9 @@ class Session implements VoiceSession {
 
   async #close(reason: CloseReason): Promise<void> {
     const { clock } = this.#options;
+    this.#conversation?.giveUpWaiting();
     await this.#sayFarewell(reason);
+    await this.#room?.showEnd?.(reason);
     this.#abort.abort(new DOMException(`the session has ended: ${reason}`, "AbortError"));
     const children = [...this.#children, this.#conversation?.idle(), this.#room?.[Symbol.asyncDispose]()];
     const timeout = Promise.withResolvers<"late">();
@@ -256,6 +322,7 @@ class Session implements VoiceSession {
     if (late === "late") {
       this.#log.warn({ closeMs }, "the session was closed before all it started had ended");
     }
+    this.#conversation?.settle();
     this.#broadcast.emit({ type: "closed", reason });
     this.#broadcast.close();
     this.#ended.resolve(reason);

@@ -136,6 +136,7 @@ describe("a session", () => {
   it("hands its events to any number of readers, and closes them", async () => {
     const call = startCall({ entry: (ctx) => void ctx.session.say("Hi.") });
     const [first, second] = [Array.fromAsync(call.session.events()), Array.fromAsync(call.session.events())];
+    call.room.enter("caller");
     await call.joined;
     await call.clock.advance(1000);
     await timeToClose(call);

@@ -4,6 +4,9 @@ export type Message = {
   readonly content: string;
 };
 
+/** Which tools a model may use: as it sees fit, none, at least one, or that one. */
+export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
+
 /** Tokens as the provider counts them. */
 export interface TokenUsage {
   readonly inputTokens: number;
@@ -24,11 +27,11 @@ export interface LanguageModel {
   readonly provider: string;
   readonly model: string;
   /**
-   * Generates one answer. A failure errors the stream with a StageError of stage "llm"; aborting `signal`, or
-   * cancelling the stream, stops the request.
+   * Generates one answer. `toolChoice` says nothing to a model that has no tools. A failure errors the stream with a
+   * StageError of stage "llm"; aborting `signal`, or cancelling the stream, stops the request.
    */
   generate(
-    request: { readonly messages: readonly Message[] },
+    request: { readonly messages: readonly Message[]; readonly toolChoice?: ToolChoice },
     options: { readonly signal: AbortSignal },
   ): ReadableStream<LanguageEvent>;
 }

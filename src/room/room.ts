@@ -71,6 +71,11 @@ export interface Room extends AsyncDisposable {
   /** The one the agent talks with, once there. */
   readonly participant: Participant | undefined;
   /**
+   * Ids (LiveKit: SIDs) of whoever else was in the room when the linked participant was last there, or when the agent
+   * was; whoever has another came afterwards.
+   */
+  readonly witnesses?: ReadonlySet<string>;
+  /**
    * The linked participant's voice, 16 kHz mono in frames of about 20 ms, from the moment the room is joined; silence is
    * delivered too. In real time: when it is not read the oldest frames are dropped and counted.
    */
@@ -86,6 +91,13 @@ export interface Room extends AsyncDisposable {
    * is there already, or comes first. Rejects when the room ends before, or `signal` aborts.
    */
   waitForParticipant(identity?: string, options?: { readonly signal?: AbortSignal }): Promise<Participant>;
+  /**
+   * Settles when the linked participant can hear the agent, or that takes too long to wait for; missing where they can
+   * from the beginning. Rejects only when `signal` aborts.
+   */
+  audible?(options: { readonly signal: AbortSignal }): Promise<void>;
+  /** Shows clients why the session ends, before the room is left; settles within 1 s. Never rejects. */
+  showEnd?(reason: string): Promise<void>;
   /** Shows the agent's state to clients. Never throws: a client that cannot see it is no reason to end a call. */
   setState(state: AgentState): void;
   /** Aborts, with a RoomEnd as its reason, when there is nobody left to talk with: the session ends then. */

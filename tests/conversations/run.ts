@@ -110,12 +110,19 @@ const seconds = (ms: number): string => (ms / 1000).toFixed(2).padStart(6);
 function eventLine({ atMs, type, ...event }: SessionEvent): string {
   const details = Object.entries(event).map(([name, value]) => {
     if (name === "provider") return "";
+    if (type === "user-speech-committed" && name === "waitedMs") return "";
+    if (name === "gap") return partsOf(value);
     if (name === "latency") return `after ${Math.round(event_total(value))} ms`;
     if (value instanceof Error) return `${value.message}`;
     return typeof value === "boolean" ? (value ? name : "") : JSON.stringify(value);
   });
   return [seconds(atMs), type, ...details].filter(Boolean).join(" ");
 }
+
+/** What of a silence there is, in milliseconds. */
+const partsOf = (gap: unknown): string =>
+  Object.entries(gap as object).filter(([, ms]) => ms > 0).map(([name, ms]) => `${name} ${Math.round(ms)}`)
+    .join(" ");
 
 const event_total = (latency: unknown): number => (latency as { totalMs: number }).totalMs;
 

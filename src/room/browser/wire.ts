@@ -73,6 +73,7 @@ export type ClientHello = z.infer<typeof helloMessage>;
 /** Where the time from the user's last voiced sample to the agent's first one went, in milliseconds; stt lies inside endpointing. */
 export interface WireLatency {
   readonly endpointingMs?: number;
+  readonly heldMs?: number;
   readonly sttMs?: number;
   readonly llmMs?: number;
   readonly clauseMs?: number;
@@ -90,6 +91,10 @@ export type PageCloseReason =
   | "deleted"
   | "shutdown"
   | "error"
+  /** Nobody had said anything for too long. */
+  | "user-away"
+  /** The call has lasted as long as this agent's may. */
+  | "max-duration"
   /** It has lasted as long as a page's session may. */
   | "time-limit"
   /** Too many sessions, of this address or in all. */
