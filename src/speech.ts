@@ -1,0 +1,179 @@
+/** What the agent is to say other than its answers: it waits in line, and can be taken out of it. */
+import type { Agent, GenerateReplyOptions, SayOptions, SpeechHandle, SpeechResult } from "./agent.ts";
+import type { Clock } from "./clock.ts";
+import { type History, messagesFrom } from "./history.ts";
+import { createLine, unheard } from "./line.ts";
+import type { LanguageModel } from "./llm/llm.ts";
+import type { Job, Replies } from "./replies.ts";
+
+const defaultApology = "Sorry, something went wrong on my side. Could you say that again?";
+
+export interface SpeechOptions {
+  readonly agent: Agent;
+  readonly llm: LanguageModel;
+  readonly history: History;
+  readonly replies: Replies;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** How long a job waits before it may be said, in milliseconds: Infinity until something happens. */
+  readonly freeInMs: (job: Job) => number;
+  /** Something waits: `startNext()` is to be called when it may be said. */
+  readonly goOn: () => void;
+  /** Told what is being said from now on. */
+  readonly onBegin: (job: Job) => void;
+  /** Cuts off what is being said. */
+  readonly cut: () => void;
+}
+
+export class Speech {
+  readonly #options: SpeechOptions;
+  readonly #line = createLine<Job>();
+  /** Whether there is somebody who can hear the agent; "nobody": there will not be. */
+  #listener: "awaited" | "there" | "nobody" = "awaited";
+  #timer: Disposable | undefined;
+  #said = 0;
+
+  constructor(options: SpeechOptions) {
+    this.#options = options;
+    options.signal.addEventListener("abort", () => {
+      this.#timer?.[Symbol.dispose]();
+      this.drop();
+    }, { once: true });
+  }
+
+  /** Whether something waits that can be said by now. */
+  get waits(): boolean {
+    return this.#line.first !== undefined;
+  }
+
+  /** There is somebody who can hear what waits. */
+  admit(): void {
+    this.#listener = "there";
+  }
+
+  /** What waits for somebody to hear it is not said, nor is what else comes, unless there is somebody. */
+  giveUpWaiting(): void {
+    if (this.#listener === "there") return;
+    this.#listener = "nobody";
+    this.drop();
+  }
+
+  /** See VoiceSession. */
+  say(text: string | ReadableStream<string>, options: SayOptions = {}): SpeechHandle {
+    if (typeof text !== "string" && text.locked) {
+      throw new TypeError("say(): the stream is being read already; expected one that nobody reads");
+    }
+    const discard = () => {
+      if (typeof text !== "string") text.cancel().catch(() => {}); // it has failed by itself: nothing to let go of
+    };
+    return this.#enqueue({ id: this.#newId("say"), words: wordsOf(text), author: "agent" }, options, discard);
+  }
+
+  /** See VoiceSession. */
+  generateReply(
+    { instructions, userInput, toolChoice, ...options }: GenerateReplyOptions = {},
+  ): SpeechHandle {
+    const { agent, llm, history } = this.#options;
+    const words = (signal: AbortSignal) => {
+      if (userInput) history.add({ role: "user", text: userInput, interrupted: false });
+      const messages = messagesFrom(agent.instructions, history.items);
+      if (instructions) messages.push({ role: "system", content: instructions });
+      return llm.generate({ messages, ...(toolChoice && { toolChoice }) }, { signal }).pipeThrough(
+        textOnly(),
+      );
+    };
+    return this.#enqueue({ id: this.#newId("reply"), words, author: "llm" }, options);
+  }
+
+  /** Says that something failed; when that fails too, nothing more is said of it. */
+  apologize(): void {
+    const words = wordsOf(this.#options.agent.apology ?? defaultApology);
+    const made = { id: this.#newId("apology"), words, author: "agent", recovery: true } as const;
+    this.#enqueue(made, { priority: "high" });
+  }
+
+  /** Takes what waits out of the line, unheard: all, or what `which` says. */
+  drop(which?: (job: Job) => boolean): void {
+    this.#line.drop(which);
+  }
+
+  /** Begins what waits, if it may be said by now; else looks again when it may. */
+  startNext(): void {
+    const { clock, replies, freeInMs, onBegin } = this.#options;
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+    const job = this.#line.first;
+    if (!job || this.#listener !== "there") return;
+    const ms = freeInMs(job);
+    if (ms > 0) {
+      if (ms !== Infinity) this.#timer = clock.after(ms, this.#options.goOn);
+      return;
+    }
+    this.#line.take(job);
+    replies.start(job);
+    onBegin(job);
+  }
+
+  #newId(kind: string): string {
+    return `${kind}-${++this.#said}`;
+  }
+
+  #enqueue(
+    made: Pick<Job, "id" | "words" | "author"> & { readonly recovery?: true },
+    { interruptible = true, addToHistory = true, priority = "normal" }: SayOptions,
+    discard = () => {},
+  ): SpeechHandle {
+    const { signal, replies, goOn, cut } = this.#options;
+    const { promise: done, resolve } = Promise.withResolvers<SpeechResult>();
+    const settle = (result: SpeechResult) => {
+      if (result === unheard) discard();
+      resolve(result);
+    };
+    const job: Job = { recovery: false, ...made, interruptible, addToHistory, priority, settle };
+    if (signal.aborted || this.#listener === "nobody") settle(unheard);
+    else {
+      this.#line.add(job);
+      if (priority === "immediate" && replies.busy) cut();
+      goOn();
+    }
+    return {
+      replyId: job.id,
+      done,
+      interrupt: () => {
+        if (this.#line.take(job)) settle(unheard);
+        else if (replies.current === job) cut();
+      },
+      then: (onSettled, onRejected) => done.then(onSettled, onRejected),
+    };
+  }
+}
+
+/** The words of `text` as a reply takes them: a stream is let go of as soon as `signal` aborts. */
+export function wordsOf(
+  text: string | ReadableStream<string>,
+): (signal: AbortSignal) => ReadableStream<string> {
+  if (typeof text === "string") return () => ReadableStream.from(text === "" ? [] : [text]);
+  return (signal) => {
+    const reader = text.getReader();
+    const letGo = (reason: unknown) => reader.cancel(reason).catch(() => {}); // it has failed already, and said so
+    if (signal.aborted) void letGo(signal.reason);
+    else signal.addEventListener("abort", () => void letGo(signal.reason), { once: true });
+    return new ReadableStream<string>({
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: letGo,
+    }, { highWaterMark: 0 });
+  };
+}
+
+/** Takes the text out of what a model sends. */
+export function textOnly(): TransformStream<{ type: string; text?: string }, string> {
+  return new TransformStream({
+    transform(event, controller) {
+      if (event.type === "text" && event.text) controller.enqueue(event.text);
+    },
+  });
+}
