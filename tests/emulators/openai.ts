@@ -86,7 +86,10 @@ export async function startOpenAIEmulator(options: OpenAIEmulatorOptions = {}): 
     if (wrong?.type === "drop") response.destroy();
     else if (wrong?.type !== "stall" && wrong?.type !== "headers-only") response.end();
   };
-  const server = createServer((request, response) => void answer(request, response));
+  const server = createServer((request, response) => {
+    // Who hangs up before the request is complete gets no answer.
+    answer(request, response).catch((error) => request.complete ? Promise.reject(error) : undefined);
+  });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
