@@ -25,6 +25,7 @@
  * | `CLIENT_IP_HEADER` | – | behind a proxy, the header that says who has connected to it, such as Fly.io's `Fly-Client-IP`; limits per address count by it |
  * | `METRICS_PORT` | – | a port of its own for `/metrics`, which then is nowhere else |
  * | `MAX_SESSIONS` | `50` | calls at a time; more are refused with 503 |
+ * | `MAX_CALL_SECONDS` | – | how long a call may last, unless its agent says so; it ends with a sentence and reason "max-duration" |
  * | `PLAYGROUND`, `PLAYGROUND_PASSWORD` | – | `1` and a password of 8 characters or more: the page is there, behind it; without both it is only on 127.0.0.1 without LiveKit keys |
  * | `VAD_MIN_SPEECH_MS` | `64` | voice before it counts as speech |
  * | `VAD_MIN_SILENCE_MS` | `400` | silence before speech counts as over |
@@ -71,6 +72,8 @@ export interface Config {
   /** Whether answers are prepared before it is known that the user has finished. */
   readonly speculate: boolean;
   readonly maxSessions: number;
+  /** How long the calls of agents may last that do not say so themselves; as long as they like when left out. */
+  readonly maxCallMs?: number;
   readonly playground: PlaygroundAccess;
 }
 
@@ -153,6 +156,7 @@ export const environment = z.object({
   }).optional(),
   METRICS_PORT: wholeNumber(1, 65_535).optional(),
   MAX_SESSIONS: wholeNumber(1, 10_000).default(50),
+  MAX_CALL_SECONDS: wholeNumber(1, 999_999).optional(),
   PLAYGROUND: z.enum(["0", "1"], { error: "1, or 0" }).optional(),
   PLAYGROUND_PASSWORD: z.string().min(8, "a password of at least 8 characters").optional(),
   VAD_MIN_SPEECH_MS: milliseconds.optional(),
@@ -246,6 +250,7 @@ function configFrom(env: z.infer<typeof environment>): Config {
     interruption: defined({ minDurationMs: env.INTERRUPTION_MIN_MS, minWords: env.INTERRUPTION_MIN_WORDS }),
     speculate: env.SPECULATE === "1",
     maxSessions: env.MAX_SESSIONS,
+    ...(env.MAX_CALL_SECONDS !== undefined && { maxCallMs: env.MAX_CALL_SECONDS * 1000 }),
     playground: playgroundFor(env, !livekit && isLoopback(host)),
   };
 }

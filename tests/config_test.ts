@@ -57,6 +57,7 @@ describe("loadConfig", () => {
       PORT: "0",
       LOG_LEVEL: "debug",
       MAX_SESSIONS: "2",
+      MAX_CALL_SECONDS: "600",
       PLAYGROUND: "1",
       PLAYGROUND_PASSWORD: "open sesame",
       VAD_MIN_SPEECH_MS: "1",
@@ -88,6 +89,7 @@ describe("loadConfig", () => {
       interruption: { minDurationMs: 5, minWords: 6 },
       speculate: false,
       maxSessions: 2,
+      maxCallMs: 600_000,
       playground: { type: "password", password: "open sesame" },
     });
   });
