@@ -41,6 +41,23 @@ describe("model strings", () => {
     ]);
   });
 
+  it("make providers with options", () => {
+    const made = [
+      models.stt({ model: "deepgram/nova-2", language: "en" }),
+      models.llm({ model: "openai/gpt-4o", temperature: 0.7, maxTokens: 100 }),
+      models.tts({ model: "elevenlabs/eleven_turbo_v2", voice: "abc", speed: 1.1 }),
+      models.tts("elevenlabs/eleven_turbo_v2:abc", { language: "en" }),
+      models.tts({ model: "openai/gpt-4o-mini-tts", voice: "coral", instructions: "calm" }),
+    ];
+    assertEquals(made.map(({ provider, model }) => `${provider}/${model}`), [
+      "deepgram/nova-2",
+      "openai/gpt-4o",
+      "elevenlabs/eleven_turbo_v2",
+      "elevenlabs/eleven_turbo_v2",
+      "openai/gpt-4o-mini-tts",
+    ]);
+  });
+
   it("make what needs no key without one", () => {
     const made = [
       bare.stt("local/onnx-community/whisper-base"),
@@ -76,6 +93,14 @@ describe("model strings", () => {
     "a key missing for a voice": {
       make: () => bare.tts("openai/gpt-4o-mini-tts"),
       words: ["OPENAI_API_KEY is not set", "TTS openai/gpt-4o-mini-tts"],
+    },
+    "an option that is none of the model's": {
+      make: () => models.tts({ model: "deepgram/aura-2-thalia-en", voice: "x" }),
+      words: ['TTS deepgram/aura-2-thalia-en has no option "voice"', "expected one of language"],
+    },
+    "a voice without a key": {
+      make: () => bare.tts({ model: "elevenlabs/eleven_turbo_v2", voice: "x" }),
+      words: ["ELEVENLABS_API_KEY is not set", "TTS elevenlabs/eleven_turbo_v2"],
     },
     "a missing key": {
       make: () => bare.stt("deepgram/nova-3"),

@@ -1,12 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { defineAgent } from "../../src/agent.ts";
-import { providersFor, turnTakingFor } from "../../src/dispatch/settings.ts";
-import type { Models } from "../../src/models.ts";
+import { type AgentDefinition, defineAgent } from "../../src/agent.ts";
+import { missingKeys, providersFor, turnTakingFor } from "../../src/dispatch/settings.ts";
+import { createModels, type Models } from "../../src/models.ts";
 import type { LanguageModel } from "../../src/llm/llm.ts";
 import type { SpeechToText } from "../../src/stt/stt.ts";
 import type { TextToSpeech } from "../../src/tts/tts.ts";
 import type { VoiceActivityDetector } from "../../src/vad/vad.ts";
+import { fakeClock } from "../fakes/clock.ts";
+import { silentLog } from "../fakes/log.ts";
 
 const instructions = "Be brief.";
 const none = { endpointing: {}, interruption: {}, speculate: true };
@@ -78,6 +80,23 @@ describe("providersFor", () => {
     assertEquals(providers.vad.model.startsWith("silero"), true);
   });
 
+  it("makes models with options", () => {
+    asked.length = 0;
+    const [hears, thinks, speaks] = [
+      { model: "b/stt", language: "de" },
+      { model: "b/llm", temperature: 0.7 },
+      { model: "b/tts", voice: "x" },
+    ];
+    providersFor(
+      defineAgent({ instructions, stt: hears, llm: thinks, tts: speaks, language: "en" }),
+      config,
+      models,
+    );
+    assertEquals(asked, [["stt", hears, { language: "en" }], ["llm", thinks], ["tts", speaks, {
+      language: "en",
+    }]]);
+  });
+
   it("takes providers of the agent's own as they are", () => {
     asked.length = 0;
     const own = { vad, stt, llm, tts };
@@ -87,5 +106,45 @@ describe("providersFor", () => {
       [],
     );
     assertEquals(asked, []);
+  });
+});
+
+describe("missingKeys", () => {
+  const models = createModels({
+    openai: { apiKey: "k" },
+    deepgram: {},
+    elevenlabs: {},
+    clock: fakeClock(),
+    log: silentLog,
+  });
+  const agents = (definition: Partial<AgentDefinition>) => ({
+    plain: defineAgent({ instructions }),
+    support: defineAgent({ instructions, ...definition }),
+  });
+
+  it("tells of agents whose own models lack a key, and of no others", () => {
+    const own = { stt: "deepgram/nova-2", llm: { model: "openai/gpt-4o" }, tts: { model: "elevenlabs/x" } };
+    assertEquals(missingKeys(agents(own), models), [
+      'The agent "support" cannot be used: DEEPGRAM_API_KEY is not set; STT deepgram/nova-2 needs it; ' +
+      "ELEVENLABS_API_KEY is not set; TTS elevenlabs/x needs it.",
+    ]);
+    assertEquals(missingKeys(agents({ llm: "openai/gpt-4o" }), models), []);
+  });
+
+  it("refuses models that there are not", () => {
+    for (
+      const [own, message] of [
+        [
+          { llm: "opnai/gpt-4o" },
+          /^ConfigError: The agent "support": LLM is "opnai\/gpt-4o": there is no provider/,
+        ],
+        [
+          { tts: { model: "flite/slt", speed: 1 } },
+          /^ConfigError: The agent "support": TTS flite\/slt has no option "speed"/,
+        ],
+      ] as const
+    ) {
+      assertThrows(() => missingKeys(agents(own), models), message);
+    }
   });
 });

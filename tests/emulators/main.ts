@@ -1,12 +1,14 @@
 /**
  * The emulated providers in a process of their own: `deno run --allow-net=127.0.0.1 --allow-env tests/emulators/main.ts
- * '{"deepgram": {…}, "openai": {…}}'`, with options of each that can be written as JSON. Writes their base URLs as one
+ * '{"deepgram": {…}, "openai": {…}, "elevenlabs": {…}}'`, with options of each that can be written as JSON. Writes their base URLs as one
  * line of JSON, and runs until it is killed.
  */
 import { startDeepgramEmulator } from "./deepgram.ts";
+import { startElevenLabsEmulator } from "./elevenlabs.ts";
 import { startOpenAIEmulator } from "./openai.ts";
 
 const options = JSON.parse(Deno.args[0] ?? "{}");
 const deepgram = await startDeepgramEmulator({ apiKey: "*", ...options.deepgram });
 const openai = await startOpenAIEmulator({ apiKey: "*", ...options.openai });
-console.log(JSON.stringify({ deepgram: deepgram.url, openai: openai.url }));
+const elevenlabs = await startElevenLabsEmulator({ apiKey: "*", ...options.elevenlabs });
+console.log(JSON.stringify({ deepgram: deepgram.url, openai: openai.url, elevenlabs: elevenlabs.url }));

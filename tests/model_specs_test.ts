@@ -1,0 +1,73 @@
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { type AgentDefinition, defineAgent } from "../src/agent.ts";
+import type { LanguageModel } from "../src/llm/llm.ts";
+
+const instructions = "Be brief.";
+
+describe("an agent's models", () => {
+  it("are strings, models with options, or objects of the author's own", () => {
+    const own: LanguageModel = { provider: "mine", model: "m", generate: () => new ReadableStream() };
+    const definitions: Partial<AgentDefinition>[] = [
+      {},
+      { stt: "deepgram/nova-3:en", llm: "openai/meta/llama:free", tts: "flite/slt" },
+      {
+        stt: { model: "deepgram/nova-2", language: "en" },
+        llm: { model: "openai/gpt-4o", temperature: 0, maxTokens: 1 },
+        tts: { model: "elevenlabs/eleven_turbo_v2", voice: "abc", language: "en", speed: 0.7, stability: 0 },
+      },
+      { llm: own, tts: { model: "openai/tts", instructions: "calm" } },
+    ];
+    for (const definition of definitions) {
+      const given = { instructions, ...definition };
+      assertEquals(defineAgent(given) === given, true);
+    }
+  });
+
+  const wrong: Record<string, [definition: unknown, message: string]> = {
+    "no provider": [
+      { stt: "nova-3" },
+      '`stt` is "nova-3"; expected a provider and a model, such as deepgram/nova-3',
+    ],
+    "no model": [
+      { tts: { voice: "abc" } },
+      "`tts.model` is undefined; expected a provider and a model, such as elevenlabs/eleven_turbo_v2",
+    ],
+    "an option that is none": [
+      { llm: { model: "openai/gpt-4o", temprature: 0.7 } },
+      "`llm` has no option temprature; expected some of model, temperature, maxTokens",
+    ],
+    "a temperature that is too high": [
+      { llm: { model: "openai/gpt-4o", temperature: 3 } },
+      "`llm.temperature` is 3; expected a number from 0 to 2",
+    ],
+    "a temperature in words": [
+      { llm: { model: "openai/gpt-4o", temperature: "high" } },
+      '`llm.temperature` is "high"; expected a number from 0 to 2',
+    ],
+    "half a token": [
+      { llm: { model: "openai/gpt-4o", maxTokens: 0.5 } },
+      "`llm.maxTokens` is 0.5; expected a whole number from 1",
+    ],
+    "an empty voice": [
+      { tts: { model: "elevenlabs/x", voice: " " } },
+      '`tts.voice` is " "; expected a voice\'s id or name',
+    ],
+    "a number": [
+      { llm: 4 },
+      "`llm` is number; expected a model string, a model with options, or an object with generate()",
+    ],
+  };
+  for (const [name, [definition, message]] of Object.entries(wrong)) {
+    it(`are refused in words: ${name}`, () => {
+      const given = { instructions, ...definition as Partial<AgentDefinition> };
+      let error: unknown;
+      try {
+        defineAgent(given);
+      } catch (thrown) {
+        error = thrown;
+      }
+      assertEquals(String(error), `TypeError: defineAgent(): ${message}`);
+    });
+  }
+});
