@@ -13,6 +13,8 @@ import type { AgentState, Participant, Room } from "./room/room.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import type { TextTransform } from "./text/spoken_form.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
+import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
+import type { TurnLanguage } from "./turn/languages.ts";
 import type { VoiceActivityDetector, VoiceOptions } from "./vad/vad.ts";
 
 /** When a user's turn counts as over; milliseconds from the last voiced sample. */
@@ -21,11 +23,26 @@ export interface EndpointingOptions {
   readonly minDelayMs?: number;
   /** Answered after this much silence (1000 at least) even when no final transcript came, with the words there are (default 3000). */
   readonly maxDelayMs?: number;
+  /** "dynamic": the least delay follows this user's own pauses, up from `minDelayMs` (default "fixed"). */
+  readonly mode?: "fixed" | "dynamic";
 }
 
-/** When a user who speaks over the agent stops it; both minimums must be reached. */
+/**
+ * What ends the user's turn, within the delays of EndpointingOptions.
+ *
+ * `"words"` (the default): silence, of which more is waited for after words that are plainly unfinished, and while a
+ * number, a mail address or letters are dictated. `"silence"`: silence alone. `"stt"`: the recognizer, where it tells the
+ * end of a turn (Deepgram's `speech_final`); what it does not tell ends as with "words". `"manual"`: only a key, or
+ * `session.commitUserTurn()`. A detector of your own judges the sound of each pause; words that tell win over it.
+ */
+export type TurnDetection = "words" | "silence" | "stt" | "manual" | AudioTurnDetector;
+
+/**
+ * When a user who speaks over the agent stops it; both minimums must be reached. Whatever they are, words of the language's
+ * `stopWords` do, and its `backchannels` and the agent's own words (an echo) do not.
+ */
 export interface InterruptionOptions {
-  /** Whether the user can interrupt at all (default true). */
+  /** Whether the user can interrupt at all (default true). If not, what they say meanwhile is answered afterwards. */
   readonly allowed?: boolean;
   /** Milliseconds of speech (default 300). */
   readonly minDurationMs?: number;
@@ -70,7 +87,10 @@ export interface AgentDefinition {
   /** What is said when an answer failed, or the user could not be understood. */
   readonly apology?: string;
   readonly endpointing?: EndpointingOptions;
+  readonly turnDetection?: TurnDetection;
   readonly interruption?: InterruptionOptions;
+  /** Lists that take the place of the language's own (see `turnLanguage()`), such as other `backchannels`. */
+  readonly turnWords?: Partial<TurnLanguage>;
   readonly away?: AwayOptions;
   /** How long a call may last, in milliseconds, before it ends with reason "max-duration" (default: `MAX_CALL_SECONDS`). */
   readonly maxCallMs?: number;

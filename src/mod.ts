@@ -1,5 +1,8 @@
 /** The public API: all that an agent file imports. */
 export { defineAgent } from "./agent.ts";
+export { turnLanguage } from "./turn/languages.ts";
+export type { TurnLanguage } from "./turn/languages.ts";
+export type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 export type {
   Agent,
   AgentContext,
@@ -7,6 +10,7 @@ export type {
   EndpointingOptions,
   InterruptionOptions,
   SpeechHandle,
+  TurnDetection,
   VoiceSession,
 } from "./agent.ts";
 export type { AudioFormat, AudioFrame } from "./audio/frame.ts";

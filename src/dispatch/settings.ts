@@ -4,7 +4,10 @@ import type { Config } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import { MissingKeyError, type Models } from "../models.ts";
 import type { Providers } from "../session.ts";
+import { type TurnLanguage, turnLanguage } from "../turn/languages.ts";
+import { phrases } from "../turn/phrases.ts";
 import type { TurnOptions } from "../turn/state.ts";
+import { unfinishedWords } from "../turn/unfinished.ts";
 import { sileroDetector } from "../vad/silero.ts";
 
 /** What `agent` hears, thinks and speaks with. */
@@ -13,13 +16,14 @@ export function providersFor(
   { models: names, voice }: Pick<Config, "models" | "voice">,
   models: Models,
 ): Providers {
-  const { vad = {}, stt = names.stt, llm = names.llm, tts = names.tts } = agent;
+  const { vad = {}, stt = names.stt, llm = names.llm, tts = names.tts, turnDetection } = agent;
   const spoken = agent.language === undefined ? {} : { language: agent.language };
   return {
     vad: "detect" in vad ? vad : sileroDetector({ ...voice, ...vad }),
     stt: typeof stt === "object" && "transcribe" in stt ? stt : models.stt(stt, spoken),
     llm: typeof llm === "object" && "generate" in llm ? llm : models.llm(llm),
     tts: typeof tts === "object" && "synthesize" in tts ? tts : models.tts(tts, spoken),
+    ...(typeof turnDetection === "object" && { turnDetector: turnDetection }),
   };
 }
 
@@ -61,10 +65,24 @@ export function turnTakingFor(
         "expected a minimum up to the maximum",
     );
   }
+  const { turnDetection = "words" } = agent;
+  const language: TurnLanguage = { ...turnLanguage(agent.language), ...agent.turnWords };
   const interruption = { allowed: true, minDurationMs: 300, minWords: 0, falseAfterMs: 2_000 };
   return {
-    endpointing,
-    interruption: { ...interruption, ...config.interruption, ...agent.interruption },
+    endpointing: {
+      minDelayMs,
+      maxDelayMs,
+      dynamic: endpointing.mode === "dynamic",
+      ...(turnDetection !== "silence" && { words: unfinishedWords(language) }),
+    },
+    detection: turnDetection === "manual" ? "manual" : turnDetection === "stt" ? "recognizer" : "silence",
+    interruption: {
+      ...interruption,
+      ...config.interruption,
+      ...agent.interruption,
+      backchannels: phrases(language.backchannels),
+      stopWords: phrases(language.stopWords),
+    },
     speculate: config.speculate,
   };
 }
