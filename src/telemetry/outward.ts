@@ -19,7 +19,7 @@ const hidden = "(hidden)";
 const secretLooks: readonly [looks: RegExp, instead: string][] = [
   [/\b(bearer|basic|token)\s+[\w.~+/=-]{8,}/gi, `$1 ${hidden}`],
   [
-    /\b((?:api[_-]?|access[_-]?)?(?:key|token|secret)|password|authorization)(["']?\s*[:=]\s*)["']?[^\s"',;&]+/gi,
+    /\b((?:api[_-]?|access[_-]?)?(?:key|token|secret)|password|authorization)(["']?\s*[:=]\s*)(?:"[^"]*"|'[^']*'|[^\s"',;&]+)/gi,
     `$1$2${hidden}`,
   ],
   [/\b([a-z][a-z+]*:\/\/)[^\s/@]+@/gi, `$1${hidden}@`],

@@ -22,6 +22,7 @@ const latency = z.object({
   clauseMs: z.number().optional(),
   ttsMs: z.number().optional(),
   playoutMs: z.number().optional(),
+  heldMs: z.number().optional(),
   totalMs: z.number(),
 }).describe("where the time went from the user's last voiced sample to the agent's first, in milliseconds");
 
