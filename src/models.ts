@@ -45,7 +45,11 @@ export class MissingKeyError extends ConfigError {}
  * it does not take, and a MissingKeyError for a key that is not set. `language`: where the model names none.
  */
 export interface Models {
-  stt(model: string | SpeechToTextSpec, options?: { readonly language?: string }): SpeechToText;
+  /** `endpointingMs`: silence after which a recognizer that can says that the turn is over. */
+  stt(
+    model: string | SpeechToTextSpec,
+    options?: { readonly language?: string; readonly endpointingMs?: number },
+  ): SpeechToText;
   llm(model: string | LanguageModelSpec): LanguageModel;
   tts(model: string | TextToSpeechSpec, options?: { readonly language?: string }): TextToSpeech;
 }
@@ -54,6 +58,7 @@ export interface Models {
 interface Choice extends Omit<TextToSpeechSpec & LanguageModelSpec, "model"> {
   readonly model: string;
   readonly option?: string | undefined;
+  readonly endpointingMs?: number | undefined;
   readonly apiKey: string;
   readonly baseUrl?: string | undefined;
   readonly clock: Clock;
@@ -107,7 +112,7 @@ export function createModels(options: ModelsOptions): Models {
     kind: Kind,
     table: Table<T>,
     spec: string | SpeechToTextSpec | LanguageModelSpec | TextToSpeechSpec,
-    defaults: { readonly language?: string } = {},
+    defaults: { readonly language?: string; readonly endpointingMs?: number } = {},
   ): T {
     const { model: name, ...given } = typeof spec === "string" ? { model: spec } : spec;
     const { provider, model, option } = parse(kind, name);

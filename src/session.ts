@@ -258,8 +258,13 @@ class Session implements VoiceSession {
       ...(pauses && { onAudio: pauses.hear }),
       signal,
     });
-    for await (const { type, text } of transcripts) {
-      conversation.note({ type: type === "final" ? "transcript-final" : "transcript-interim", text });
+    for await (const event of transcripts) {
+      const { type, text } = event;
+      if (type === "interim") conversation.note({ type: "transcript-interim", text });
+      else {
+        const { endOfTurn = false } = event;
+        conversation.note({ type: "transcript-final", text, ...(endOfTurn && { endOfTurn }) });
+      }
     }
   }
 

@@ -10,17 +10,21 @@ import type { TurnOptions } from "../turn/state.ts";
 import { unfinishedWords } from "../turn/unfinished.ts";
 import { sileroDetector } from "../vad/silero.ts";
 
+const delays = { minDelayMs: 350, maxDelayMs: 3_000 };
+
 /** What `agent` hears, thinks and speaks with. */
 export function providersFor(
   agent: Agent,
-  { models: names, voice }: Pick<Config, "models" | "voice">,
+  { models: names, voice, endpointing }: Pick<Config, "models" | "voice" | "endpointing">,
   models: Models,
 ): Providers {
   const { vad = {}, stt = names.stt, llm = names.llm, tts = names.tts, turnDetection } = agent;
   const spoken = agent.language === undefined ? {} : { language: agent.language };
+  const { minDelayMs } = { ...delays, ...endpointing, ...agent.endpointing };
+  const heard = { ...spoken, ...(turnDetection === "stt" && { endpointingMs: minDelayMs }) };
   return {
     vad: "detect" in vad ? vad : sileroDetector({ ...voice, ...vad }),
-    stt: typeof stt === "object" && "transcribe" in stt ? stt : models.stt(stt, spoken),
+    stt: typeof stt === "object" && "transcribe" in stt ? stt : models.stt(stt, heard),
     llm: typeof llm === "object" && "generate" in llm ? llm : models.llm(llm),
     tts: typeof tts === "object" && "synthesize" in tts ? tts : models.tts(tts, spoken),
     ...(typeof turnDetection === "object" && { turnDetector: turnDetection }),
@@ -57,7 +61,7 @@ export function turnTakingFor(
   agent: Agent,
   config: Pick<Config, "endpointing" | "interruption" | "speculate">,
 ): TurnOptions {
-  const endpointing = { minDelayMs: 350, maxDelayMs: 3_000, ...config.endpointing, ...agent.endpointing };
+  const endpointing = { ...delays, ...config.endpointing, ...agent.endpointing };
   const { minDelayMs, maxDelayMs } = endpointing;
   if (minDelayMs > maxDelayMs) {
     throw new ConfigError(

@@ -53,9 +53,11 @@ export function createUtterance(): Utterance {
 
   const all = () => [...pieces, ...(unfinished ? [unfinished] : [])];
   const text = () => all().map(({ transcript }) => transcript).join(" ");
-  const finish = (): TranscriptEvent | undefined => {
+  const finish = (endOfTurn = false): TranscriptEvent | undefined => {
     const parts = all();
-    const event = parts.length > 0 ? finalEvent(text(), parts) : undefined;
+    const event = parts.length > 0
+      ? { ...finalEvent(text(), parts), ...(endOfTurn && { endOfTurn: true as const }) }
+      : undefined;
     pieces = [];
     unfinished = undefined;
     toldS = heardS;
@@ -65,14 +67,14 @@ export function createUtterance(): Utterance {
     get pending() {
       return pieces.length > 0 || unfinished !== undefined;
     },
-    finish,
+    finish: () => finish(),
     take({ start, duration, is_final, speech_final, from_finalize, channel }) {
       heardS = Math.max(heardS, start + duration);
       const piece = untold(channel.alternatives[0], toldS);
       if (is_final && piece) pieces.push(piece);
       unfinished = is_final ? undefined : piece;
       const over = is_final && (speech_final || from_finalize);
-      return (over && finish()) || { type: "interim", text: text() };
+      return (over && finish(speech_final)) || { type: "interim", text: text() };
     },
   };
 }

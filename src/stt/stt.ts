@@ -26,6 +26,8 @@ export type TranscriptEvent =
     /** BCP 47, where the recognizer says. */
     readonly language?: string;
     readonly words?: readonly TranscriptWord[];
+    /** The recognizer heard the silence that it takes for the end of the turn. */
+    readonly endOfTurn?: true;
   };
 
 /** A speech recognizer. */
