@@ -318,9 +318,8 @@ class Session implements VoiceSession {
     const { clock } = this.#options;
     this.#conversation?.giveUpWaiting();
     await this.#sayFarewell(reason);
-    await this.#room?.showEnd?.(reason);
     this.#abort.abort(new DOMException(`the session has ended: ${reason}`, "AbortError"));
-    const children = [...this.#children, this.#conversation?.idle(), this.#room?.[Symbol.asyncDispose]()];
+    const children = [...this.#children, this.#conversation?.idle(), this.#leave(reason)];
     const timeout = Promise.withResolvers<"late">();
     using _ = clock.after(closeMs, () => timeout.resolve("late"));
     const late = await Promise.race([Promise.allSettled(children), timeout.promise]);
@@ -331,6 +330,12 @@ class Session implements VoiceSession {
     this.#broadcast.emit({ type: "closed", reason });
     this.#broadcast.close();
     this.#ended.resolve(reason);
+  }
+
+  /** Leaves the room, which shows why. */
+  async #leave(reason: CloseReason): Promise<void> {
+    await this.#room?.showEnd?.(reason);
+    await this.#room?.[Symbol.asyncDispose]();
   }
 
   async #sayFarewell(reason: CloseReason): Promise<void> {

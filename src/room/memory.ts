@@ -31,6 +31,8 @@ export interface MemoryRoom extends Room {
   readonly played: readonly PlayedSpan[];
   readonly shown: readonly ShownTranscript[];
   readonly states: readonly AgentState[];
+  /** Why the session ended, as clients were shown. */
+  readonly ends: readonly string[];
 }
 
 const microphoneLimitMs = 2_000;
@@ -41,6 +43,7 @@ export function memoryRoom({ name, clock }: { readonly name: string; readonly cl
   const device = memoryDevice(clock);
   const shown: ShownTranscript[] = [];
   const states: AgentState[] = [];
+  const ends: string[] = [];
   const closed = new AbortController();
   const present = new Map<string, Participant>();
   const waiting = new Set<() => void>();
@@ -60,6 +63,7 @@ export function memoryRoom({ name, clock }: { readonly name: string; readonly cl
     closed: closed.signal,
     shown,
     states,
+    ends,
     get participant() {
       return participant;
     },
@@ -95,6 +99,10 @@ export function memoryRoom({ name, clock }: { readonly name: string; readonly cl
       else over.addEventListener("abort", give, { once: true });
       look();
       return promise;
+    },
+    showEnd(reason) {
+      ends.push(reason);
+      return Promise.resolve();
     },
     setState: (state) => void states.push(state),
     transcripts: {

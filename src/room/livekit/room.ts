@@ -3,13 +3,14 @@ import { createSpeaker } from "../../audio/playout.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { Room, RoomEnd } from "../room.ts";
+import { whenAudible } from "./audible.ts";
 import { connectRoom, endOf, publishVoice, settlesWithin } from "./connection.ts";
 import { sourceDevice } from "./device.ts";
 import { installFfiClient } from "./ffi.ts";
 import { linkParticipant } from "./link.ts";
 import { receiveMessages } from "./messages.ts";
 import { createMicrophone } from "./microphone.ts";
-import { statePublisher } from "./state.ts";
+import { showEnd, statePublisher } from "./state.ts";
 import { subscribeMicrophone } from "./subscription.ts";
 import { agentToken } from "./token.ts";
 import { createTranscripts } from "./transcripts.ts";
@@ -59,13 +60,21 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
 
   const microphone = createMicrophone({ clock, log });
   closed.signal.addEventListener("abort", microphone.close, { once: true });
+  const present = () =>
+    new Set([...room.remoteParticipants.values()].flatMap(({ sid }) => sid === undefined ? [] : [sid]));
+  /** As they were at a moment that counts; while it lasts, undefined. */
+  let witnesses: ReadonlySet<string> | undefined;
+  closed.signal.addEventListener("abort", () => witnesses ??= present(), { once: true });
   const subscription = subscribeMicrophone(room, { microphone, log });
   const link = linkParticipant(room, {
     clock,
     dropGraceMs: options.participantGraceMs ?? 20_000,
     leaveGraceMs: options.leaveGraceMs ?? 3_000,
     closed: closed.signal,
-    onPresence: subscription.follow,
+    onPresence(participant) {
+      if (!closed.signal.aborted) witnesses = participant ? undefined : present();
+      subscription.follow(participant);
+    },
     onGone: end,
   });
   const messages = receiveMessages(room, {
@@ -74,6 +83,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     log,
   });
 
+  const audible = whenAudible(room, { clock, log });
   await connectRoom(room, { url, token, all: subscribe === "all", signal, log });
   const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
   const track = LocalAudioTrack.createAudioTrack(TRACK_NAME, source);
@@ -103,6 +113,9 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       get participant() {
         return link.participant;
       },
+      get witnesses() {
+        return witnesses ?? present();
+      },
       microphone: microphone.readable,
       get droppedMs() {
         return microphone.droppedMs;
@@ -111,6 +124,10 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       speaker: createSpeaker(sourceDevice(source, { clock, log }), { clock }),
       transcripts,
       waitForParticipant: link.wait,
+      audible,
+      async showEnd(reason) {
+        await settlesWithin(FLUSH_MS, showEnd(room, reason), { clock, log });
+      },
       setState: statePublisher(room, { log }),
       closed: closed.signal,
       async [Symbol.asyncDispose]() {

@@ -29,3 +29,11 @@ export function statePublisher(room: Room, { log }: { readonly log: Log }): (sta
     if (!sending) send();
   };
 }
+
+/** The attribute clients read from why the agent left. */
+export const END_ATTRIBUTE = "repartee.close_reason";
+
+/** Shows clients why the session ends. */
+export async function showEnd(room: Room, reason: string): Promise<void> {
+  if (room.isConnected) await room.localParticipant?.setAttributes({ [END_ATTRIBUTE]: reason });
+}
