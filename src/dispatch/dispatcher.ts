@@ -1,10 +1,12 @@
 /** The one door to a session: whoever asks for an agent in a room gets the session that is there, or a new one. */
 import type { Agent, VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
-import { ConfigError, messageOf, StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Room } from "../room/room.ts";
 import type { RunningSession } from "../session.ts";
+import { createClaims } from "./claims.ts";
+import { type Places, view } from "./places.ts";
+import type { RoomNow, Rooms } from "./rooms.ts";
 import type { SessionFacts } from "../telemetry/facts.ts";
 
 export type { SessionFacts } from "../telemetry/facts.ts";
@@ -22,6 +24,11 @@ export interface DispatchRequest {
   readonly join?: (options: { readonly signal: AbortSignal }) => Promise<Room>;
   /** Told of the session as soon as there is one, before anything happens in it. */
   readonly onStart?: (session: VoiceSession) => void;
+  /**
+   * The room as it was read, where nobody asks for the agent but the room itself: the agent goes to this room or to
+   * none, and whoever dispatches it afterwards without wishes of their own is content with it.
+   */
+  readonly found?: RoomNow;
 }
 
 /** What a session is started from. */
@@ -30,9 +37,13 @@ export interface SessionRequest {
   readonly agentName: string;
   readonly agent: Agent;
   readonly roomName: string;
+  /** The SID of the room it is for; the room's name where that is no LiveKit room. */
+  readonly roomSid: string;
   readonly metadata: string;
   readonly participant?: string;
   readonly join?: (options: { readonly signal: AbortSignal }) => Promise<Room>;
+  /** To be shown the room as soon as it is joined; the join fails with what this throws. */
+  readonly onRoom?: (room: Room) => void;
 }
 
 /** A session as dispatchers and operators see it. */
@@ -59,6 +70,8 @@ export interface Dispatcher {
   /** Sends an agent to a room; waits up to 2 s for it to be there. Never rejects. */
   dispatch(request: DispatchRequest): Promise<DispatchResult>;
   readonly sessions: readonly DispatchedSession[];
+  /** Which sessions are in which LiveKit rooms, and which were. */
+  readonly presence: Presence;
   /** Whether a new session would be taken, and if not, why. */
   readonly readiness: "ready" | "full" | "draining";
   /**
@@ -68,6 +81,11 @@ export interface Dispatcher {
   drain(options: { readonly budgetMs: number }): Promise<number>;
 }
 
+export interface Presence extends Pick<Places, "visits" | "endings" | "observe"> {
+  /** Settles when every dispatch to a room of that name that is under way has its place, or was refused. */
+  settled(room: string): Promise<void>;
+}
+
 export interface DispatcherOptions {
   readonly agents: Readonly<Record<string, Agent>>;
   readonly defaultAgent: string;
@@ -75,6 +93,8 @@ export interface DispatcherOptions {
   readonly start: (request: SessionRequest) => RunningSession;
   /** Told of every session as soon as there is one, before anything happens in it. */
   readonly onSession?: (session: VoiceSession, facts: SessionFacts) => void;
+  /** LiveKit's rooms; without them `start` has no room to send anybody to. */
+  readonly rooms?: Rooms | undefined;
   readonly maxSessions: number;
   readonly clock: Clock;
   readonly log: Log;
@@ -82,96 +102,49 @@ export interface DispatcherOptions {
 
 const joinWaitMs = 2_000;
 const closeMs = 5_000;
-
-/** A room and an agent, and the session that holds them. */
-interface Place {
-  readonly request: SessionRequest;
-  readonly session: VoiceSession;
-  state: DispatchedSession["state"];
-  /** Settles when the agent is in the room; or with the reason why it is not, once the place is free again. */
-  readonly arrival: Promise<{ readonly failed?: string }>;
-  /** Settles when the session has ended and the place is free again. */
-  readonly ended: Promise<void>;
-}
+/** How often an agent is sent on when the room it came to had been replaced by another of its name. */
+const maxDetours = 2;
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { agents, defaultAgent, start, onSession, maxSessions, clock, log } = options;
-  const places = new Map<string, Place>();
-  let draining = false;
+  const { maxSessions, clock, log } = options;
+  const claims = createClaims(options);
+  const { places } = claims;
 
-  const take = (key: string, request: SessionRequest): Place => {
-    const sessionLog = log.child({ sessionId: request.id, room: request.roomName, agent: request.agentName });
-    const { session, joined } = start(request);
-    const ended = session.done.then((reason) => {
-      places.delete(key);
-      sessionLog.info({ reason }, "session ended");
-    });
-    const arrival = joined.then(() => {
-      place.state = "connected";
-      sessionLog.info({}, "agent joined");
-      return {};
-    }, async (error) => {
-      sessionLog.error({ error }, "agent could not join");
-      await session.close("error");
-      await ended;
-      return { failed: reasonOf(error) };
-    });
-    const place: Place = { request, session, state: "connecting", arrival, ended };
-    places.set(key, place);
-    return place;
-  };
-
-  /** Answers when the agent has arrived or could not, or when that takes too long to wait for. */
-  const answer = async (type: "created" | "existing", place: Place): Promise<DispatchResult> => {
-    const arrival = await within(joinWaitMs, place.arrival, clock);
-    if (arrival?.failed === undefined) return { type, session: view(place) };
-    return draining ? { type: "draining" } : { type: "failed", reason: arrival.failed };
+  const send = async (request: DispatchRequest, detours: number): Promise<DispatchResult> => {
+    const claim = await claims.claim(request);
+    if (!("place" in claim)) return claim;
+    const { type, place } = claim;
+    const arrived = async (): Promise<DispatchResult> => {
+      const arrival = await place.arrival;
+      if (arrival.type === "joined") return { type, session: view(place) };
+      if (claims.draining) return { type: "draining" };
+      if (arrival.replaced && detours > 0 && !request.found) return await send(request, detours - 1);
+      return { type: "failed", reason: arrival.reason };
+    };
+    return await within(joinWaitMs, arrived(), clock) ?? { type, session: view(place) };
   };
 
   return {
+    presence: {
+      get visits() {
+        return places.visits;
+      },
+      endings: places.endings,
+      observe: places.observe,
+      settled: claims.settled,
+    },
     get sessions() {
-      return [...places.values()].map(view);
+      return places.all.map(view);
     },
     get readiness() {
-      if (draining) return "draining";
+      if (claims.draining) return "draining";
       return places.size < maxSessions ? "ready" : "full";
     },
-    async dispatch({ room, agent: agentName = defaultAgent, metadata = "", participant, join, onStart }) {
-      const agent = Object.hasOwn(agents, agentName) ? agents[agentName] : undefined;
-      if (!agent) return { type: "unknown-agent", agent: agentName, known: Object.keys(agents) };
-      const key = JSON.stringify([room, agentName]);
-      const existing = places.get(key);
-      if (existing) {
-        const { request } = existing;
-        const same = request.metadata === metadata && request.participant === participant;
-        return same ? await answer("existing", existing) : { type: "conflict", session: view(existing) };
-      }
-      if (draining) return { type: "draining" };
-      if (places.size >= maxSessions) return { type: "full", maxSessions };
-      // From here to the place being taken nothing is awaited: of simultaneous dispatches one starts a session.
-      const id = `session_${crypto.randomUUID()}`;
-      const given = { ...(participant !== undefined && { participant }), ...(join && { join }) };
-      try {
-        const place = take(key, { id, agentName, agent, roomName: room, metadata, ...given });
-        onStart?.(place.session);
-        onSession?.(place.session, {
-          sessionId: id,
-          room,
-          roomSid: room,
-          agent: agentName,
-          metadata,
-          ...(participant !== undefined && { participant }),
-        });
-        return await answer("created", place);
-      } catch (error) {
-        log.error({ error, room, agent: agentName }, "agent could not be set up");
-        return { type: "failed", reason: reasonOf(error) };
-      }
-    },
+    dispatch: (request) => send(request, maxDetours),
     async drain({ budgetMs }) {
-      draining = true;
+      claims.refuse();
       log.info({ sessions: places.size }, "draining");
-      const leaving = [...places.values()].map(async ({ session, ended }) => {
+      const leaving = places.all.map(async ({ session, ended }) => {
         await session.close("shutdown");
         await ended;
       });
@@ -181,19 +154,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   };
 }
 
-function view({ request, state }: Place): DispatchedSession {
-  return { sessionId: request.id, room: request.roomName, agent: request.agentName, state };
-}
-
 /** What `promise` settles with; undefined when that takes longer than `ms`. */
 async function within<T>(ms: number, promise: Promise<T>, clock: Clock): Promise<T | undefined> {
   const late = Promise.withResolvers<undefined>();
   using _timer = clock.after(ms, () => late.resolve(undefined));
   return await Promise.race([promise, late.promise]);
-}
-
-/** What a client is told: our own errors are in words meant to be read; any other stays in the log. */
-function reasonOf(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof StageError) return messageOf(error);
-  return "the agent failed while it was set up; the server's log says why";
 }

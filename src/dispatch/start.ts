@@ -20,7 +20,7 @@ export interface StarterOptions {
 export function sessionStarter(
   { config, models, clock, log }: StarterOptions,
 ): (request: SessionRequest) => RunningSession {
-  return ({ roomName, join, ...request }) => {
+  return ({ roomName, join, onRoom, ...request }) => {
     const { id, agentName, agent } = request;
     const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
     const place = { roomName, identity: `agent-${id}`, agentName, subscribe: agent.autoSubscribe ?? "audio" };
@@ -28,7 +28,8 @@ export function sessionStarter(
       ...request,
       providers: providersFor(agent, config, models),
       turnTaking: turnTakingFor(agent, config),
-      join: join ?? livekitRoom(config.livekit, { ...place, clock, log: sessionLog }),
+      join: shown(join ?? livekitRoom(config.livekit, { ...place, clock, log: sessionLog }), onRoom),
+      maxCallMs: agent.maxCallMs ?? config.maxCallMs,
       clock,
       log: sessionLog,
     });
@@ -41,4 +42,18 @@ function livekitRoom(
 ): SessionOptions["join"] {
   if (!livekit) throw new ConfigError("LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set");
   return ({ signal }) => joinLiveKitRoom({ ...livekit, ...place, signal });
+}
+
+/** Shows `onRoom` the room that was joined; when that throws, the room is left. */
+function shown(join: SessionOptions["join"], onRoom: SessionRequest["onRoom"]): SessionOptions["join"] {
+  return async (options) => {
+    const room = await join(options);
+    try {
+      onRoom?.(room);
+      return room;
+    } catch (error) {
+      await room[Symbol.asyncDispose]();
+      throw error;
+    }
+  };
 }

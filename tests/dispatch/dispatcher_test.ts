@@ -43,11 +43,12 @@ describe("dispatch", () => {
     await clock.advance(500);
     started[0]?.arrive();
     const result = await answer;
-    const { id, ...request } = started[0]?.request as SessionRequest;
+    const { id, onRoom: _, ...request } = started[0]?.request as SessionRequest;
     assertEquals(request, {
       agentName: "assistant",
       agent: assistant,
       roomName: "r",
+      roomSid: "r",
       metadata: "m",
       participant: "p",
     });

@@ -4,12 +4,16 @@ import { type LiveStream, liveStream } from "../../src/audio/live.ts";
 import type { CloseReason, SessionEvent } from "../../src/events.ts";
 import type { HistoryItem } from "../../src/history.ts";
 import type { SessionRequest } from "../../src/dispatch/dispatcher.ts";
+import type { Room } from "../../src/room/room.ts";
 import type { RunningSession } from "../../src/session.ts";
 
 export interface FakeSession extends RunningSession {
   readonly request: SessionRequest;
-  /** Lets the agent arrive in the room. */
-  arrive(): void;
+  /**
+   * Lets the agent arrive in the room. `room`: the room that it finds itself in; its `closed` ends the session, and an
+   * SID that is not the one it was sent to fails the join.
+   */
+  arrive(room?: FakeRoom): void;
   /** Lets the join fail. */
   refuse(error: unknown): void;
   /** Lets that happen in the session; whoever reads its events by then is told. */
@@ -24,6 +28,18 @@ export interface FakeSession extends RunningSession {
   end(reason: CloseReason): void;
   /** The reason of each call to `close()`. */
   readonly closes: CloseReason[];
+}
+
+/** As much of a joined room as the dispatcher looks at. */
+export interface FakeRoom extends Pick<Room, "id"> {
+  /** The agent's own identity (default: as the server gives it). */
+  readonly identity?: string;
+  /** With whom it talks; may change. */
+  participant?: string;
+  /** Who else was there when it ended. */
+  witnesses?: ReadonlySet<string>;
+  /** To end it with a RoomEnd as the reason. */
+  readonly closed?: AbortController;
 }
 
 /**
@@ -62,8 +78,9 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
       history,
       say(text) {
         said.push(String(text));
-        return { replyId: `say-${said.length}`, done: Promise.resolve({ text: "", interrupted: false }) };
+        return fakeSpeech(`say-${said.length}`);
       },
+      generateReply: () => fakeSpeech("reply"),
       interrupt: () => void interrupts++,
       events() {
         const reader = liveStream<SessionEvent>({ limit: 1_000, onCancel: () => readers.delete(reader) });
@@ -82,7 +99,12 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
       request,
       session,
       joined: joined.promise,
-      arrive() {
+      arrive(given) {
+        try {
+          if (given) request.onRoom?.(roomFrom(given, request.id));
+        } catch (error) {
+          return joined.reject(error);
+        }
         if (state === "initializing") state = "listening";
         joined.resolve();
       },
@@ -106,4 +128,22 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
 export function fakeSpeech(replyId: string): SpeechHandle {
   const done = Promise.resolve({ text: "", interrupted: false });
   return { replyId, done, interrupt() {}, then: (...given) => done.then(...given) };
+}
+
+function roomFrom(given: FakeRoom, sessionId: string): Room {
+  const { id, identity = `agent-${sessionId}`, closed = new AbortController() } = given;
+  const seen: Pick<Room, "id" | "identity" | "participant" | "witnesses" | "closed"> = {
+    id,
+    identity,
+    get participant() {
+      return given.participant === undefined
+        ? undefined
+        : { identity: given.participant, name: "", metadata: "", attributes: {} };
+    },
+    get witnesses() {
+      return given.witnesses ?? new Set<string>();
+    },
+    closed: closed.signal,
+  };
+  return seen as Room; // a fake: the rest is the session's, and no session is here
 }
