@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { type AgentDefinition, defineAgent } from "../../src/agent.ts";
 import { missingKeys, providersFor, turnTakingFor } from "../../src/dispatch/settings.ts";
@@ -13,28 +13,57 @@ import { silentLog } from "../fakes/log.ts";
 const instructions = "Be brief.";
 const none = { endpointing: {}, interruption: {}, speculate: true };
 
+/** The numbers and switches of the options, without their functions. */
+function plain(agent: Partial<AgentDefinition>, config: Parameters<typeof turnTakingFor>[1] = none) {
+  const { endpointing, interruption, ...others } = turnTakingFor(
+    defineAgent({ instructions, ...agent }),
+    config,
+  );
+  const { words: _words, ...delays } = endpointing;
+  const { backchannels: _backchannels, stopWords: _stopWords, ...minimums } = interruption;
+  return { endpointing: delays, interruption: minimums, ...others };
+}
+
 describe("turnTakingFor", () => {
   it("takes the agent's settings before the configuration's, and those before the defaults", () => {
-    assertEquals(turnTakingFor(defineAgent({ instructions }), none), {
-      endpointing: { minDelayMs: 350, maxDelayMs: 3000 },
+    assertEquals(plain({}), {
+      endpointing: { minDelayMs: 350, maxDelayMs: 3000, dynamic: false },
       interruption: { allowed: true, minDurationMs: 300, minWords: 0, falseAfterMs: 2000 },
+      detection: "silence",
       speculate: true,
     });
-    const agent = defineAgent({
-      instructions,
-      endpointing: { minDelayMs: 1 },
+    const agent: Partial<AgentDefinition> = {
+      endpointing: { minDelayMs: 1, mode: "dynamic" },
       interruption: { allowed: false },
-    });
+      turnDetection: "manual",
+    };
     const config = {
       endpointing: { minDelayMs: 2, maxDelayMs: 9 },
       interruption: { minWords: 3 },
       speculate: false,
     };
-    assertEquals(turnTakingFor(agent, config), {
-      endpointing: { minDelayMs: 1, maxDelayMs: 9 },
+    assertEquals(plain(agent, config), {
+      endpointing: { minDelayMs: 1, maxDelayMs: 9, dynamic: true },
       interruption: { allowed: false, minDurationMs: 300, minWords: 3, falseAfterMs: 2000 },
+      detection: "manual",
       speculate: false,
     });
+  });
+
+  it("judges words by the agent's language, and by its own lists in place of the language's", () => {
+    const options = (agent: Partial<AgentDefinition>) =>
+      turnTakingFor(defineAgent({ instructions, ...agent }), none);
+    const judge = (agent: Partial<AgentDefinition>, text: string) => options(agent).endpointing.words?.(text);
+    assert((judge({}, "I would like a table and") ?? 1) < 0.5);
+    assertEquals(judge({ language: "de-AT" }, "I would like a table and"), undefined);
+    assert((judge({ language: "de-AT" }, "ich hätte gern") ?? 1) < 0.5);
+    assertEquals(judge({ turnWords: { unfinished: ["over to"] } }, "I would like a table and"), undefined);
+    assertEquals(options({ turnDetection: "silence" }).endpointing.words, undefined);
+
+    const { backchannels, stopWords } = options({ turnWords: { backchannels: ["roger"] } }).interruption;
+    assert(backchannels?.isAll("Roger!") && !backchannels.isAll("yeah"));
+    assert(stopWords?.isIn("stop it"));
+    assert(options({ language: "fr" }).interruption.stopWords?.isIn("attends"));
   });
 
   it("refuses delays that contradict each other", () => {
@@ -65,7 +94,7 @@ describe("providersFor", () => {
     llm: (...given) => (asked.push(["llm", ...given]), llm),
     tts: (...given) => (asked.push(["tts", ...given]), tts),
   };
-  const config = { models: { stt: "a/stt", llm: "a/llm", tts: "a/tts" }, voice: {} };
+  const config = { models: { stt: "a/stt", llm: "a/llm", tts: "a/tts" }, voice: {}, endpointing: {} };
 
   it("makes the configuration's models for an agent that names none", () => {
     asked.length = 0;
@@ -95,6 +124,13 @@ describe("providersFor", () => {
     assertEquals(asked, [["stt", hears, { language: "en" }], ["llm", thinks], ["tts", speaks, {
       language: "en",
     }]]);
+  });
+
+  it("has a recognizer that ends turns wait for the least delay", () => {
+    asked.length = 0;
+    const agent = defineAgent({ instructions, turnDetection: "stt", endpointing: { minDelayMs: 500 } });
+    providersFor(agent, config, models);
+    assertEquals(asked[0], ["stt", "a/stt", { endpointingMs: 500 }]);
   });
 
   it("takes providers of the agent's own as they are", () => {

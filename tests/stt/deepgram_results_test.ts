@@ -120,7 +120,14 @@ describe("Deepgram's results, joined", () => {
         { text: "two", startMs: 500, endMs: 1000, confidence: 0.9 },
         { text: "three.", startMs: 1000, endMs: 1500, confidence: 0.9 },
       ],
+      endOfTurn: true,
     });
+  });
+
+  it("tells the end of a turn by the silence that was heard, not by its own asking", () => {
+    const end = (flag: Flag) => createUtterance().take(message("Good day", 0, 1, "is_final", flag));
+    assertEquals("endOfTurn" in end("speech_final"), true);
+    assertEquals("endOfTurn" in end("from_finalize"), false);
   });
 
   it("finishes with the words there are, and does not tell them again", () => {
