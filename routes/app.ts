@@ -10,6 +10,7 @@ import { knowsAddress } from "./address.ts";
 import type { Grants } from "./auth.ts";
 import { allowOrigins } from "./cors.ts";
 import { dispatchRoutes } from "./dispatch.ts";
+import { docsRoutes } from "./docs.ts";
 import { healthRoutes } from "./health.ts";
 import { metricsRoutes, type MetricsText } from "./metrics.ts";
 import { openApiRoutes } from "./openapi.ts";
@@ -63,6 +64,7 @@ export function createApp(dependencies: AppDependencies): Hono<AppEnv> {
   app.use(knowsAddress(dependencies.clientAddressHeader));
   allowOrigins(app, dependencies.corsOrigins ?? []);
   app.route("/", openApiRoutes(app));
+  app.route("/", docsRoutes());
   app.route("/", healthRoutes(dependencies));
   if (dependencies.metrics) app.route("/", metricsRoutes(dependencies.metrics));
   app.route("/", dispatchRoutes(dependencies));
