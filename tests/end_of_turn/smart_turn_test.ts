@@ -1,0 +1,76 @@
+/** The model itself. `deno task turn-model` fetches it; where it is not there, only what needs no model is tested. */
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { loadSmartTurn } from "../../src/end_of_turn/smart_turn.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { golden, goldenSounds } from "../fixtures/smart_turn.ts";
+import { joined, loadClip, quiet, voiceOf } from "../fixtures/speech.ts";
+import { turnModel } from "../fixtures/turn_model.ts";
+
+/**
+ * The model computes in 8 bits, in steps that depend on the sound as a whole and differ from processor to processor: a
+ * feature that is off by a millionth may move an undecided answer by this much.
+ */
+const TOLERANCE = 0.2;
+
+const { signal } = new AbortController();
+
+describe("loadSmartTurn", () => {
+  const table: [what: string, file: string, message: RegExp][] = [
+    [
+      "is not there",
+      "no/such.onnx",
+      /"no\/such\.onnx", but no such file is there; `deno task turn-model` fetches it$/,
+    ],
+    ["is a folder", "tests", /"tests", but no such file is there/],
+    ["is no model", "deno.json", /"deno\.json", which cannot be used: smart-turn: /],
+  ];
+  for (const [what, file, message] of table) {
+    it(`refuses a file that ${what}`, async () => {
+      const error = await loadSmartTurn(file).catch((error: unknown) => error);
+      assert(error instanceof ConfigError && message.test(error.message), String(error));
+    });
+  }
+});
+
+describe("smart-turn", { ignore: turnModel === undefined }, () => {
+  const withModel = async (test: (model: Awaited<ReturnType<typeof loadSmartTurn>>) => Promise<void>) => {
+    using model = await loadSmartTurn(turnModel ?? "");
+    await test(model);
+  };
+
+  it("answers as the Python original does", () =>
+    withModel(async (model) => {
+      for (const [name, samples] of Object.entries(await goldenSounds())) {
+        const { probability } = golden[name as keyof typeof golden];
+        const found = await model.endOfTurn(samples, { signal });
+        assert(Math.abs(found - probability) <= TOLERANCE, `${name}: ${found}; expected ${probability}`);
+      }
+    }));
+
+  // The speakers of "three" and "four" go on after 384 and 544 ms of silence; the others come to an end there.
+  const recordings = { one: true, two: true, five: true, three: false, four: false } as const;
+  it("tells the end of a sentence from a pause in one", () =>
+    withModel(async (model) => {
+      for (const [name, over] of Object.entries(recordings)) {
+        const voice = voiceOf(await loadClip(name as keyof typeof recordings));
+        const samples = joined(quiet(300), voice, quiet(model.silenceMs));
+        const probability = await model.endOfTurn(samples, { signal });
+        assertEquals(probability > 0.5, over, `"${name}": ${probability}`);
+      }
+    }));
+
+  it("gives up as soon as the signal aborts, and answers the next", () =>
+    withModel(async (model) => {
+      const abort = new AbortController();
+      const reason = new Error("the voice came back");
+      const [first, second] = [new Int16Array(16_000), new Int16Array(8_000)].map((samples) =>
+        model.endOfTurn(samples, { signal: abort.signal })
+      );
+      abort.abort(reason);
+      for (const answer of [first, second]) {
+        assertEquals(await answer?.catch((error: unknown) => error), reason);
+      }
+      assert(await model.endOfTurn(new Int16Array(8_000), { signal }) > 0);
+    }));
+});
