@@ -225,6 +225,12 @@ export interface VoiceSession {
   generateReply(options?: GenerateReplyOptions): SpeechHandle;
   /** Cuts off what is being said and what waits to be said, whether the user could or not. */
   interrupt(): void;
+  /** The user begins to talk, by a key or a button: cuts off what is being said, and no silence ends the turn. */
+  startUserTurn(): void;
+  /** The user's turn is over: it is answered as soon as its words are final, or 1.5 s from now with those there are. */
+  commitUserTurn(): void;
+  /** Forgets what the user has said since the last turn. */
+  clearUserTurn(): void;
   /** What happens from now on. A reader that falls behind by 1,000 events loses the oldest. */
   events(): ReadableStream<SessionEvent>;
   /** Ends the session; shutdown callbacks run first. Settles within 5 s after them, from any state. */

@@ -11,9 +11,11 @@ import { type CommittedTurn, type Job, Replies } from "./replies.ts";
 import type { ReplyResult } from "./reply.ts";
 import type { AgentState, Room } from "./room/room.ts";
 import { latencySince, outcomeOf, turnOf } from "./outcome.ts";
+import { createSpeculationMeter, type SpeculationMeter } from "./speculation.ts";
 import { Speech, textOnly } from "./speech.ts";
+import { createSpokenLog, type SpokenLog } from "./spoken.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
-import { commit, isUninterruptible } from "./turn/policy.ts";
+import { commit, isUninterruptible, listensByItself } from "./turn/policy.ts";
 import {
   initialTurnState,
   type TurnAction,
@@ -56,6 +58,8 @@ export class Conversation {
   readonly #replies: Replies;
   readonly #speech: Speech;
   readonly #ledger: Ledger;
+  readonly #spoken: SpokenLog;
+  readonly #speculation: SpeculationMeter;
   #state: TurnState = initialTurnState;
   #wake: Disposable | undefined;
   #guard: Disposable | undefined;
@@ -70,11 +74,14 @@ export class Conversation {
     this.#agentSinceMs = options.clock.now();
     this.history = createHistory(options.clock);
     this.#ledger = createLedger(options.emit);
+    this.#spoken = createSpokenLog(options.clock);
+    this.#speculation = createSpeculationMeter(options.emit);
     this.#replies = new Replies({
       ...options,
       onStart: (job, latency) => this.#started(job, latency),
       onEnd: (job, result, startedMs) => this.#ended(job, result, startedMs),
       onGap: ({ id }, gap) => this.#fellSilent(id, gap),
+      onSaid: this.#spoken.said,
     });
     this.#speech = new Speech({
       ...options,
@@ -128,7 +135,11 @@ export class Conversation {
     if (this.#options.signal.aborted) return;
     if (event.type === "transcript-interim") this.#showWords(event.text, false);
     if (event.type === "transcript-final") this.#showWords(event.text, true);
-    this.#inbox.push({ ...event, nowMs: this.#options.clock.now() } as TurnEvent);
+    const nowMs = this.#options.clock.now();
+    const isTranscript = event.type === "transcript-interim" || event.type === "transcript-final";
+    if (isTranscript && event.text !== "") {
+      this.#inbox.push({ ...event, over: this.#spoken.over(event.type === "transcript-final"), nowMs });
+    } else this.#inbox.push({ ...event, nowMs });
     if (this.#deciding) return;
     this.#deciding = true;
     try {
@@ -180,7 +191,7 @@ export class Conversation {
       case "commit-turn":
         return this.#commit(action);
       case "prepare-answer":
-        return this.#replies.prepare(this.#answer(action.turnId, action.text));
+        return this.#replies.prepare(this.#answer(action.turnId, action.text, { prepared: true }));
       case "drop-answer":
         return this.#replies.dropPrepared();
       case "pause-reply":
@@ -202,6 +213,7 @@ export class Conversation {
     const { emit, clock } = this.#options;
     const { turnId, text, declined, prepared, lastVoicedMs, finalAtMs } = action;
     if (!prepared) this.#replies.dropPrepared();
+    this.#speculation.commit(turnId, this.#replies.prepared !== undefined);
     const answer = this.#replies.prepared ?? this.#answer(turnId, text);
     const nowMs = clock.now();
     this.history.add({ role: "user", text, interrupted: false });
@@ -218,12 +230,16 @@ export class Conversation {
   }
 
   /** The answer to what was said so far and then `text`. */
-  #answer(turnId: string, text: string): Job {
+  #answer(turnId: string, text: string, { prepared = false } = {}): Job {
     const { agent, llm } = this.#options;
     const messages = messagesFrom(agent.instructions, [...this.history.items, { role: "user", text }]);
     return {
       id: turnId,
-      words: (signal) => llm.generate({ messages }, { signal }).pipeThrough(textOnly()),
+      words: (signal) => {
+        const events = llm.generate({ messages }, { signal });
+        return (prepared ? events.pipeThrough(this.#speculation.prepare(messages)) : events)
+          .pipeThrough(textOnly());
+      },
       author: "llm",
       answers: "none yet",
       recovery: false,
@@ -247,7 +263,9 @@ export class Conversation {
     const { agent, words, user } = this.#state;
     if (this.#replies.busy || agent.is !== "silent") return Infinity;
     if (!job.interruptible) return 0;
-    if (textOf(words) !== "") return Infinity; // the turn that they are of will end
+    const { turnTaking } = this.#options;
+    const atTurn = listensByItself(this.#state, turnTaking) || this.#state.key.is !== "up";
+    if (textOf(words) !== "" && atTurn) return Infinity; // the turn that they are of will end
     return user.is === "speaking" ? user.sinceMs + wordlessMs - this.#options.clock.now() : 0;
   }
 

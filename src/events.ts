@@ -123,6 +123,18 @@ export type SessionEvent =
     | { readonly type: "user-returned"; readonly awayMs: number }
     /** A committed turn met its end. */
     | { readonly type: "turn-ended"; readonly turnId: string; readonly outcome: TurnOutcome }
+    /**
+     * What was prepared for the turn before it was over. `kept`: the last answer prepared is the turn's answer. `wasted`:
+     * the tokens of the others, as the provider counts them or, where they were cut off, estimated; `usage` has them too,
+     * as far as they were counted.
+     */
+    | {
+      readonly type: "speculation";
+      readonly turnId: string;
+      readonly prepared: number;
+      readonly kept: boolean;
+      readonly wasted: { readonly inputTokens: number; readonly outputTokens: number };
+    }
     | { readonly type: "usage"; readonly usage: Usage }
     /** A failure that the session survived, or that ends it; `provider`: whose, where the stage has one. */
     | { readonly type: "error"; readonly error: StageError; readonly provider?: string }

@@ -40,6 +40,8 @@ export interface RepliesOptions {
   readonly onEnd: (job: Job, result: ReplyResult, startedMs: number | undefined) => void;
   /** Told of a silence inside a reply once it is over. */
   readonly onGap: (job: Job, gap: SpeechGap) => void;
+  /** Told what is said piece by piece, when it is heard. */
+  readonly onSaid: (text: string) => void;
 }
 
 export class Replies {
@@ -120,7 +122,7 @@ export class Replies {
   }
 
   #begin(job: Job, { held = false } = {}): Reply {
-    const { clock, tts, room, signal, onStart, onEnd, onGap } = this.#options;
+    const { clock, tts, room, signal, onStart, onEnd, onGap, onSaid } = this.#options;
     let startedMs: number | undefined;
     let segment: ReturnType<Room["transcripts"]["agent"]> | undefined;
     const reply = startReply({
@@ -139,6 +141,7 @@ export class Replies {
         onStart(job, latency);
       },
       onText: (text) => {
+        onSaid(text);
         segment ??= room.transcripts.agent(job.id);
         segment.write(text);
       },

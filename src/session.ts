@@ -137,6 +137,18 @@ class Session implements VoiceSession {
     throw new Error(`${method}(): the agent is not in the room yet; wait for \`entry\` to be called`);
   }
 
+  startUserTurn() {
+    this.#conversation?.note({ type: "turn-start" });
+  }
+
+  commitUserTurn() {
+    this.#conversation?.note({ type: "turn-commit" });
+  }
+
+  clearUserTurn() {
+    this.#conversation?.note({ type: "turn-cancel" });
+  }
+
   events(): ReadableStream<SessionEvent> {
     return this.#broadcast.events();
   }
@@ -273,6 +285,7 @@ class Session implements VoiceSession {
     if (!room.messages) return;
     for await (const message of room.messages) {
       if (message.type === "interrupt") conversation.interruptByUser();
+      else if (message.type === "turn") conversation.note({ type: `turn-${message.action}` });
       else if (message.type === "text") conversation.note({ type: "text-message", text: message.text });
       else {
         const type = message.final ? "transcript-final" : "transcript-interim";

@@ -59,7 +59,9 @@ export type RoomMessage =
   /** What the participant's own device recognized; each replaces the interim one before. */
   | { readonly type: "transcript"; readonly text: string; readonly final: boolean }
   /** Cuts the agent off. */
-  | { readonly type: "interrupt" };
+  | { readonly type: "interrupt" }
+  /** A key to talk: pressed (which cuts the agent off, too), let go, or let go and what was said forgotten. */
+  | { readonly type: "turn"; readonly action: "start" | "commit" | "cancel" };
 
 /** Where a conversation takes place: a LiveKit room, a browser's socket, or a test's memory. */
 export interface Room extends AsyncDisposable {
