@@ -9,6 +9,7 @@ import { createPages } from "./src/dispatch/pages.ts";
 import { tellingResults } from "./src/dispatch/results.ts";
 import { missingKeys } from "./src/dispatch/settings.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
+import { loadSmartTurn, type SmartTurn } from "./src/end_of_turn/smart_turn.ts";
 import { ConfigError, messageOf } from "./src/errors.ts";
 import { createLog } from "./src/log.ts";
 import { createModels, preload } from "./src/models.ts";
@@ -47,7 +48,7 @@ const dispatcher = tellingResults(
   createDispatcher({
     agents,
     defaultAgent,
-    start: sessionStarter({ config, models, clock, log }),
+    start: sessionStarter({ config, models, turnDetector: await turnDetector(), clock, log }),
     onSession(session, facts) {
       archive.follow(session, facts);
       metrics.follow(session, facts);
@@ -101,6 +102,11 @@ function agentWarnings(): string[] {
   } catch (error) {
     return refuseToStart(error);
   }
+}
+
+async function turnDetector(): Promise<SmartTurn | undefined> {
+  const { turnModel } = config;
+  return turnModel === undefined ? undefined : await loadSmartTurn(turnModel).catch(refuseToStart);
 }
 
 function refuseToStart(error: unknown): never {

@@ -67,6 +67,7 @@ describe("loadConfig", () => {
       INTERRUPTION_MIN_MS: "5",
       INTERRUPTION_MIN_WORDS: "6",
       SPECULATE: "0",
+      TURN_MODEL: "models/turn.onnx",
     });
     assertEquals(config, {
       livekit: { url: "wss://x.livekit.cloud", apiKey: "key", apiSecret: "s3cret" },
@@ -87,6 +88,7 @@ describe("loadConfig", () => {
       voice: { minSpeechMs: 1, minSilenceMs: 2 },
       endpointing: { minDelayMs: 3, maxDelayMs: 4 },
       interruption: { minDurationMs: 5, minWords: 6 },
+      turnModel: "models/turn.onnx",
       speculate: false,
       maxSessions: 2,
       maxCallMs: 600_000,

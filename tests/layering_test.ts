@@ -20,6 +20,14 @@ const mayImport: Record<string, readonly string[]> = {
   "agents/": ["agents/", "src/mod.ts"],
   "src/": ["src/"],
   "src/turn/": ["src/turn/"],
+  "src/end_of_turn/": [
+    "src/end_of_turn/",
+    "src/audio/frame.ts",
+    "src/errors.ts",
+    "src/turn/end_of_turn.ts",
+    "src/vad/vad.ts",
+    "src/worker.ts",
+  ],
   "src/text/": ["src/text/", "src/tts/tts.ts"],
   "src/audio/": ["src/audio/", "src/room/room.ts", "src/clock.ts", "src/errors.ts", "src/log.ts"],
   ...Object.fromEntries(["room", "vad", "stt", "llm", "tts"].map((stage) => [`src/${stage}/`, [
@@ -43,7 +51,7 @@ const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"(@livekit\/|livekit-server-sdk)/, /^src\/(room\/livekit|dispatch)\//],
   [/(from |import\()"@deepgram\/sdk/, /^src\/(stt|tts)\//],
   [/(from |import\()"openai\b/, /^src\/openai\.ts$/],
-  [/(from |import\()"onnxruntime-node/, /^src\/vad\//],
+  [/(from |import\()"onnxruntime-node/, /^src\/(vad|end_of_turn)\//],
   [/(from |import\()"n2words/, /^src\/text\//],
   [/(from |import\()"pino"/, /^src\/log\.ts$/],
   [/(from |import\()"prom-client"/, /^src\/telemetry\//],

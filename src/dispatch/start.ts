@@ -7,18 +7,21 @@ import type { Models } from "../models.ts";
 import { joinLiveKitRoom, type LiveKitRoomOptions } from "../room/livekit/room.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
 import type { SessionRequest } from "./dispatcher.ts";
+import type { AudioTurnDetector } from "../turn/end_of_turn.ts";
 import { providersFor, turnTakingFor } from "./settings.ts";
 
 export interface StarterOptions {
   readonly config: Config;
   readonly models: Models;
+  /** Judges by the sound whether a user has finished, in every session. */
+  readonly turnDetector?: AudioTurnDetector | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** Starts sessions for the dispatcher. The function throws a ConfigError when something it needs is not configured. */
 export function sessionStarter(
-  { config, models, clock, log }: StarterOptions,
+  { config, models, turnDetector, clock, log }: StarterOptions,
 ): (request: SessionRequest) => RunningSession {
   return ({ roomName, join, onRoom, ...request }) => {
     const { id, agentName, agent } = request;
@@ -26,7 +29,7 @@ export function sessionStarter(
     const place = { roomName, identity: `agent-${id}`, agentName, subscribe: agent.autoSubscribe ?? "audio" };
     return startSession({
       ...request,
-      providers: providersFor(agent, config, models),
+      providers: { ...providersFor(agent, config, models), ...(turnDetector && { turnDetector }) },
       turnTaking: turnTakingFor(agent, config),
       join: shown(join ?? livekitRoom(config.livekit, { ...place, clock, log: sessionLog }), onRoom),
       maxCallMs: agent.maxCallMs ?? config.maxCallMs,
