@@ -11,12 +11,21 @@ import { problem } from "./problem.ts";
 import { createRateLimit } from "./rate_limit.ts";
 import { eventsOperation, streamEvents } from "./session_events.ts";
 
+const flag = z.boolean({ error: "expected true or false" });
 const sayBody = z.strictObject({
   text: z.string({ error: "expected what to say, as a string" }).max(
     10_000,
     "expected up to 10,000 characters",
   )
     .regex(/\S/, "expected what to say, not an empty string"),
+  interruptible: flag.optional().meta({ description: "Whether the user can stop it; true." }),
+  addToHistory: flag.optional().meta({ description: "Whether the model is to know of it; true." }),
+  priority: z.enum(["normal", "high", "immediate"], { error: "expected normal, high or immediate" })
+    .optional()
+    .meta({
+      description:
+        "normal: after what waits to be said; high: before that; immediate: what is being said is cut off for it.",
+    }),
 }, expectedObject('{"text": "One moment, please."}')).meta({
   id: "Say",
   example: { text: "One moment, please." },
@@ -101,9 +110,16 @@ export function sessionRoutes(
       ofSession,
       json(sayBody),
       (c) => {
-        const { record } = c.var;
-        return unlessOver(c, record) ??
-          c.json({ replyId: record.session.say(c.req.valid("json").text).replyId }, 202);
+        const { session } = c.var.record;
+        const refusal = unlessOver(c, c.var.record);
+        if (refusal) return refusal;
+        const { text, interruptible, addToHistory, priority } = c.req.valid("json");
+        const { replyId } = session.say(text, {
+          ...(interruptible !== undefined && { interruptible }),
+          ...(addToHistory !== undefined && { addToHistory }),
+          ...(priority !== undefined && { priority }),
+        });
+        return c.json({ replyId }, 202);
       },
     )
     .post(

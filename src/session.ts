@@ -121,15 +121,15 @@ class Session implements VoiceSession {
   }
 
   say(text: string | ReadableStream<string>, options?: SayOptions) {
-    return this.#speech("say").say(text, options);
+    return owned(this, () => this.#speech("say").say(text, options));
   }
 
   generateReply(options?: GenerateReplyOptions) {
-    return this.#speech("generateReply").generateReply(options);
+    return owned(this, () => this.#speech("generateReply").generateReply(options));
   }
 
   interrupt() {
-    this.#conversation?.interrupt();
+    owned(this, () => this.#conversation?.interrupt());
   }
 
   #speech(method: string): Conversation["speech"] {

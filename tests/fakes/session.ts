@@ -1,5 +1,5 @@
 /** Sessions that do nothing but begin and end, for tests of what starts them. */
-import type { SpeechHandle, VoiceSession } from "../../src/agent.ts";
+import type { SayOptions, SpeechHandle, VoiceSession } from "../../src/agent.ts";
 import { type LiveStream, liveStream } from "../../src/audio/live.ts";
 import type { CloseReason, SessionEvent } from "../../src/events.ts";
 import type { HistoryItem } from "../../src/history.ts";
@@ -21,7 +21,7 @@ export interface FakeSession extends RunningSession {
   /** What was said in it, for a test to fill. */
   readonly history: HistoryItem[];
   /** What the agent was told to say. */
-  readonly said: string[];
+  readonly said: ({ readonly text: string } & SayOptions)[];
   /** How often the agent was cut off. */
   readonly interrupts: number;
   /** Ends the session, as a participant who leaves does. */
@@ -57,7 +57,7 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
     const closes: CloseReason[] = [];
     const readers = new Set<LiveStream<SessionEvent>>();
     const history: HistoryItem[] = [];
-    const said: string[] = [];
+    const said: FakeSession["said"] = [];
     let state: VoiceSession["state"] = "initializing";
     let interrupts = 0;
     const emit = (event: SessionEvent) => {
@@ -76,8 +76,8 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
         return state;
       },
       history,
-      say(text) {
-        said.push(String(text));
+      say(text, options) {
+        said.push({ text: String(text), ...options });
         return fakeSpeech(`say-${said.length}`);
       },
       generateReply: () => fakeSpeech("reply"),

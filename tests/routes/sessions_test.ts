@@ -192,13 +192,18 @@ describe("POST /sessions/:id/say", () => {
     const { ask, session } = await setUp();
     const response = await ask("POST", "/sessions/:id/say", { body: say });
     assertEquals([response.status, await response.json()], [202, { replyId: "say-1" }]);
-    assertEquals(session.said, [say.text]);
+    assertEquals(session.said, [say]);
+    const more = { text: "Stop!", interruptible: false, addToHistory: false, priority: "immediate" };
+    assertEquals((await ask("POST", "/sessions/:id/say", { body: more })).status, 202);
+    assertEquals(session.said.at(-1), more);
   });
 
   const bodies: [what: string, body: unknown, words: string][] = [
     ["no text", {}, "text: expected what to say, as a string"],
     ["an empty text", { text: " " }, "text: expected what to say, not an empty string"],
     ["too much text", { text: "a".repeat(10_001) }, "text: expected up to 10,000 characters"],
+    ["an odd option", { text: "a", interruptible: 1 }, "interruptible: expected true or false"],
+    ["an odd priority", { text: "a", priority: "low" }, "priority: expected normal, high or immediate"],
     ["no object", "Hello", 'expected a JSON object, such as {"text": "One moment, please."}'],
     ["a field that is none", { text: "a", voice: "b" }, 'Unrecognized key: "voice"'],
   ];
