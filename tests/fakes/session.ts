@@ -24,6 +24,8 @@ export interface FakeSession extends RunningSession {
   readonly said: ({ readonly text: string } & SayOptions)[];
   /** How often the agent was cut off. */
   readonly interrupts: number;
+  /** What was done with the user's key to talk. */
+  readonly keys: ("start" | "commit" | "clear")[];
   /** Ends the session, as a participant who leaves does. */
   end(reason: CloseReason): void;
   /** The reason of each call to `close()`. */
@@ -70,6 +72,7 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
       for (const reader of readers) reader.close();
       done.resolve(reason);
     };
+    const keys: FakeSession["keys"] = [];
     const session: VoiceSession = {
       id: request.id,
       get state() {
@@ -82,6 +85,9 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
       },
       generateReply: () => fakeSpeech("reply"),
       interrupt: () => void interrupts++,
+      startUserTurn: () => void keys.push("start"),
+      commitUserTurn: () => void keys.push("commit"),
+      clearUserTurn: () => void keys.push("clear"),
       events() {
         const reader = liveStream<SessionEvent>({ limit: 1_000, onCancel: () => readers.delete(reader) });
         if (state === "closed") reader.close();
@@ -112,6 +118,7 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
       emit,
       history,
       said,
+      keys,
       get interrupts() {
         return interrupts;
       },
