@@ -73,8 +73,8 @@ describe("agents in LiveKit", () => {
     await caller.speak((await loadClip("one")).samples);
     await untilSaid(caller, answer);
 
-    const { model, temperature } = openai.requests[0]?.body ?? {};
-    assertEquals([model, temperature], ["gpt-4o", 0.7]);
+    const asked = openai.requests[0]?.body;
+    assertEquals([asked?.model, asked?.temperature], ["gpt-4o", 0.7]);
     const heard = deepgram.connections.map((
       { path, query },
     ) => [path, query.get("model"), query.get("language")]);
