@@ -374,7 +374,7 @@ export class Conversation {
     this.#speech.drop();
     // The last words were said, whether or not it was known that the turn was over.
     if (textOf(this.#state.words) !== "") {
-      const { state, actions } = commit(this.#state, true);
+      const { state, actions } = commit({ ...this.#state, prepared: undefined }, true);
       this.#state = state;
       for (const action of actions) if (action.type === "commit-turn") this.#commit(action);
     }

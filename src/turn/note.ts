@@ -51,7 +51,12 @@ export function note(state: TurnState, event: TurnEvent, options: TurnOptions): 
       return { ...state, hearing: event.type === "hearing-found" };
     case "reply-ended":
       return { ...state, agent: followReply(state.agent, event), agentUntilMs: event.nowMs };
-    case "reply-begun":
+    case "reply-begun": {
+      // Nothing is begun while the user is at a turn: a voice that goes on now is one without words.
+      const dismissed = state.user.is === "speaking" ? { dismissedMs: state.user.sinceMs } : {};
+      const { replyId } = event;
+      return { ...state, agent: { is: "thinking", replyId, answers: false, ...kept(event), ...dismissed } };
+    }
     case "reply-started":
       return { ...state, agent: followReply(state.agent, event) };
     case "interrupt":
@@ -126,14 +131,17 @@ function hearVoice(user: UserVoice, mark: TurnEvent["type"], atMs: number): User
 
 function followReply(
   agent: AgentVoice,
-  event: Extract<TurnEvent, { readonly replyId: string }>,
+  { type, replyId }: Extract<TurnEvent, { readonly replyId: string }>,
 ): AgentVoice {
-  const { type, replyId } = event;
-  if (type === "reply-begun") return { is: "thinking", replyId, answers: false, ...kept(event) };
   if (agent.is === "silent" || agent.replyId !== replyId) return agent;
   if (type === "reply-ended") return { is: "silent" };
   return agent.is === "thinking" ? { is: "speaking", replyId, ...kept(agent) } : agent;
 }
 
-const kept = ({ uninterruptible }: { readonly uninterruptible?: true }) =>
-  uninterruptible ? { uninterruptible } : {};
+/** What is known of a reply and stays so. */
+const kept = (
+  { uninterruptible, dismissedMs }: { readonly uninterruptible?: true; readonly dismissedMs?: number },
+) => ({
+  ...(uninterruptible && { uninterruptible }),
+  ...(dismissedMs !== undefined && { dismissedMs }),
+});

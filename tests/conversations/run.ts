@@ -1,5 +1,5 @@
 /** Runs a script through a whole session on the fake clock, and writes down what happened and when. */
-import { defineAgent } from "../../src/agent.ts";
+import { defineAgent, type SpeechHandle } from "../../src/agent.ts";
 import type { SessionEvent } from "../../src/events.ts";
 import { memoryRoom, type PlayedSpan } from "../../src/room/memory.ts";
 import { startSession } from "../../src/session.ts";
@@ -24,6 +24,7 @@ export async function runScript(script: Script): Promise<Outcome> {
   const { options } = script;
   const agent = defineAgent({
     instructions: "You are a test.",
+    ...(script.away && { away: script.away }),
     async entry(ctx) {
       ctx.addShutdownCallback(async (reason) => {
         if (reason === "shutdown") await ctx.session.say("Goodbye.").done;
@@ -52,6 +53,7 @@ export async function runScript(script: Script): Promise<Outcome> {
       },
       speculate: options.speculate,
     },
+    maxCallMs: script.maxCallMs,
     join: () => Promise.resolve(room),
     metadata: "",
     clock,
@@ -59,10 +61,25 @@ export async function runScript(script: Script): Promise<Outcome> {
   });
   const events = Array.fromAsync(session.events());
   room.enter("caller");
+  const said = new Map<string, SpeechHandle>();
+  const results: string[] = [];
+  const keep = (handle: SpeechHandle) => {
+    said.set(handle.replyId, handle);
+    void handle.then(({ text, interrupted, error }) => {
+      const end = [error ? `failed (${error.stage})` : interrupted ? "cut" : "done", JSON.stringify(text)];
+      results.push(`${seconds(clock.now())} (${handle.replyId} ${end.join(": ")})`);
+    });
+  };
   const perform = (happening: Happening) => {
     switch (happening.type) {
       case "say":
-        return void session.say(happening.text);
+        return keep(session.say(happening.text, happening.options));
+      case "stream":
+        return keep(session.say(pieces(happening.text, happening.then)));
+      case "generate":
+        return keep(session.generateReply(happening.options));
+      case "cut":
+        return said.get(happening.replyId)?.interrupt();
       case "interrupt":
         return session.interrupt();
       case "leave":
@@ -88,8 +105,25 @@ export async function runScript(script: Script): Promise<Outcome> {
   await closed;
   await clock.settle();
   const told = (await events).filter(({ type }) => type !== "usage"); // what it cost is no part of a conversation
-  const lines = [...told.map(eventLine), ...spans(room.played).map(spanLine)];
-  return { lines: lines.sort((a, b) => Number.parseFloat(a) - Number.parseFloat(b)), pending: clock.pending };
+  const history = session.history.map(({ role, text, interrupted }) =>
+    `       ${role}: ${JSON.stringify(text)}${interrupted ? " interrupted" : ""}`
+  );
+  const lines = [...told.map(eventLine), ...spans(room.played).map(spanLine), ...results];
+  lines.sort((a, b) => Number.parseFloat(a) - Number.parseFloat(b));
+  return { lines: script.showsHistory ? [...lines, ...history] : lines, pending: clock.pending };
+}
+
+/** The words of `text`, one a piece, and then what becomes of the stream. */
+function pieces(text: string, then: "end" | "die" | "stall"): ReadableStream<string> {
+  const words = text.match(/\S+\s*/g) ?? [];
+  return new ReadableStream({
+    pull(controller) {
+      const word = words.shift();
+      if (word !== undefined) controller.enqueue(word);
+      else if (then === "die") controller.error(new Error("the stream broke off"));
+      else if (then === "end") controller.close();
+    },
+  }, { highWaterMark: 0 });
 }
 
 /** Feeds the microphone, a frame each 20 ms, as each has been spoken. */

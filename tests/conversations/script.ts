@@ -7,18 +7,38 @@
  *     tts fail                                    how the replies in order are voiced: speak, fail, hang
  *     0.5 user "What time is it?" 1.2s            the user speaks for 1.2 s
  *     2.0 noise 0.3s                              a voice without words
+ *     history                                     write the history below
+ *     away after 5s close 10s prompts 2           when the user counts as away; max 20s: how long the call may last
+ *     3.0 say "Mind the gap." uninterruptible     also: unrecorded, high, immediate
+ *     3.0 stream "In pieces of words" die         a stream to say; it may die or stall after its words
+ *     3.0 generate "Be brief."                    a reply after these instructions
+ *     3.0 reply to "Hello?"                       a reply to this input
+ *     3.0 cut say-1                               handle.interrupt()
  *     3.0 say "One moment." | interrupt | leave | shutdown | stt drop | stt down | stt up | end
  */
+import type { AwayOptions, GenerateReplyOptions, SayOptions } from "../../src/agent.ts";
 import type { Answer, Utterance, Voicing } from "../fakes/providers.ts";
 
 export type Happening =
-  | { readonly type: "say"; readonly atMs: number; readonly text: string }
+  | { readonly type: "say"; readonly atMs: number; readonly text: string; readonly options: SayOptions }
+  | {
+    readonly type: "stream";
+    readonly atMs: number;
+    readonly text: string;
+    readonly then: "end" | "die" | "stall";
+  }
+  | { readonly type: "generate"; readonly atMs: number; readonly options: GenerateReplyOptions }
+  | { readonly type: "cut"; readonly atMs: number; readonly replyId: string }
   | {
     readonly type: "interrupt" | "leave" | "shutdown" | "stt drop" | "stt down" | "stt up" | "end";
     readonly atMs: number;
   };
 
 export interface Script {
+  readonly away: AwayOptions | undefined;
+  readonly maxCallMs: number | undefined;
+  /** Whether the history is written below what happened. */
+  readonly showsHistory: boolean;
   readonly greeting: string | undefined;
   readonly options: Readonly<Record<"min" | "max" | "interrupt" | "words", number>> & {
     readonly allowed: boolean;
@@ -38,6 +58,9 @@ const happeningTypes = ["interrupt", "leave", "shutdown", "stt drop", "stt down"
 /** Reads a script; throws an Error that names the line it does not understand. */
 export function parseScript(text: string): Script {
   let greeting: string | undefined;
+  let away: AwayOptions | undefined;
+  let maxCallMs: number | undefined;
+  let showsHistory = false;
   let options = { min: 350, max: 3000, interrupt: 300, words: 0, allowed: true, speculate: true };
   const answers: Answer[] = [];
   const voicings: Voicing[] = [];
@@ -58,8 +81,19 @@ export function parseScript(text: string): Script {
     const toMs = atMs + Math.round(Number.parseFloat(words.at(-1) ?? "") * 1000);
     const type = happeningTypes.find((type) => type === rest);
 
+    const msOf = (name: string) => value(name, NaN) * 1000;
+
     if (words[0] === "greeting") greeting = quoted;
-    else if (words[0] === "options") {
+    else if (words[0] === "history") showsHistory = true;
+    else if (words[0] === "max") maxCallMs = msOf("max");
+    else if (words[0] === "away") {
+      const prompts = Array.from({ length: value("prompts", 0) }, (_, i) => `Still there? (${i + 1})`);
+      away = {
+        afterMs: msOf("after"),
+        closeAfterMs: words.includes("close") ? msOf("close") : Infinity,
+        prompts,
+      };
+    } else if (words[0] === "options") {
       options = {
         min: value("min", options.min),
         max: value("max", options.max),
@@ -77,11 +111,43 @@ export function parseScript(text: string): Script {
       utterances.push({ fromMs: atMs, toMs, words: quoted.split(" ") });
       voices.push({ fromMs: atMs, toMs });
     } else if (words[1] === "noise") voices.push({ fromMs: atMs, toMs });
-    else if (words[1] === "say") happenings.push({ type: "say", atMs, text: quoted });
+    else if (words[1] === "say") {
+      happenings.push({ type: "say", atMs, text: quoted, options: sayOptions(words) });
+    } else if (words[1] === "stream") {
+      const then = (["die", "stall"] as const).find((then) => words.includes(then)) ?? "end";
+      happenings.push({ type: "stream", atMs, text: quoted, then });
+    } else if (words[1] === "generate") {
+      const instructions = quoted === "" ? {} : { instructions: quoted };
+      happenings.push({ type: "generate", atMs, options: { ...sayOptions(words), ...instructions } });
+    } else if (words[1] === "reply") {
+      happenings.push({ type: "generate", atMs, options: { ...sayOptions(words), userInput: quoted } });
+    } else if (words[1] === "cut") happenings.push({ type: "cut", atMs, replyId: words[2] ?? "" });
     else if (type) happenings.push({ type, atMs });
     else throw new Error(`the script has a line it does not understand: ${line}`);
   }
   const last = Math.max(0, ...happenings.map(({ atMs }) => atMs), ...voices.map(({ toMs }) => toMs));
   const endMs = happenings.find(({ type }) => type === "end")?.atMs ?? last + 10_000;
-  return { greeting, options, answers, voicings, utterances, voices, happenings, endMs };
+  return {
+    away,
+    maxCallMs,
+    showsHistory,
+    greeting,
+    options,
+    answers,
+    voicings,
+    utterances,
+    voices,
+    happenings,
+    endMs,
+  };
+}
+
+/** What the words after a quoted text say of how it is said. */
+function sayOptions(words: readonly string[]): SayOptions {
+  const priority = (["high", "immediate"] as const).find((priority) => words.includes(priority));
+  return {
+    ...(words.includes("uninterruptible") && { interruptible: false }),
+    ...(words.includes("unrecorded") && { addToHistory: false }),
+    ...(priority && { priority }),
+  };
 }
