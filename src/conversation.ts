@@ -1,7 +1,7 @@
 /** One conversation: performs what turn-taking decides, and keeps what was said. */
 import type { Agent } from "./agent.ts";
 import type { Clock } from "./clock.ts";
-import { StageError } from "./errors.ts";
+import { asStageError, StageError } from "./errors.ts";
 import type { ReplyLatency, SessionEventBody, SpeechGap } from "./events.ts";
 import { createHistory, type History, messagesFrom } from "./history.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
@@ -14,6 +14,7 @@ import { latencySince, outcomeOf, turnOf } from "./outcome.ts";
 import { createSpeculationMeter, type SpeculationMeter } from "./speculation.ts";
 import { Speech, textOnly } from "./speech.ts";
 import { createSpokenLog, type SpokenLog } from "./spoken.ts";
+import { spokenForm } from "./text/spoken_form.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import { commit, isUninterruptible, listensByItself } from "./turn/policy.ts";
 import {
@@ -78,6 +79,12 @@ export class Conversation {
     this.#speculation = createSpeculationMeter(options.emit);
     this.#replies = new Replies({
       ...options,
+      spokenForm: spokenForm({
+        language: options.agent.language,
+        transforms: options.agent.textTransforms,
+        pronunciations: options.agent.pronunciations,
+        onError: (error) => options.onError(asStageError("agent", error)),
+      }),
       onStart: (job, latency) => this.#started(job, latency),
       onEnd: (job, result, startedMs) => this.#ended(job, result, startedMs),
       onGap: ({ id }, gap) => this.#fellSilent(id, gap),

@@ -8,7 +8,7 @@ import type { AudioFrame } from "./audio/frame.ts";
 import type { Playout } from "./room/room.ts";
 import type { SpeechToText, TranscriptEvent } from "./stt/stt.ts";
 import { type Clause, clauses } from "./text/clauses.ts";
-import { type SpokenForm, spokenForm as usualForm } from "./text/spoken_form.ts";
+import type { SpokenForm } from "./text/spoken_form.ts";
 import type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
 import type { VoiceActivityDetector, VoiceMark } from "./vad/vad.ts";
 
@@ -38,8 +38,8 @@ export function listen(
 
 export interface Speaking {
   readonly tts: TextToSpeech;
-  /** What of the text is read aloud, and how (default: markup left out, English numbers in words). */
-  readonly spokenForm?: SpokenForm | undefined;
+  /** What of the text is read aloud, and how. */
+  readonly spokenForm: SpokenForm;
   readonly playout: Playout;
   /** Told of each clause before it is spoken; the concatenated `text` of all is the whole reply. */
   readonly onClause: (clause: Clause) => void;
@@ -51,7 +51,7 @@ export interface Speaking {
 /** Speaks `words` as they come; settles when they were played out. Aborting `signal` cuts them off. */
 export async function speak(
   words: ReadableStream<string>,
-  { tts, spokenForm = usualForm(), playout, onClause, onSpeech, signal }: Speaking,
+  { tts, spokenForm, playout, onClause, onSpeech, signal }: Speaking,
 ): Promise<void> {
   const text = words
     .pipeThrough(clauses())

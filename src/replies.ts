@@ -32,6 +32,7 @@ export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author"> {
 export interface RepliesOptions {
   readonly room: Room;
   readonly tts: TextToSpeech;
+  readonly spokenForm: ReplyOptions["spokenForm"];
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Told when the first sample of a reply is played. */
@@ -122,7 +123,7 @@ export class Replies {
   }
 
   #begin(job: Job, { held = false } = {}): Reply {
-    const { clock, tts, room, signal, onStart, onEnd, onGap, onSaid } = this.#options;
+    const { clock, tts, spokenForm, room, signal, onStart, onEnd, onGap, onSaid } = this.#options;
     let startedMs: number | undefined;
     let segment: ReturnType<Room["transcripts"]["agent"]> | undefined;
     const reply = startReply({
@@ -130,6 +131,7 @@ export class Replies {
       words: job.words,
       author: job.author,
       tts,
+      spokenForm,
       pace: this.#pace,
       speaker: room.speaker,
       speakerFree: this.#speakerFree,

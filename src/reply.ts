@@ -10,6 +10,7 @@ import type { Playout, Speaker } from "./room/room.ts";
 import { gapOf, silenceFinder } from "./silences.ts";
 import type { Clause } from "./text/clauses.ts";
 import { heardText } from "./text/heard.ts";
+import type { SpokenForm } from "./text/spoken_form.ts";
 import type { SpeechEvent, TextToSpeech, WordTime } from "./tts/tts.ts";
 import { watchdog } from "./watchdog.ts";
 
@@ -32,6 +33,8 @@ export interface ReplyOptions {
   /** Who makes the words: a model, which owes some, or the agent's own code. */
   readonly author: Extract<Stage, "llm" | "agent">;
   readonly tts: TextToSpeech;
+  /** What of the words is read aloud, and how. */
+  readonly spokenForm: SpokenForm;
   readonly pace: Pace;
   readonly speaker: Speaker;
   /** Settles when the reply before has left the speaker. */
@@ -73,7 +76,7 @@ export interface Reply {
 
 /** Begins a reply at once; it is heard as soon as the speaker is free. */
 export function startReply(
-  { id, words, author, tts, pace, speaker, clock, onStart, onText, onGap, ...options }: ReplyOptions,
+  { id, words, author, tts, spokenForm, pace, speaker, clock, onStart, onText, onGap, ...options }: ReplyOptions,
 ): Reply {
   const cut = new AbortController();
   const signal = AbortSignal.any([options.signal, cut.signal]);
@@ -186,7 +189,14 @@ export function startReply(
       playout = speaker.open({ signal });
       if (paused) playout.pause();
       playout.started.then(onPlay);
-      const spoken = speak(ReadableStream.from(spokenWords()), { tts, playout, onClause, onSpeech, signal });
+      const spoken = speak(ReadableStream.from(spokenWords()), {
+        tts,
+        spokenForm,
+        playout,
+        onClause,
+        onSpeech,
+        signal,
+      });
       await abortable(spoken, signal);
       complete = true;
       if (audioMs === 0 && !signal.aborted && author === "llm") {
