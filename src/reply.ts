@@ -76,7 +76,8 @@ export interface Reply {
 
 /** Begins a reply at once; it is heard as soon as the speaker is free. */
 export function startReply(
-  { id, words, author, tts, spokenForm, pace, speaker, clock, onStart, onText, onGap, ...options }: ReplyOptions,
+  { id, words, author, tts, spokenForm, pace, speaker, clock, onStart, onText, onGap, ...options }:
+    ReplyOptions,
 ): Reply {
   const cut = new AbortController();
   const signal = AbortSignal.any([options.signal, cut.signal]);
@@ -251,6 +252,9 @@ function begin(words: ReplyOptions["words"], signal: AbortSignal): ReadableStrea
 }
 
 /** Takes a voice's speed from what it has said of a reply. */
-function learn(pace: Pace, mark: { readonly characters: number; readonly audioMs: number } | undefined): void {
+function learn(
+  pace: Pace,
+  mark: { readonly characters: number; readonly audioMs: number } | undefined,
+): void {
   if (mark && mark.audioMs >= learnedFromMs) pace.charactersPerMs = mark.characters / mark.audioMs;
 }
