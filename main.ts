@@ -65,6 +65,7 @@ const playground = {
   agentName: defaultAgent,
   stages: stageModels(config.models),
   recognizer: recognizesInBrowser(config.models) ? "page" as const : "server" as const,
+  pushToTalk: agents[defaultAgent]?.turnDetection === "manual",
   pages,
 };
 const { corsOrigins, clientAddressHeader, metricsPort } = config.http;

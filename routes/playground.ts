@@ -24,6 +24,8 @@ export interface PlaygroundOptions {
   readonly stages: readonly StageModel[];
   /** Who recognizes speech where there is no LiveKit: the server, or the browser itself. */
   readonly recognizer: "server" | "page";
+  /** Whether the user says by a key when they talk. */
+  readonly pushToTalk?: boolean;
   readonly pages: Pages;
 }
 
@@ -46,13 +48,14 @@ const configAnswer = z.object({
   agent: z.string(),
   stages: z.array(z.looseObject({ stage: z.enum(["stt", "llm", "tts"]), model: z.string() })),
   recognizer: z.enum(["server", "page"]),
+  pushToTalk: z.boolean().meta({ description: "Whether the user holds a key while they talk." }),
 });
 
 export function playgroundRoutes(
   options: PlaygroundOptions,
   { livekit, dispatcher, clock }: AppDependencies,
 ): Hono<AppEnv> {
-  const { access, agentName, stages, recognizer, pages } = options;
+  const { access, agentName, stages, recognizer, pushToTalk = false, pages } = options;
   const isOn = pageIsOn(access);
   const signInLimit = createRateLimit({ burst: 5, perSecond: 0.1, clock });
   const dispatchLimit = createRateLimit({ burst: 5, perSecond: 0.2, clock });
@@ -87,7 +90,8 @@ export function playgroundRoutes(
     isOn,
     async (c) => {
       if (!await isSignedIn(c, access)) return problem(c, 401, "Sign in on the page first.");
-      return c.json({ mode: livekit ? "livekit" : "browser", agent: agentName, stages, recognizer });
+      const mode = livekit ? "livekit" : "browser";
+      return c.json({ mode, agent: agentName, stages, recognizer, pushToTalk });
     },
   );
   app.get(

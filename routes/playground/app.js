@@ -1,5 +1,6 @@
 /** The page: its controls, what they do to a call, and what a call does to the page. */
 import { startLiveKitCall } from "./livekit_call.js";
+import { createHold } from "./hold.js";
 import { createOrb } from "./orb.js";
 import { canRecognize, createRecognition, recognitionService } from "./recognition.js";
 import { showSettings } from "./settings.js";
@@ -60,10 +61,19 @@ const on = {
     phase = failed ? "idle" : "ended";
     recognition?.hear(false);
     setMuted(false);
+    hold.release();
     if (text) alertUser(text);
     show();
   },
 };
+
+/** For an agent that waits for a key, and does not guess when the user has finished. */
+const hold = createHold({
+  button: at("hold"),
+  mayStart: () => Boolean(config?.pushToTalk && call?.hasMicrophone && phase === "live"),
+  onTurn: (action) => call?.turn(action),
+  onChange: (held) => at("hold").classList.toggle("held", held),
+});
 
 /** The call there is, or a new one; undefined when none can be had. */
 async function begin() {
@@ -136,6 +146,8 @@ function show() {
   at("end").hidden = !(call && !talking);
   at("mute").disabled = !talking;
   at("mute").setAttribute("aria-pressed", String(muted));
+  at("hold").hidden = !(talking && config?.pushToTalk);
+  at("mute").hidden = !at("hold").hidden;
   at("interrupt").disabled = !(live && state === "speaking" && call?.canInterrupt);
   recognition?.hear(Boolean(talking) && !muted && state !== "speaking");
 }

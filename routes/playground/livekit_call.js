@@ -85,6 +85,15 @@ export async function startLiveKitCall(on) {
     interrupt() {
       post("/playground/interrupt", { session: sessionId }).catch(({ message }) => on.error(message));
     },
+    turn(action) {
+      const agent = agents().find(({ isAgent }) => isAgent);
+      if (!agent) return;
+      room.localParticipant.performRpc({
+        destinationIdentity: agent.identity,
+        method: "repartee.turn",
+        payload: action,
+      }).catch(({ message }) => on.error(message));
+    },
     mute: (muted) => room.localParticipant.setMicrophoneEnabled(!muted),
     levels: () => ({
       user: room.localParticipant.audioLevel,

@@ -101,6 +101,7 @@ export async function startSocketCall(on) {
     },
     transcript: (text, final) => send({ type: "transcript", text, final }),
     interrupt: () => send({ type: "interrupt" }),
+    turn: (action) => send({ type: "turn", action }),
     mute: audio.mute,
     levels: audio.levels,
     hangUp: leave,

@@ -58,6 +58,8 @@ describe("the wire", () => {
     ["text of spaces", { type: "text", text: "  " }, false],
     ["long text", { type: "text", text: "x".repeat(4_001) }, false],
     ["a transcript", { type: "transcript", text: "hi", final: false }, true],
+    ["a key to talk", { type: "turn", action: "start" }, true],
+    ["an action that there is not", { type: "turn", action: "stop" }, false],
     ["a negative position", { type: "played", epoch: 0, samples: -1, running: true }, false],
     ["half a sample", { type: "played", epoch: 0, samples: 0.5, running: true }, false],
   ];
@@ -96,12 +98,14 @@ describe("browser room: listening", () => {
     socket.say({ type: "text", text: "hi" });
     socket.say({ type: "transcript", text: "well", final: false });
     socket.say({ type: "interrupt" });
+    socket.say({ type: "turn", action: "start" });
     await clock.settle();
     socket.say({ type: "bye" });
     assertEquals(await Array.fromAsync(room.messages), [
       { type: "text", text: "hi" },
       { type: "transcript", text: "well", final: false },
       { type: "interrupt" },
+      { type: "turn", action: "start" },
     ]);
     assertEquals([room.closed.aborted, room.closed.reason], [true, "participant-left"]);
   });

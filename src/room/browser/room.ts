@@ -90,6 +90,7 @@ export function browserRoom(
       case "text":
       case "transcript":
       case "interrupt":
+      case "turn":
         return messages.push(message);
       case "hello":
         return; // said already

@@ -62,6 +62,8 @@ export const clientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("transcript"), text, final: z.boolean() }),
   /** Cuts the agent off. */
   z.object({ type: z.literal("interrupt") }),
+  /** The user's key to talk was pressed, let go, or let go and what was said is to be forgotten. */
+  z.object({ type: z.literal("turn"), action: z.enum(["start", "commit", "cancel"]) }),
   /** Samples of `epoch` that were heard; `running` while there are more to play. */
   z.object({ type: z.literal("played"), epoch, samples, running: z.boolean() }),
   /** The user hung up: the session ends. */

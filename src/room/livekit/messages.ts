@@ -10,6 +10,12 @@ export const CHAT_TOPIC = "lk.chat";
 const MESSAGES_KEPT = 100;
 const MAX_CHARACTERS = 4_000;
 
+export interface Messages {
+  readonly readable: ReadableStream<RoomMessage>;
+  /** Adds what comes another way. */
+  push(message: RoomMessage): void;
+}
+
 /** The texts that `from()` sends, one a stream of the topic; to be called before the room is connected. It ends with `closed`. */
 export function receiveMessages(
   room: Room,
@@ -20,7 +26,7 @@ export function receiveMessages(
     readonly closed: AbortSignal;
     readonly log: Log;
   },
-): ReadableStream<RoomMessage> {
+): Messages {
   const messages = liveStream<RoomMessage>({ limit: MESSAGES_KEPT });
   const take = async (reader: TextStreamReader) => {
     const text = await readText(reader);
@@ -32,7 +38,7 @@ export function receiveMessages(
     read.catch((error) => log.debug({ error }, "a typed message did not come whole"));
   });
   closed.addEventListener("abort", messages.close, { once: true });
-  return messages.readable;
+  return messages;
 }
 
 /** All that `reader` brings; undefined when that is too long. */

@@ -13,6 +13,7 @@ import { createMicrophone } from "./microphone.ts";
 import { showEnd, statePublisher } from "./state.ts";
 import { subscribeMicrophone } from "./subscription.ts";
 import { agentToken } from "./token.ts";
+import { answerTurnCalls } from "./turns.ts";
 import { createTranscripts } from "./transcripts.ts";
 
 export interface LiveKitRoomOptions {
@@ -77,14 +78,12 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     },
     onGone: end,
   });
-  const messages = receiveMessages(room, {
-    from: () => link.participant?.identity,
-    closed: closed.signal,
-    log,
-  });
+  const from = () => link.participant?.identity;
+  const messages = receiveMessages(room, { from, closed: closed.signal, log });
 
   const audible = whenAudible(room, { clock, log });
   await connectRoom(room, { url, token, all: subscribe === "all", signal, log });
+  answerTurnCalls(room, { from, push: messages.push });
   const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
   const track = LocalAudioTrack.createAudioTrack(TRACK_NAME, source);
   const leave = async () => {
@@ -120,7 +119,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       get droppedMs() {
         return microphone.droppedMs;
       },
-      messages,
+      messages: messages.readable,
       speaker: createSpeaker(sourceDevice(source, { clock, log }), { clock }),
       transcripts,
       waitForParticipant: link.wait,
