@@ -88,6 +88,7 @@ describe("GET /", () => {
       agent: "assistant",
       stages: [{ stage: "llm", model: "demo", simulated: true }],
       recognizer: "page",
+      pushToTalk: false,
     });
   });
 });
