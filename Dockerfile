@@ -17,7 +17,7 @@ RUN test -e /etc/ssl/certs/ca-certificates.crt || \
     (apt-get update && apt-get install -y --no-install-recommends ca-certificates)
 # The packages are a layer of their own, which a change of the source leaves as it is.
 COPY deno.json deno.lock ./
-# Left out: the other platforms' ONNX Runtime and the browser's, what only tests, types and debuggers read, and of the
+# Left out are ONNX Runtime for other platforms and for browsers, what only tests, types and debuggers read, and of the
 # browser's packages all but the files that are served. A package's folder stays: Deno looks for it when it starts.
 RUN deno install --frozen --quiet && \
     case "$(uname -m)" in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) exit 1 ;; esac && \
@@ -26,13 +26,11 @@ RUN deno install --frozen --quiet && \
       find . -mindepth 2 -maxdepth 2 -type d ! -path "./linux/$arch" -exec rm -r {} + && \
       cd "linux/$arch" && ln -sf libonnxruntime.so.1.* libonnxruntime.so.1) && \
     find onnxruntime-web@*/node_modules/onnxruntime-web playwright-core@*/node_modules/playwright-core \
-      @types+node@*/node_modules/@types/node \
-      -type f ! -name package.json -delete && \
-    find @ricky0123+vad-web@*/node_modules/@ricky0123/vad-web -type f ! -name 'silero_vad_v6.onnx' \
-      ! -name package.json ! -iname '*licen[sc]e*' -delete && \
-    find livekit-client@*/node_modules/livekit-client -type f ! -name livekit-client.umd.js \
-      ! -name package.json ! -iname '*licen[sc]e*' ! -iname 'notice*' -delete && \
-    find . -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete && \
+      rxjs@*/node_modules/rxjs @types+node@*/node_modules/@types/node -type f ! -name package.json -delete && \
+    find @ricky0123+vad-web@*/node_modules/@ricky0123/vad-web livekit-client@*/node_modules/livekit-client -type f \
+      ! -name silero_vad_v6.onnx ! -name livekit-client.umd.js ! -name package.json \
+      ! -iname '*licen[sc]e*' ! -iname 'notice*' -delete && \
+    find . -type f \( -name '*.map' -o -name '*.[cm]ts' -o -name '*.ts' \) -delete && \
     find . -depth -type d -empty -delete
 COPY main.ts LICENSE ./
 COPY src src
@@ -56,7 +54,8 @@ ENV NODE_ENV=production RUST_LOG=off MALLOC_ARENA_MAX=2 HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=3s --start-period=10s CMD ["bash", "-c", \
   "exec 3<>/dev/tcp/127.0.0.1/$PORT && printf 'GET /healthz HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r answer <&3 && [[ $answer == *' 200 '* ]]"]
-# The command of `deno task start`, without the task runner, so that the process itself gets the signals.
-CMD ["deno", "run", "--v8-flags=--max-semi-space-size=2,--optimize-for-size", "--no-prompt", "--allow-net", \
-  "--allow-env", "--allow-read=.", "--allow-write=.models", "--allow-ffi=./node_modules", \
+# The command of `deno task start`, without the task runner, so that the process itself gets the signals; and packages
+# are taken from the image alone.
+CMD ["deno", "run", "--cached-only", "--v8-flags=--max-semi-space-size=2,--optimize-for-size", "--no-prompt", \
+  "--allow-net", "--allow-env", "--allow-read=.", "--allow-write=.models", "--allow-ffi=./node_modules", \
   "--allow-sys=cpus,hostname,networkInterfaces", "main.ts"]

@@ -45,7 +45,14 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  return followServer(child);
+}
 
+/** Reads along with a server that was started as `child`; `signal`: what sends a signal to it, if not `child.kill()`. */
+export function followServer(
+  child: Deno.ChildProcess,
+  signal: (name: Deno.Signal) => void = (name) => child.kill(name),
+): ServerProcess {
   let output = "";
   const log: LogEntry[] = [];
   const { promise: url, resolve, reject } = Promise.withResolvers<string>();
@@ -69,8 +76,8 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
   });
   let ended = false;
   exit.finally(() => ended = true).catch(() => {}); // the owner of `exit` sees its failure
-  const kill = (signal: Deno.Signal) => {
-    if (!ended) child.kill(signal);
+  const kill = (name: Deno.Signal) => {
+    if (!ended) signal(name);
   };
   return {
     pid: child.pid,
