@@ -62,13 +62,14 @@ export function elevenlabsTextToSpeech(
     log,
   }: ElevenLabsTextToSpeechOptions,
 ): TextToSpeech {
+  const code = /^[a-z]{2}(?=-|$)/i.exec(language ?? "")?.[0].toLowerCase(); // ISO 639-1
   const query = new URLSearchParams({
     model_id: model,
     output_format: `pcm_${output.sampleRate}`,
     auto_mode: "true", // whole clauses are sent: none waits for more text
     sync_alignment: "true",
     inactivity_timeout: "180", // seconds, the longest there is (default: 20)
-    ...(language && /_v2_5$/.test(model) && { language_code: new Intl.Locale(language).language }),
+    ...(code && /_v2_5$/.test(model) && { language_code: code }),
   });
   const url = `${baseUrl}/v1/text-to-speech/${encodeURIComponent(voice)}/multi-stream-input?${query}`;
   const voiceSettings = {

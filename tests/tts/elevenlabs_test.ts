@@ -180,6 +180,25 @@ describe("ElevenLabs, speaking", () => {
     assertEquals(clock.pending, 0);
   });
 
+  it("stays connected through a long silence", async () => {
+    const clock = fakeClock();
+    await using emulator = await startElevenLabsEmulator({ clock });
+    const log = fakeLog();
+    const tts = elevenlabsTextToSpeech({ apiKey, baseUrl: emulator.url, clock, log });
+    const session = new AbortController();
+    tts.connect?.(session);
+    while (!emulator.connections[0]?.messages.length) await clock.settle();
+    for (let n = 2; n <= 100; n++) {
+      await clock.advance(8_000);
+      while (emulator.connections[0].messages.length < n && emulator.open > 0) await clock.settle();
+    }
+    assertEquals(emulator.connections.map(({ closed }) => closed), [undefined]);
+    assertEquals(log.lines, []);
+    session.abort();
+    await emulator.idle();
+    assertEquals(clock.pending, 0);
+  });
+
   it("keeps a context alive whose text is slow to come, and none that it has ended", async () => {
     const { emulator, clock, tts, sent } = await start();
     await using _ = emulator;
