@@ -7,8 +7,10 @@ import { type Config, loadConfig, readEnvironment, secretsIn, warningsFor } from
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
 import { createPages } from "./src/dispatch/pages.ts";
 import { tellingResults } from "./src/dispatch/results.ts";
+import { livekitRooms } from "./src/dispatch/rooms.ts";
 import { missingKeys } from "./src/dispatch/settings.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
+import { createWebhooks } from "./src/dispatch/webhooks.ts";
 import { loadSmartTurn, type SmartTurn } from "./src/end_of_turn/smart_turn.ts";
 import { ConfigError, messageOf } from "./src/errors.ts";
 import { createLog } from "./src/log.ts";
@@ -43,6 +45,8 @@ const archive = createArchive({
   clock,
   log,
 });
+const autoAgent = knownAutoAgent();
+const rooms = config.livekit && livekitRooms(config.livekit);
 const metrics = createMetrics({ clock });
 const dispatcher = tellingResults(
   createDispatcher({
@@ -53,12 +57,15 @@ const dispatcher = tellingResults(
       archive.follow(session, facts);
       metrics.follow(session, facts);
     },
+    rooms,
     maxSessions: config.maxSessions,
     clock,
     log,
   }),
   metrics.dispatched,
 );
+const webhooks = rooms &&
+  createWebhooks({ dispatcher, rooms, agents: Object.keys(agents), autoAgent, clock, log });
 const pages = createPages({ dispatcher, agentName: defaultAgent, clock, log });
 const playground = {
   access: config.playground,
@@ -73,6 +80,7 @@ const app = createApp({
   dispatcher,
   archive,
   livekit: config.livekit,
+  webhooks,
   playground,
   corsOrigins,
   clientAddressHeader,
@@ -86,7 +94,7 @@ await Promise.all([loadSilero(), preload(Object.values(config.models))]);
 exitOnSignals();
 const servers = [listen("PORT", config.http.port, app, greet)];
 if (metricsPort !== undefined) {
-  servers.push(listen("METRICS_PORT", metricsPort, createMetricsApp(metrics), () => {}));
+  servers.push(listen("METRICS_PORT", metricsPort, createMetricsApp(metrics, { clock }), () => {}));
 }
 
 async function configuration(): Promise<Config> {
@@ -103,6 +111,18 @@ function agentWarnings(): string[] {
   } catch (error) {
     return refuseToStart(error);
   }
+}
+
+/** AUTO_AGENT, which must be in the registry. */
+function knownAutoAgent(): string | undefined {
+  const { autoAgent } = config;
+  if (autoAgent === undefined || Object.hasOwn(agents, autoAgent)) return autoAgent;
+  const known = Object.keys(agents).join(", ");
+  return refuseToStart(
+    new ConfigError(
+      `AUTO_AGENT is ${JSON.stringify(autoAgent)}; expected an agent of the registry: ${known}`,
+    ),
+  );
 }
 
 async function turnDetector(): Promise<SmartTurn | undefined> {
@@ -164,7 +184,8 @@ async function leave(): Promise<never> {
     const lost = reportWebhook.waiting;
     if (lost > 0) log.error({ reports: lost }, "reports that were not taken in time are lost");
   }
-  await Promise.race([Promise.all(servers.map((server) => server.shutdown())), clock.sleep(lastAnswersMs)]);
+  const last = [...servers.map((server) => server.shutdown()), webhooks?.[Symbol.asyncDispose]()];
+  await Promise.race([Promise.all(last), clock.sleep(lastAnswersMs)]);
   Deno.exit(0);
 }
 

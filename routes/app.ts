@@ -4,6 +4,7 @@ import { methodNotAllowed as methodNotAllowedBy } from "hono/method-not-allowed"
 import type { Clock } from "../src/clock.ts";
 import type { LiveKitConfig } from "../src/config.ts";
 import type { Dispatcher } from "../src/dispatch/dispatcher.ts";
+import type { Webhooks } from "../src/dispatch/webhooks.ts";
 import type { Log } from "../src/log.ts";
 import type { SessionArchive, SessionRecord } from "../src/telemetry/archive.ts";
 import { knowsAddress } from "./address.ts";
@@ -21,6 +22,7 @@ import { roomRoutes } from "./room.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { tokenRoutes } from "./token.ts";
 import { twirpRoutes } from "./twirp.ts";
+import { webhookRoutes } from "./webhook.ts";
 
 export interface AppDependencies {
   readonly dispatcher: Dispatcher;
@@ -28,6 +30,8 @@ export interface AppDependencies {
   readonly archive?: SessionArchive | undefined;
   /** Whose tokens are accepted; without it, none is. */
   readonly livekit?: LiveKitConfig | undefined;
+  /** Who follows LiveKit's webhooks; without it they are refused. */
+  readonly webhooks?: Pick<Webhooks, "accept"> | undefined;
   /** The page; without it there is none. */
   readonly playground?: PlaygroundOptions | undefined;
   /** The header in which the proxy in front says who has connected to it; without one, whoever connects here. */
@@ -64,11 +68,12 @@ export function createApp(dependencies: AppDependencies): Hono<AppEnv> {
   app.use(knowsAddress(dependencies.clientAddressHeader));
   allowOrigins(app, dependencies.corsOrigins ?? []);
   app.route("/", openApiRoutes(app));
-  app.route("/", docsRoutes());
+  app.route("/", docsRoutes(dependencies));
   app.route("/", healthRoutes(dependencies));
-  if (dependencies.metrics) app.route("/", metricsRoutes(dependencies.metrics));
+  if (dependencies.metrics) app.route("/", metricsRoutes(dependencies.metrics, dependencies));
   app.route("/", dispatchRoutes(dependencies));
   app.route("/", tokenRoutes(dependencies));
+  app.route("/", webhookRoutes(dependencies));
   const { archive, playground } = dependencies;
   if (archive) {
     app.route("/", sessionRoutes(archive, dependencies));
