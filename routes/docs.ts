@@ -4,8 +4,10 @@
  */
 import { Hono } from "hono";
 import { etag } from "hono/etag";
+import type { Clock } from "../src/clock.ts";
 import type { AppEnv } from "./app.ts";
 import { operation } from "./operation.ts";
+import { createRateLimit, limited } from "./rate_limit.ts";
 import { secured, staticFile } from "./static_file.ts";
 
 const own = new URL("docs/", import.meta.url);
@@ -17,15 +19,16 @@ const files: Readonly<Record<string, URL>> = {
   "swagger-ui-bundle.js": new URL("swagger-ui-bundle.js", swagger),
 };
 
-export function docsRoutes(): Hono<AppEnv> {
+export function docsRoutes({ clock }: { readonly clock: Clock }): Hono<AppEnv> {
+  const limit = limited(createRateLimit({ burst: 50, perSecond: 5, clock }));
   // Its icons are pictures within its style sheet.
   const headers = secured(() => ({ "img-src": "'self' data:", "connect-src": "'self'" }));
   const asset = operation("undocumented");
   return new Hono<AppEnv>()
     .use("/docs", headers, etag())
     .use("/docs/*", headers, etag())
-    .get("/docs", asset, async (c) => await staticFile(new URL("index.html", own)) ?? c.notFound())
-    .get("/docs/:file", asset, async (c) => {
+    .get("/docs", asset, limit, async (c) => await staticFile(new URL("index.html", own)) ?? c.notFound())
+    .get("/docs/:file", asset, limit, async (c) => {
       const file = Object.hasOwn(files, c.req.param("file")) ? files[c.req.param("file")] : undefined;
       return file && await staticFile(file) || c.notFound();
     });

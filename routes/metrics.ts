@@ -4,9 +4,12 @@
  */
 import { Hono } from "hono";
 import * as z from "zod";
+import type { Clock } from "../src/clock.ts";
+import { knowsAddress } from "./address.ts";
 import type { AppEnv } from "./app.ts";
 import { answers, operation } from "./operation.ts";
 import { notFound } from "./problem.ts";
+import { createRateLimit, limited } from "./rate_limit.ts";
 
 /** What is shown. */
 export interface MetricsText {
@@ -14,7 +17,8 @@ export interface MetricsText {
   readonly contentType: string;
 }
 
-export function metricsRoutes(metrics: MetricsText): Hono<AppEnv> {
+export function metricsRoutes(metrics: MetricsText, { clock }: { readonly clock: Clock }): Hono<AppEnv> {
+  const limit = createRateLimit({ burst: 20, perSecond: 2, clock });
   return new Hono<AppEnv>().get(
     "/metrics",
     operation({
@@ -23,13 +27,16 @@ export function metricsRoutes(metrics: MetricsText): Hono<AppEnv> {
       tags: ["Server"],
       responses: { 200: answers("Prometheus' text format.", z.string(), { type: "text/plain" }) },
     }),
+    limited(limit),
     async (c) => c.body(await metrics.text(), 200, { "content-type": metrics.contentType }),
   );
 }
 
 /** What METRICS_PORT serves: the metrics, and nothing else. */
-export function createMetricsApp(metrics: MetricsText): Hono<AppEnv> {
-  const app = metricsRoutes(metrics);
+export function createMetricsApp(metrics: MetricsText, { clock }: { readonly clock: Clock }): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
+  app.use(knowsAddress());
+  app.route("/", metricsRoutes(metrics, { clock }));
   app.notFound(notFound);
   return app;
 }

@@ -70,7 +70,7 @@ export function playgroundRoutes(
   const app = new Hono<AppEnv>();
   app.use("/", headers, etag());
   app.use("/playground/*", headers);
-  app.route("/", playgroundEventRoutes(options)); // before etag, which would wait for the end of what it answers
+  app.route("/", playgroundEventRoutes(options, { clock })); // before etag, which would wait for the end of what it answers
   app.use("/playground/*", etag());
 
   app.get("/", asset, isOn, async (c) => {

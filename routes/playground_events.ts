@@ -2,12 +2,13 @@
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import * as z from "zod";
-import type { AppEnv } from "./app.ts";
+import type { AppDependencies, AppEnv } from "./app.ts";
 import { expectedObject, json, name, query } from "./json_body.ts";
 import { answers, operation, refuses } from "./operation.ts";
 import { fromPage, isNoOtherOrigin } from "./page_access.ts";
 import type { PlaygroundOptions } from "./playground.ts";
 import { problem } from "./problem.ts";
+import { createRateLimit, limited } from "./rate_limit.ts";
 
 const interruptBody = z.strictObject(
   { session: name("the session's id") },
@@ -18,7 +19,9 @@ const unknownSession = "There is no such session of the page's; it may have ende
 
 export function playgroundEventRoutes(
   { access, pages }: Pick<PlaygroundOptions, "access" | "pages">,
+  { clock }: Pick<AppDependencies, "clock">,
 ): Hono<AppEnv> {
+  const limit = createRateLimit({ burst: 20, perSecond: 2, clock });
   const app = new Hono<AppEnv>();
   // Server-sent events, each a message of src/room/browser/wire.ts: latency, agent-heard, error.
   app.get(
@@ -34,6 +37,7 @@ export function playgroundEventRoutes(
       },
     }),
     fromPage(access, isNoOtherOrigin),
+    limited(limit),
     query(eventsQuery),
     (c) => {
       const session = pages.find(c.req.valid("query").session);
@@ -55,6 +59,7 @@ export function playgroundEventRoutes(
       responses: { 204: answers("It is silent."), 404: refuses("There is no such session.") },
     }),
     fromPage(access),
+    limited(limit),
     json(interruptBody),
     (c) => {
       const session = pages.find(c.req.valid("json").session);

@@ -22,11 +22,25 @@ describe("GET /metrics", () => {
   it("is not there when it has a port of its own, which has nothing else", async () => {
     const { app } = setUpPage();
     assertEquals((await app.request("/metrics")).status, 404);
-    using metrics = createMetrics({ clock: fakeClock() });
-    const alone = createMetricsApp(metrics);
+    const clock = fakeClock();
+    using metrics = createMetrics({ clock });
+    const alone = createMetricsApp(metrics, { clock });
     assertEquals((await alone.request("/metrics")).status, 200);
     for (const path of ["/", "/healthz", "/dispatch", "/openapi.json"]) {
       assertEquals((await alone.request(path)).status, 404);
     }
+  });
+
+  it("is limited per address: the numbers are gathered anew each time", async () => {
+    const clock = fakeClock();
+    using metrics = createMetrics({ clock });
+    const alone = createMetricsApp(metrics, { clock });
+    const scrape = (hostname: string) => alone.request("/metrics", {}, { remoteAddr: { hostname } });
+    for (let n = 0; n < 20; n++) assertEquals((await scrape("10.0.0.1")).status, 200);
+    const late = await scrape("10.0.0.1");
+    assertEquals([late.status, late.headers.get("retry-after")], [429, "1"]);
+    assertEquals((await scrape("10.0.0.2")).status, 200);
+    await clock.advance(500);
+    assertEquals((await scrape("10.0.0.1")).status, 200);
   });
 });

@@ -83,6 +83,22 @@ describe("the API's description", () => {
     assertEquals(Object.keys(responses[429].headers), ["Retry-After", "X-Request-Id"]);
   });
 
+  it("limits whatever costs something, and says so", async () => {
+    const { paths } = await (await setUp().request("/openapi.json")).json();
+    const unlimited = Object.entries<Record<string, Operation>>(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).filter(([, { responses }]) => !responses["429"]).map(([method]) =>
+        `${method} ${path}`
+      )
+    );
+    // They answer what is at hand; and of webhooks each counts, while a forged one costs no more than its signature.
+    assertEquals(unlimited.filter((operation) => operation !== "post /webhooks/livekit"), [
+      "get /openapi.json",
+      "get /healthz",
+      "get /readyz",
+      "get /playground/config",
+    ]);
+  });
+
   it("describes the body from the schema that checks it, and the path's names", async () => {
     const schema = z.strictObject({ count: z.int().min(1) });
     const app = new Hono<AppEnv>().post(
