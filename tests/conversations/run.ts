@@ -24,6 +24,13 @@ export async function runScript(script: Script): Promise<Outcome> {
   const { options } = script;
   const agent = defineAgent({
     instructions: "You are a test.",
+    endpointing: { minDelayMs: options.min, maxDelayMs: options.max, mode: options.mode },
+    interruption: {
+      allowed: options.allowed,
+      minDurationMs: options.interrupt,
+      minWords: options.words,
+    },
+    turnDetection: options.detection,
     ...(script.away && { away: script.away }),
     async entry(ctx) {
       ctx.addShutdownCallback(async (reason) => {
@@ -43,16 +50,7 @@ export async function runScript(script: Script): Promise<Outcome> {
       llm: scriptedLanguageModel(script.answers, clock),
       tts: scriptedTextToSpeech(script.voicings, clock),
     },
-    turnTaking: {
-      endpointing: { minDelayMs: options.min, maxDelayMs: options.max },
-      interruption: {
-        allowed: options.allowed,
-        minDurationMs: options.interrupt,
-        minWords: options.words,
-        falseAfterMs: 2000,
-      },
-      speculate: options.speculate,
-    },
+    turnTaking: turnTakingFor(agent, { endpointing: {}, interruption: {}, speculate: options.speculate }),
     maxCallMs: script.maxCallMs,
     join: () => Promise.resolve(room),
     metadata: "",
@@ -92,6 +90,12 @@ export async function runScript(script: Script): Promise<Outcome> {
       case "stt up":
         stt.down = happening.type === "stt down";
         return;
+      case "press":
+        return session.startUserTurn();
+      case "release":
+        return session.commitUserTurn();
+      case "take back":
+        return session.clearUserTurn();
       case "end":
         return;
     }

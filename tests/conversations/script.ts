@@ -1,7 +1,7 @@
 /**
  * The language of the golden conversations. Times are seconds from the start; a line is one of
  *
- *     options min 350 max 3000 interrupt 300 words 0 allowed yes speculate yes
+ *     options min 350 max 3000 interrupt 300 words 0 allowed yes speculate yes detection words mode fixed
  *     greeting "Hello!"
  *     llm "It is noon." ttft 200ms token 20ms     the answers in order; also: fail, die (after its words), hang
  *     tts fail                                    how the replies in order are voiced: speak, fail, hang
@@ -15,8 +15,15 @@
  *     3.0 reply to "Hello?"                       a reply to this input
  *     3.0 cut say-1                               handle.interrupt()
  *     3.0 say "One moment." | interrupt | leave | shutdown | stt drop | stt down | stt up | end
+ *     3.0 press | release | take back             the user's key to talk
  */
-import type { AwayOptions, GenerateReplyOptions, SayOptions } from "../../src/agent.ts";
+import type {
+  AwayOptions,
+  EndpointingOptions,
+  GenerateReplyOptions,
+  SayOptions,
+  TurnDetection,
+} from "../../src/agent.ts";
 import type { Answer, Utterance, Voicing } from "../fakes/providers.ts";
 
 export type Happening =
@@ -29,10 +36,7 @@ export type Happening =
   }
   | { readonly type: "generate"; readonly atMs: number; readonly options: GenerateReplyOptions }
   | { readonly type: "cut"; readonly atMs: number; readonly replyId: string }
-  | {
-    readonly type: "interrupt" | "leave" | "shutdown" | "stt drop" | "stt down" | "stt up" | "end";
-    readonly atMs: number;
-  };
+  | { readonly type: (typeof happeningTypes)[number]; readonly atMs: number };
 
 export interface Script {
   readonly away: AwayOptions | undefined;
@@ -43,6 +47,8 @@ export interface Script {
   readonly options: Readonly<Record<"min" | "max" | "interrupt" | "words", number>> & {
     readonly allowed: boolean;
     readonly speculate: boolean;
+    readonly detection: Extract<TurnDetection, string>;
+    readonly mode: NonNullable<EndpointingOptions["mode"]>;
   };
   readonly answers: readonly Answer[];
   readonly voicings: readonly Voicing[];
@@ -53,7 +59,19 @@ export interface Script {
   readonly endMs: number;
 }
 
-const happeningTypes = ["interrupt", "leave", "shutdown", "stt drop", "stt down", "stt up", "end"] as const;
+const happeningTypes = [
+  "interrupt",
+  "leave",
+  "shutdown",
+  "stt drop",
+  "stt down",
+  "stt up",
+  "press",
+  "release",
+  "take back",
+  "end",
+] as const;
+const detections = ["silence", "stt", "manual"] as const;
 
 /** Reads a script; throws an Error that names the line it does not understand. */
 export function parseScript(text: string): Script {
@@ -61,7 +79,16 @@ export function parseScript(text: string): Script {
   let away: AwayOptions | undefined;
   let maxCallMs: number | undefined;
   let showsHistory = false;
-  let options = { min: 350, max: 3000, interrupt: 300, words: 0, allowed: true, speculate: true };
+  let options: Script["options"] = {
+    min: 350,
+    max: 3000,
+    interrupt: 300,
+    words: 0,
+    allowed: true,
+    speculate: true,
+    detection: "words",
+    mode: "fixed",
+  };
   const answers: Answer[] = [];
   const voicings: Voicing[] = [];
   const utterances: Utterance[] = [];
@@ -101,6 +128,8 @@ export function parseScript(text: string): Script {
         words: value("words", options.words),
         allowed: !rest.includes("allowed no"),
         speculate: !rest.includes("speculate no"),
+        detection: detections.find((name) => rest.includes(`detection ${name}`)) ?? "words",
+        mode: rest.includes("mode dynamic") ? "dynamic" : "fixed",
       };
     } else if (words[0] === "llm") {
       const then = (["fail", "die", "hang"] as const).find((then) => words.includes(then));
