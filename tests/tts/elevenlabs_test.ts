@@ -8,7 +8,7 @@ import {
   type Fault,
   startElevenLabsEmulator,
 } from "../emulators/elevenlabs.ts";
-import { fakeClock } from "../fakes/clock.ts";
+import { type FakeClock, fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
 import { reply, say } from "../fakes/spoken.ts";
 
@@ -51,6 +51,22 @@ function timesOf(text: string): WordTime[] {
     const startMs = i * msPerWord;
     return { text: word, startMs, endMs: startMs + msPerWord * word.length / (word.length + 1) };
   });
+}
+
+/** Lets the sockets work until `is` holds. */
+async function settled(clock: FakeClock, is: () => boolean) {
+  for (let i = 0; !is(); i++) {
+    assert(i < 10_000, `waited in vain for ${is}`);
+    await clock.settle();
+  }
+}
+
+/** Lets time pass, and the sockets work, until `work` is done. */
+async function advancing<T>(clock: FakeClock, work: Promise<T>): Promise<T> {
+  let done = false;
+  work.finally(() => done = true);
+  for (let ms = 0; !done && ms < 10_000; ms += 10) await clock.advance(10);
+  return await work;
 }
 
 /** Whether two lists of words agree, their times to 2 ms (the wire has whole milliseconds). */
@@ -131,10 +147,8 @@ describe("ElevenLabs, speaking", () => {
     const { emulator, clock, tts } = await start({ times: "none" });
     await using _ = emulator;
     const whole = say(tts, "One two. ", "Three.");
-    while (clock.pending === 0) await clock.settle();
-    await new Promise((resolve) => setTimeout(resolve, 20)); // what is on its way over the socket
-    await clock.advance(1_000);
-    const { words, samples } = await whole;
+    await settled(clock, () => clock.pending > 0);
+    const { words, samples } = await advancing(clock, whole);
     assertEquals([words, samples], [[], soundOf([8, 2], [6, 1])]);
   });
 
@@ -164,11 +178,11 @@ describe("ElevenLabs, speaking", () => {
     const { emulator, clock, tts, session, sent } = await start();
     await using _ = emulator;
     const voice = tts.connect?.(session) ?? tts;
-    while (sent()?.length !== 1) await clock.settle();
+    await settled(clock, () => sent()?.length === 1);
     assertEquals((await say(voice, "One.")).samples, soundOf([4, 1]));
     assertEquals((await say(voice, "Three.")).samples, soundOf([6, 1]));
     await clock.advance(16_000);
-    while (sent()?.length !== 9) await clock.settle();
+    await settled(clock, () => sent()?.length === 9);
     assertEquals(sent(), [
       ...["1:start", "1:One. ", "1:end"],
       ...["2:start", "2:Three. ", "2:end"],
@@ -187,10 +201,10 @@ describe("ElevenLabs, speaking", () => {
     const tts = elevenlabsTextToSpeech({ apiKey, baseUrl: emulator.url, clock, log });
     const session = new AbortController();
     tts.connect?.(session);
-    while (!emulator.connections[0]?.messages.length) await clock.settle();
+    await settled(clock, () => emulator.connections[0]?.messages.length === 1);
     for (let n = 2; n <= 100; n++) {
       await clock.advance(8_000);
-      while (emulator.connections[0].messages.length < n && emulator.open > 0) await clock.settle();
+      await settled(clock, () => emulator.connections[0]!.messages.length === n);
     }
     assertEquals(emulator.connections.map(({ closed }) => closed), [undefined]);
     assertEquals(log.lines, []);
@@ -240,7 +254,7 @@ describe("ElevenLabs, speaking", () => {
       );
       await cut.firstAudio;
       cut.abort.abort();
-      await cut.done;
+      assertEquals((await cut.done).error, cut.abort.signal.reason);
     }
     assertEquals((await say(voice, "Next.")).error, undefined);
     assert(
@@ -260,11 +274,11 @@ describe("ElevenLabs, speaking", () => {
     assertEquals((await say(voice, "One.")).samples, soundOf([4, 1]));
     await clock.advance(5_000);
     emulator.drop();
-    while (emulator.connections.length < 2) await clock.settle();
+    await settled(clock, () => emulator.connections.length === 2);
     assertEquals((await say(voice, "Two.")).samples, soundOf([4, 1]));
     // One that has only just been opened may be refused again: it waits for a reply.
     emulator.drop();
-    while (emulator.open > 0) await clock.settle();
+    await settled(clock, () => emulator.open === 0);
     await clock.advance(60_000);
     assertEquals(emulator.connections.length, 2);
     assertEquals((await say(voice, "Three.")).samples, soundOf([6, 1]));
@@ -284,7 +298,7 @@ describe("ElevenLabs, speaking", () => {
     });
     await using _ = emulator;
     const voice = tts.connect?.(session) ?? tts;
-    while (log.lines.length === 0) await clock.settle();
+    await settled(clock, () => log.lines.length > 0);
     assertEquals(log.lines.map(({ level, message }) => [level, message]), [
       ["info", "an idle connection was lost"],
     ]);
@@ -384,7 +398,7 @@ describe("ElevenLabs, speaking", () => {
       const { emulator, clock, tts } = await start({ fault: () => ({ type: fault }) });
       await using _ = emulator;
       const { abort, done } = reply(tts, "Hello.");
-      while (emulator.open === 0) await clock.settle();
+      await settled(clock, () => emulator.open > 0);
       abort.abort(new DOMException("over", "AbortError"));
       assertEquals((await done).error, abort.signal.reason);
       await emulator.idle();
