@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { AccessToken } from "livekit-server-sdk";
+import { environment, loadConfig } from "../../src/config.ts";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startOpenAIEmulator } from "../emulators/openai.ts";
 import { loadClip } from "../fixtures/speech.ts";
@@ -34,6 +35,23 @@ describe("the Dockerfile", () => {
     assertEquals(given.filter((word) => word !== "--cached-only"), command);
     const set = /^ENV (NODE_ENV=.*)$/m.exec(file)?.[1]?.split(" ") ?? [];
     assertEquals(set.slice(0, words.indexOf("deno")), words.slice(0, words.indexOf("deno")));
+  });
+});
+
+describe("fly.toml", () => {
+  it("sets variables that the server knows, and names the ports that they set", async () => {
+    const file = await Deno.readTextFile(new URL("../../fly.toml", import.meta.url));
+    const section = (name: string) => file.split(`[${name}]`)[1]?.split(/^\s*\[/m)[0] ?? "";
+    const env = Object.fromEntries(
+      [...section("env").matchAll(/^\s*(\w+) = "(.*)"$/gm)].map(([, name = "", value]) => [name, value]),
+    );
+    const unknown = Object.keys(env).filter((name) => !(name in environment.shape));
+    assertEquals(unknown, []);
+    const { http } = loadConfig(env);
+    assertEquals([
+      /internal_port = (\d+)/.exec(section("http_service"))?.[1],
+      /port = (\d+)/.exec(section("metrics"))?.[1],
+    ], [String(http.port), String(http.metricsPort)]);
   });
 });
 
