@@ -3,6 +3,7 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import * as z from "zod";
 import type { SessionArchive, SessionRecord } from "../src/telemetry/archive.ts";
 import { sessionReport, sessionSummary } from "../src/telemetry/report.ts";
+import { gap } from "../src/telemetry/why.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
 import { authenticate } from "./auth.ts";
 import { expectedObject, json } from "./json_body.ts";
@@ -73,6 +74,23 @@ export function sessionRoutes(
       ...admin,
       ofSession,
       (c) => c.json(c.var.record.report()),
+    )
+    .get(
+      "/sessions/:id/why",
+      operation({
+        summary: "Why the agent was silent",
+        tags,
+        responses: {
+          200: answers(
+            "Every silence of more than a second between the user's words and the agent's, or within what the agent " +
+              "said, and what it was spent on; the parts sum to it.",
+            z.object({ gaps: z.array(gap) }).meta({ id: "Gaps" }),
+          ),
+        },
+      }),
+      ...admin,
+      ofSession,
+      (c) => c.json({ gaps: c.var.record.gaps() }),
     )
     .delete(
       "/sessions/:id",

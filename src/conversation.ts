@@ -23,6 +23,7 @@ import {
   type TurnEvent,
   type TurnOptions,
   type TurnState,
+  type UserVoice,
 } from "./turn/state.ts";
 import { turn } from "./turn/turn.ts";
 import { textOf } from "./turn/words.ts";
@@ -182,15 +183,21 @@ export class Conversation {
     const { state, actions, wakeAtMs } = turn(this.#state, event, this.#options.turnTaking);
     const [wasSpeaking, isSpeaking] = [userSpeaks(this.#state), userSpeaks(state)];
     if (state.agent.is !== this.#state.agent.is) this.#agentSinceMs = event.nowMs;
+    const before = this.#state.user;
     this.#state = state;
     if (isSpeaking && !wasSpeaking) this.#options.emit({ type: "user-started-speaking" });
-    if (wasSpeaking && !isSpeaking) this.#options.emit({ type: "user-stopped-speaking" });
+    if (wasSpeaking && !isSpeaking) this.#stoppedSpeaking(before, event.nowMs);
     this.#wake?.[Symbol.dispose]();
     this.#wake = wakeAtMs === undefined
       ? undefined
       : this.#options.clock.after(wakeAtMs - event.nowMs, () => this.note({ type: "wake" }));
     for (const action of actions) this.#perform(action, event);
     this.#options.onPresence({ quiet: this.#isQuiet(), returned: hasWords(event) });
+  }
+
+  #stoppedSpeaking(user: UserVoice, nowMs: number): void {
+    const silent = user.is === "pausing" ? { silentMs: nowMs - user.lastVoicedMs } : {};
+    this.#options.emit({ type: "user-stopped-speaking", ...silent });
   }
 
   #perform(action: TurnAction, event: TurnEvent): void {

@@ -82,7 +82,9 @@ export type SessionEvent =
   & { readonly atMs: number }
   & (
     | { readonly type: "state-changed"; readonly state: AgentState }
-    | { readonly type: "user-started-speaking" | "user-stopped-speaking" }
+    | { readonly type: "user-started-speaking" }
+    /** `silentMs`: how long ago the last voiced sample was. */
+    | { readonly type: "user-stopped-speaking"; readonly silentMs?: number }
     /** The words of the turn so far; `final` when the recognizer will not change them any more. */
     | { readonly type: "user-transcript"; readonly text: string; readonly final: boolean }
     /** The user's turn ended; this is what is answered. */

@@ -53,6 +53,7 @@ const on = {
   },
   agentHeard: transcript.heard,
   latency: transcript.latency,
+  why: transcript.why,
   error: alertUser,
   microphoneLost: () => alertUser("The microphone was unplugged. Plug it in and start again, or type."),
   closed({ text, failed = false }) {

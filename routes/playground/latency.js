@@ -4,11 +4,12 @@
 const FULL_MS = 2_000;
 
 /** The parts of a latency that follow each other; stt lies inside endpointing and is shown as a part of it. */
-function parts({ endpointingMs, sttMs = 0, llmMs = 0, clauseMs = 0, ttsMs = 0, playoutMs = 0 }) {
+function parts({ endpointingMs, sttMs = 0, heldMs = 0, llmMs = 0, clauseMs = 0, ttsMs = 0, playoutMs = 0 }) {
   const stt = Math.min(sttMs, endpointingMs ?? 0);
   return [
     { name: "STT", kind: "stt", ms: stt },
     { name: "Endpointing", kind: "endpointing", ms: (endpointingMs ?? 0) - stt },
+    { name: "Held", kind: "held", ms: heldMs },
     { name: "LLM", kind: "llm", ms: llmMs + clauseMs },
     { name: "TTS", kind: "tts", ms: ttsMs + playoutMs },
   ].map((part) => ({ ...part, ms: Math.round(part.ms) })).filter(({ ms }) => ms > 0);
@@ -37,6 +38,21 @@ export function latencyBar(latency) {
   }
   figure.append(bar, legend);
   return figure;
+}
+
+/** Where the bar gives no reason enough: a silence told in words, folded up. */
+export function whyView({ inside, ms, parts }) {
+  const view = document.createElement("details");
+  view.className = "why";
+  const where = inside ? "of silence in the middle" : "of silence";
+  view.append(element("summary", "", `Why ${(ms / 1_000).toFixed(1)} s ${where}?`));
+  const list = document.createElement("ol");
+  for (const { cause, words } of parts) {
+    const part = element("li", cause, words);
+    list.append(part);
+  }
+  view.append(list);
+  return view;
 }
 
 function element(tag, kind, text) {

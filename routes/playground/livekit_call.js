@@ -1,5 +1,5 @@
 /** A call in a LiveKit room, through livekit-client: what the page does where the server has LiveKit keys. */
-import { answerFailed } from "./words.js";
+import { answerFailed, farewells } from "./words.js";
 
 /** Starts a call; the same shape as a call over the page's own socket. */
 export async function startLiveKitCall(on) {
@@ -13,7 +13,10 @@ export async function startLiveKitCall(on) {
   let unsaid = [];
 
   const send = (text) => room.localParticipant.sendText(text, { topic: "lk.chat" });
-  const showState = ({ "lk.agent.state": state }) => {
+  /** Why the agent left, once it has said so. */
+  let ended;
+  const showState = ({ "lk.agent.state": state, "repartee.close_reason": reason }) => {
+    ended = reason ?? ended;
     if (!state) return;
     on.state(state);
     if (state === "initializing") return;
@@ -38,7 +41,11 @@ export async function startLiveKitCall(on) {
     for (const element of elements) element.remove();
     const failed = !left && reason !== DisconnectReason.CLIENT_INITIATED;
     on.closed({
-      text: left ? "" : failed ? "The connection to the room was lost." : "The agent left.",
+      text: left
+        ? ""
+        : failed
+        ? "The connection to the room was lost."
+        : farewells[ended] ?? "The agent left.",
       failed,
     });
   });
@@ -121,6 +128,7 @@ async function post(path, body) {
 function openEvents(sessionId, on) {
   const handlers = {
     latency: on.latency,
+    why: on.why,
     "agent-heard": on.agentHeard,
     error: ({ text }) => on.error(text),
   };

@@ -58,6 +58,7 @@ export async function startSocketCall(on) {
     "agent-transcript": on.agentTranscript,
     "agent-heard": on.agentHeard,
     latency: on.latency,
+    why: on.why,
     error: ({ text }) => on.error(text),
     closed: ({ reason, text }) => finish({ text: reason === "participant-left" ? "" : text }),
   };

@@ -1,5 +1,5 @@
 /** What both have said, as a script: one entry a turn. */
-import { latencyBar } from "./latency.js";
+import { latencyBar, whyView } from "./latency.js";
 
 /** Shows turns in `list`, inside `scroll`, which follows the newest unless the reader has scrolled away. */
 export function createTranscript({ list, scroll, announce, agentName }) {
@@ -68,5 +68,7 @@ export function createTranscript({ list, scroll, announce, agentName }) {
         entry.words.append(note);
       }),
     latency: ({ id, latency }) => follow(() => entryFor("agent", id).item.append(latencyBar(latency))),
+    /** What a long silence before or within a reply was spent on. */
+    why: (message) => follow(() => entryFor("agent", message.id).item.append(whyView(message))),
   };
 }

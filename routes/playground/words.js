@@ -61,3 +61,12 @@ export const states = {
   muted: "Muted",
   ended: "Ended",
 };
+
+/** Why the agent left a LiveKit room, by the reason it shows there; a page's own socket is told in words. */
+export const farewells = {
+  "user-away": "Nothing was said for a while, so the conversation was ended. You can start another.",
+  "max-duration": "The conversation has lasted as long as one may. You can start another.",
+  deleted: "The conversation was ended by the server’s operator.",
+  shutdown: "The server is restarting. Start again in a moment.",
+  error: "Something failed on the server, and the conversation had to end. The server’s log says why.",
+};

@@ -4,13 +4,16 @@ import { type LiveStream, liveStream } from "../audio/live.ts";
 import type { Stage, StageError } from "../errors.ts";
 import type { BrowserRoom } from "../room/browser/room.ts";
 import type { ServerMessage } from "../room/browser/wire.ts";
+import { type Gap, gapFinder } from "../telemetry/why.ts";
 
 /** Posts what happens in the session to the page; settles when the session has ended. */
 export async function forwardEvents(
   session: Pick<VoiceSession, "events">,
   room: Pick<BrowserRoom, "post">,
 ): Promise<void> {
+  const findGap = gapFinder();
   for await (const event of session.events()) {
+    const gap = findGap(event);
     switch (event.type) {
       case "agent-started-speaking":
         room.post({ type: "latency", id: event.replyId, latency: event.latency });
@@ -26,7 +29,12 @@ export async function forwardEvents(
       case "error":
         room.post({ type: "error", text: wordsFor(event.error) });
     }
+    if (gap) room.post(whyOf(gap));
   }
+}
+
+function whyOf({ replyId: id, where, ms, parts }: Gap): ServerMessage {
+  return { type: "why", id, inside: where === "inside-speech", ms, parts };
 }
 
 /** How many messages wait for a page that does not read them; the oldest are dropped. */

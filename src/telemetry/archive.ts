@@ -8,6 +8,7 @@ import type { SessionFacts } from "./facts.ts";
 import { outward } from "./outward.ts";
 import type { SessionReport } from "./report.ts";
 import { createReporter } from "./reporter.ts";
+import { type Gap, gapFinder } from "./why.ts";
 
 export interface SessionRecord {
   readonly facts: SessionFacts;
@@ -17,6 +18,8 @@ export interface SessionRecord {
   readonly ended: boolean;
   /** How it goes, or went. */
   report(): SessionReport;
+  /** Its long silences so far and what they were spent on, in order; the latest 200. */
+  gaps(): readonly Gap[];
   /**
    * Its events after `afterId` (default: all that are kept), then those to come, to its end. Ids count from 1; where
    * they leap, older events were no longer kept. Errors in it hold no secret.
@@ -51,6 +54,7 @@ export interface ArchiveOptions {
   readonly log: Log;
 }
 
+const maxGaps = 200;
 /** The longest that a timer of the platform can wait. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -114,6 +118,8 @@ function createRecord(
   const began = { ms: clock.now(), at: wallTime() };
   const kept = createEventLog({ limit: maxEvents });
   const reporter = createReporter();
+  const findGap = gapFinder();
+  let gaps: readonly Gap[] = [];
   let participant = facts.participant;
   let end: { readonly reason: CloseReason; readonly ms: number; readonly at: number } | undefined;
 
@@ -138,6 +144,7 @@ function createRecord(
       ...reporter.sums(),
       droppedEvents: kept.dropped,
     }),
+    gaps: () => gaps,
     events: (afterId) => kept.read(afterId),
     get lastEventId() {
       return kept.lastId;
@@ -148,6 +155,8 @@ function createRecord(
     note(event: Parameters<typeof reporter.note>[0]) {
       participant = session.participant?.identity ?? participant;
       reporter.note(event);
+      const gap = findGap(event);
+      if (gap) gaps = [...gaps, gap].slice(-maxGaps);
       kept.append(event);
     },
     end(reason: CloseReason) {

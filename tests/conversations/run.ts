@@ -149,7 +149,9 @@ const seconds = (ms: number): string => (ms / 1000).toFixed(2).padStart(6);
 function eventLine({ atMs, type, ...event }: SessionEvent): string {
   const details = Object.entries(event).map(([name, value]) => {
     if (name === "provider") return "";
-    if (type === "user-speech-committed" && name === "waitedMs") return "";
+    if (
+      name === "waitedMs" && type === "user-speech-committed" || name === "silentMs" && type !== "user-away"
+    ) return "";
     if (name === "gap") return partsOf(value);
     if (name === "latency") return `after ${Math.round(event_total(value))} ms`;
     if (value instanceof Error) return `${value.message}`;

@@ -45,3 +45,24 @@ describe("what a page is told of a failure", () => {
     }
   });
 });
+
+describe("what a page is told of a long silence", () => {
+  it("is what it was spent on, once the reply is heard", async () => {
+    const latency = { endpointingMs: 400, llmMs: 1_500, clauseMs: 0, ttsMs: 100, playoutMs: 0, totalMs: 2_000 };
+    const events: VoiceSession["events"] = () =>
+      ReadableStream.from([
+        { type: "user-speech-committed", turnId: "turn-1", text: "Hi", waitedMs: 400, atMs: 1_000 },
+        { type: "agent-started-speaking", replyId: "turn-1", latency, atMs: 2_600 },
+      ]);
+    const posted: ServerMessage[] = [];
+    await forwardEvents({ events }, { post: (message) => void posted.push(message) });
+    assertEquals(posted.map(({ type }) => type), ["latency", "why"]);
+    const [, why] = posted;
+    assertEquals(why?.type === "why" && [why.id, why.inside, why.ms, why.parts.map(({ words }) => words)], [
+      "turn-1",
+      false,
+      2_000,
+      ["waited 400 ms for the end of the turn", "first token after 1,500 ms", "first audio after 100 ms"],
+    ]);
+  });
+});

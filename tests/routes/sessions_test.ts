@@ -83,6 +83,7 @@ async function problemOf(response: Response, status: number): Promise<string> {
 const say = { text: "One moment, please." };
 const verbs: [method: string, path: string, body?: unknown][] = [
   ["GET", "/sessions/:id"],
+  ["GET", "/sessions/:id/why"],
   ["DELETE", "/sessions/:id"],
   ["POST", "/sessions/:id/say", say],
   ["POST", "/sessions/:id/interrupt"],
@@ -160,6 +161,32 @@ describe("sessions over HTTP", () => {
     await clock.advance(ttlMs);
     await problemOf(await ask("GET", "/sessions/:id"), 404);
     assertEquals(await (await ask("GET", "/sessions")).json(), { sessions: [] });
+  });
+});
+
+describe("GET /sessions/:id/why", () => {
+  it("says what the long silences were spent on, also when the session has ended", async () => {
+    const { ask, happens, end, clock } = await setUp();
+    assertEquals(await (await ask("GET", "/sessions/:id/why")).json(), { gaps: [] });
+    await happens({ type: "user-speech-committed", turnId: "turn-1", text: "Hello?", waitedMs: 500 });
+    await clock.advance(2_290);
+    const latency = {
+      endpointingMs: 500,
+      llmMs: 2_200,
+      clauseMs: 0,
+      ttsMs: 90,
+      playoutMs: 0,
+      totalMs: 2_790,
+    };
+    await happens({ type: "agent-started-speaking", replyId: "turn-1", latency });
+    await end();
+    const { gaps: [gap] } = await (await ask("GET", "/sessions/:id/why")).json();
+    assertEquals([gap.replyId, gap.ms, gap.parts.length, gap.words], [
+      "turn-1",
+      2_790,
+      3,
+      "waited 500 ms for the end of the turn; first token after 2,200 ms; first audio after 90 ms",
+    ]);
   });
 });
 

@@ -132,6 +132,14 @@ export type ServerMessage =
   }
   /** Where the time of the reply `id` went. */
   | { readonly type: "latency"; readonly id: string; readonly latency: WireLatency }
+  /** A silence of `ms` before the reply `id` (or inside it), and what it was spent on: the parts sum to it. */
+  | {
+    readonly type: "why";
+    readonly id: string;
+    readonly inside: boolean;
+    readonly ms: number;
+    readonly parts: readonly { readonly cause: string; readonly ms: number; readonly words: string }[];
+  }
   /** Discard what was not played; what follows belongs to `epoch`. */
   | { readonly type: "clear"; readonly epoch: number }
   /** Something failed and the session goes on; `text` is for the user. */
