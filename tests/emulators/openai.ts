@@ -88,7 +88,9 @@ export async function startOpenAIEmulator(options: OpenAIEmulatorOptions = {}): 
   };
   const server = createServer((request, response) => {
     // Who hangs up before the request is complete gets no answer.
-    answer(request, response).catch((error) => request.complete ? Promise.reject(error) : undefined);
+    answer(request, response).catch((error) =>
+      error.code === "ECONNRESET" ? undefined : Promise.reject(error)
+    );
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
