@@ -47,11 +47,7 @@ function setUp({ maxSessions = 10, closing }: { maxSessions?: number; closing?: 
     await app.request(`/twirp/livekit.AgentDispatchService/${method}`, {
       method: verb,
       headers: { "content-type": type, authorization: `Bearer ${await token}` },
-      ...(verb === "POST" && {
-        body: body instanceof Uint8Array<ArrayBuffer> || typeof body === "string"
-          ? body
-          : JSON.stringify(body),
-      }),
+      ...(verb === "POST" && { body: isWritten(body) ? body : JSON.stringify(body) }),
     }, { remoteAddr: { hostname: "1.2.3.4" } });
   const json = async (method: string, body: unknown, room = "r") => {
     const response = await ask(method, body, { token: tokenWith({ roomAdmin: true, room }) });
@@ -65,6 +61,10 @@ function tokenWith(grant: VideoGrant, secret = livekit.apiSecret) {
   const token = new AccessToken(livekit.apiKey, secret, { identity: "backend", ttl: 60 });
   token.addGrant(grant);
   return token.toJwt();
+}
+
+function isWritten(body: unknown): body is string | Uint8Array<ArrayBuffer> {
+  return typeof body === "string" || body instanceof Uint8Array;
 }
 
 /** Asserts that `response` is an error of Twirp and returns its words. */
@@ -252,7 +252,8 @@ describe("AgentDispatchService", () => {
     assertMatch(await errorOf(draining, 503, "unavailable"), /shutting down/);
     const responses = await Promise.all(Array.from({ length: 50 }, () => ask("ListDispatch", { room: "r" })));
     const limited = responses.find(({ status }) => status === 429);
-    assert(limited?.headers.has("retry-after"));
+    assert(limited, "no request was one too many");
+    assert(limited.headers.has("retry-after"));
     assertMatch(await errorOf(limited, 429, "resource_exhausted"), /Too many requests/);
   });
 
