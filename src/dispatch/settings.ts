@@ -4,13 +4,8 @@ import type { Config } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 import { MissingKeyError, type Models } from "../models.ts";
 import type { Providers } from "../session.ts";
-import { type TurnLanguage, turnLanguage } from "../turn/languages.ts";
-import { phrases } from "../turn/phrases.ts";
-import type { TurnOptions } from "../turn/state.ts";
-import { unfinishedWords } from "../turn/unfinished.ts";
 import { sileroDetector } from "../vad/silero.ts";
-
-const delays = { minDelayMs: 350, maxDelayMs: 3_000 };
+import { delays } from "./turn_taking.ts";
 
 /** What `agent` hears, thinks and speaks with. */
 export function providersFor(
@@ -56,37 +51,3 @@ export function missingKeys(agents: Readonly<Record<string, Agent>>, models: Mod
   });
 }
 
-/** When `agent` answers and gives way; throws a ConfigError when its settings and the configuration's contradict. */
-export function turnTakingFor(
-  agent: Agent,
-  config: Pick<Config, "endpointing" | "interruption" | "speculate">,
-): TurnOptions {
-  const endpointing = { ...delays, ...config.endpointing, ...agent.endpointing };
-  const { minDelayMs, maxDelayMs } = endpointing;
-  if (minDelayMs > maxDelayMs) {
-    throw new ConfigError(
-      `endpointing is ${minDelayMs}–${maxDelayMs} ms, the agent's and the configuration's taken together; ` +
-        "expected a minimum up to the maximum",
-    );
-  }
-  const { turnDetection = "words" } = agent;
-  const language: TurnLanguage = { ...turnLanguage(agent.language), ...agent.turnWords };
-  const interruption = { allowed: true, minDurationMs: 300, minWords: 0, falseAfterMs: 2_000 };
-  return {
-    endpointing: {
-      minDelayMs,
-      maxDelayMs,
-      dynamic: endpointing.mode === "dynamic",
-      ...(turnDetection !== "silence" && { words: unfinishedWords(language) }),
-    },
-    detection: turnDetection === "manual" ? "manual" : turnDetection === "stt" ? "recognizer" : "silence",
-    interruption: {
-      ...interruption,
-      ...config.interruption,
-      ...agent.interruption,
-      backchannels: phrases(language.backchannels),
-      stopWords: phrases(language.stopWords),
-    },
-    speculate: config.speculate,
-  };
-}

@@ -8,7 +8,8 @@ import { joinLiveKitRoom, type LiveKitRoomOptions } from "../room/livekit/room.t
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
 import type { SessionRequest } from "./dispatcher.ts";
 import type { AudioTurnDetector } from "../turn/end_of_turn.ts";
-import { providersFor, turnTakingFor } from "./settings.ts";
+import { providersFor } from "./settings.ts";
+import { turnTakingFor } from "./turn_taking.ts";
 
 export interface StarterOptions {
   readonly config: Config;

@@ -1,6 +1,6 @@
 /** Runs a script through a whole session on the fake clock, and writes down what happened and when. */
 import { defineAgent, type SpeechHandle } from "../../src/agent.ts";
-import { turnTakingFor } from "../../src/dispatch/settings.ts";
+import { turnTakingFor } from "../../src/dispatch/turn_taking.ts";
 import type { SessionEvent } from "../../src/events.ts";
 import { memoryRoom, type PlayedSpan } from "../../src/room/memory.ts";
 import { startSession } from "../../src/session.ts";

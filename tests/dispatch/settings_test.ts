@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { type AgentDefinition, defineAgent } from "../../src/agent.ts";
-import { missingKeys, providersFor, turnTakingFor } from "../../src/dispatch/settings.ts";
+import { missingKeys, providersFor } from "../../src/dispatch/settings.ts";
+import { turnTakingFor } from "../../src/dispatch/turn_taking.ts";
 import { createModels, type Models } from "../../src/models.ts";
 import type { LanguageModel } from "../../src/llm/llm.ts";
 import type { SpeechToText } from "../../src/stt/stt.ts";

@@ -2,7 +2,8 @@
 import type { Agent } from "../../src/agent.ts";
 import { systemClock as clock } from "../../src/clock.ts";
 import type { Config } from "../../src/config.ts";
-import { providersFor, turnTakingFor } from "../../src/dispatch/settings.ts";
+import { providersFor } from "../../src/dispatch/settings.ts";
+import { turnTakingFor } from "../../src/dispatch/turn_taking.ts";
 import type { SessionEvent } from "../../src/events.ts";
 import { createModels } from "../../src/models.ts";
 import { type MemoryRoom, memoryRoom } from "../../src/room/memory.ts";
