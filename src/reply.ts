@@ -209,7 +209,7 @@ export function startReply(
     watch[Symbol.dispose]();
     cut.abort(); // Whatever is still under way of this reply ends here, also when only the voice failed.
     const end = await playout?.done;
-    const text = captions.end(heard(end?.playedMs ?? 0, complete));
+    const text = captions.end(audioMs === 0 ? "" : heard(end?.playedMs ?? 0, complete));
     learn(pace, marks.at(-1));
     return {
       text,
