@@ -84,8 +84,11 @@ export function createArchive(options: ArchiveOptions): SessionArchive {
   const follow = async (session: VoiceSession, facts: SessionFacts) => {
     const { record, note, end } = createRecord(session, facts, { clock, maxEvents });
     records.set(facts.sessionId, record);
-    const events = session.events();
-    for await (const event of events) note(outward(event, secrets));
+    try {
+      for await (const event of session.events()) note(outward(event, secrets));
+    } catch (error) {
+      log.error({ error, sessionId: facts.sessionId }, "a session's record is not whole");
+    }
     end(await session.done);
     ended.push({ sessionId: facts.sessionId, untilMs: clock.now() + ttlMs });
     forget();
@@ -95,7 +98,7 @@ export function createArchive(options: ArchiveOptions): SessionArchive {
   return {
     follow(session, facts) {
       const followed = follow(session, facts)
-        .catch((error) => log.error({ error, sessionId: facts.sessionId }, "a session's record was lost"))
+        .catch((error) => log.error({ error, sessionId: facts.sessionId }, "a session's report was not told"))
         .finally(() => following.delete(followed));
       following.add(followed);
     },

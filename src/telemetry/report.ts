@@ -91,6 +91,13 @@ export const sessionReport = sessionSummary.extend({
   turns: z.array(turn),
   interruptions: count.describe("replies that were cut off"),
   falseInterruptions: count.describe("replies that were paused for a noise, and went on"),
+  stalls: count.describe("what got no further and was ended, so that the call could go on"),
+  speculation: z.object({
+    prepared: count.describe("answers that were prepared before the turn was over"),
+    kept: count.describe("turns that were answered with one of them"),
+    wasted: z.object({ inputTokens: count, outputTokens: count })
+      .describe("tokens of the others; estimated where an answer was cut off"),
+  }),
   usage: z.array(usage),
   errors: z.array(failure).describe("the last 100"),
   droppedEvents: count.describe("events that are too old to be read any more"),

@@ -8,7 +8,7 @@ const errorsKept = 100;
 /** The part of a report that the events make up. */
 export type Sums = Pick<
   SessionReport,
-  "turns" | "interruptions" | "falseInterruptions" | "usage" | "errors"
+  "turns" | "interruptions" | "falseInterruptions" | "stalls" | "speculation" | "usage" | "errors"
 >;
 
 export interface Reporter {
@@ -25,6 +25,8 @@ export function createReporter(): Reporter {
   const errors: Sums["errors"] = [];
   let interruptions = 0;
   let falseInterruptions = 0;
+  let stalls = 0;
+  const speculation = { prepared: 0, kept: 0, wasted: { inputTokens: 0, outputTokens: 0 } };
 
   return {
     note(event) {
@@ -49,6 +51,15 @@ export function createReporter(): Reporter {
         case "false-interruption":
           falseInterruptions++;
           break;
+        case "stall-recovered":
+          stalls++;
+          break;
+        case "speculation":
+          speculation.prepared += event.prepared;
+          speculation.kept += event.kept ? 1 : 0;
+          speculation.wasted.inputTokens += event.wasted.inputTokens;
+          speculation.wasted.outputTokens += event.wasted.outputTokens;
+          break;
         case "usage": {
           const { stage, provider, model } = event.usage;
           const key = JSON.stringify([stage, provider, model]);
@@ -68,6 +79,8 @@ export function createReporter(): Reporter {
         turns: [...turns.values()],
         interruptions,
         falseInterruptions,
+        stalls,
+        speculation,
         usage: [...usage.values()],
         errors,
       }),

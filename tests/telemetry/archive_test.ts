@@ -18,7 +18,14 @@ function setUp(options: Partial<ArchiveOptions> = {}) {
   const { start, started } = fakeSessions();
   /** A session that is followed, and what lets things happen in it. */
   const begin = (id: string, room = "r", participant?: string) => {
-    start({ id, agentName: "support", agent: { instructions: "" }, roomName: room, metadata: "" });
+    start({
+      id,
+      agentName: "support",
+      agent: { instructions: "" },
+      roomName: room,
+      roomSid: "RM",
+      metadata: "",
+    });
     const session = started.at(-1)!;
     session.arrive();
     archive.follow(session.session, {
@@ -68,6 +75,8 @@ describe("the archive of sessions", () => {
       turns: [{ turnId: "turn-1", text: "Hello?", atMs: 1_000, outcome: "open" }],
       interruptions: 0,
       falseInterruptions: 0,
+      stalls: 0,
+      speculation: { prepared: 0, kept: 0, wasted: { inputTokens: 0, outputTokens: 0 } },
       usage: [],
       errors: [],
       droppedEvents: 0,
@@ -118,6 +127,29 @@ describe("the archive of sessions", () => {
       { ...llm, model: "gpt-4o-mini", requests: 1, uncounted: 0, inputTokens: 1, outputTokens: 1 },
       { ...tts, requests: 2, characters: 42, audioMs: 2_100 },
     ]);
+  });
+
+  it("sums up what was prepared in vain, and counts what got no further", async () => {
+    const { begin, reportOf } = setUp();
+    const { happens } = begin("s1");
+    const speculation = { type: "speculation", turnId: "turn-1", prepared: 2, kept: true } as const;
+    await happens(
+      { ...speculation, wasted: { inputTokens: 50, outputTokens: 4 } },
+      { ...speculation, prepared: 1, kept: false, wasted: { inputTokens: 60, outputTokens: 0 } },
+      { type: "stall-recovered", replyId: "turn-1", stage: "llm", waitedMs: 8_000 },
+    );
+    const { stalls, speculation: sum } = reportOf("s1");
+    assertEquals(sum, { prepared: 3, kept: 1, wasted: { inputTokens: 110, outputTokens: 4 } });
+    assertEquals(stalls, 1);
+  });
+
+  it("logs what goes wrong while a session is followed, and finishes its record all the same", async () => {
+    const { archive, begin, log, reports } = setUp();
+    const { happens, end } = begin("s1");
+    await happens({ type: "error", error: undefined as unknown as StageError });
+    await end();
+    assertEquals(log.lines.map(({ level, fields }) => [level, fields.sessionId]), [["error", "s1"]]);
+    assertEquals([archive.find("s1")?.ended, reports.length], [true, 1]);
   });
 
   it("tells of errors the stage, the provider and the time, and no secret, in the report and in the events", async () => {

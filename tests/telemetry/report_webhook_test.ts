@@ -23,6 +23,8 @@ const report = (sessionId = "session_1"): SessionReport => ({
   turns: [],
   interruptions: 0,
   falseInterruptions: 0,
+  stalls: 0,
+  speculation: { prepared: 0, kept: 0, wasted: { inputTokens: 0, outputTokens: 0 } },
   usage: [],
   errors: [],
   droppedEvents: 0,
