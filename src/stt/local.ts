@@ -66,14 +66,14 @@ export function localSpeechToText(
 
   /** The model is loaded from the first moment on, and kept to the last. */
   const transcribe = async function* (
-    ...[voice, { signal }]: Parameters<SpeechToText["transcribe"]>
+    ...[voice, { signal, ...options }]: Parameters<SpeechToText["transcribe"]>
   ): AsyncGenerator<TranscriptEvent> {
     using transcriber = hold();
     const over = new AbortController();
     const cut = AbortSignal.any([signal, over.signal]);
     transcriber.ask(request, { signal: cut }).catch((error) => over.abort(error)); // fails the transcripts
     try {
-      yield* segmented.transcribe(voice, { signal: cut });
+      yield* segmented.transcribe(voice, { ...options, signal: cut });
     } finally {
       over.abort();
     }

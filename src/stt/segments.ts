@@ -44,7 +44,8 @@ export function segmentedSpeechToText(options: SegmentedOptions): SpeechToText {
     provider: options.provider,
     model: options.model,
     input: segmentFormat,
-    transcribe: (voice, { signal }) => transcribeSegments(voice, options, signal),
+    countsSent: true,
+    transcribe: (voice, { signal, onSent }) => transcribeSegments(voice, options, signal, onSent),
   };
 }
 
@@ -65,6 +66,7 @@ function transcribeSegments(
   voice: ReadableStream<VoiceEvent>,
   { transcribe, patienceMs, clock }: SegmentedOptions,
   signal: AbortSignal,
+  onSent: (audioMs: number) => void = () => {},
 ): ReadableStream<TranscriptEvent> {
   const over = new AbortController();
   const out = liveStream<TranscriptEvent>({ limit: Infinity, onCancel: () => over.abort() });
@@ -106,7 +108,9 @@ function transcribeSegments(
   const answer = async (segment: Segment, signal: AbortSignal) => {
     try {
       let text = "";
-      for await (text of patient(transcribe, joined(segment.frames), { patienceMs, clock, signal })) {
+      const samples = joined(segment.frames);
+      onSent(samples.length / segmentFormat.sampleRate * 1000);
+      for await (text of patient(transcribe, samples, { patienceMs, clock, signal })) {
         if (text.length <= segment.text.length) continue; // words that are already known come again
         segment.text = text;
         tell();

@@ -36,6 +36,8 @@ export interface SpeechToText {
   readonly model: string;
   /** The words come from elsewhere, such as the participant's own device: nothing is to be expected of it. */
   readonly elsewhere?: true;
+  /** It sends not just what it takes, and tells `onSent` of it. */
+  readonly countsSent?: true;
   /** The format of the audio `transcribe()` takes. */
   readonly input: AudioFormat;
   /**
@@ -45,6 +47,10 @@ export interface SpeechToText {
    */
   transcribe(
     voice: ReadableStream<VoiceEvent>,
-    options: { readonly signal: AbortSignal },
+    options: {
+      readonly signal: AbortSignal;
+      /** Told of the audio that was sent to the provider, in milliseconds, by a recognizer that `countsSent`. */
+      readonly onSent?: (audioMs: number) => void;
+    },
   ): ReadableStream<TranscriptEvent>;
 }

@@ -24,12 +24,9 @@ export function metered<
   };
 }
 
-/**
- * Counts the audio that `stt` takes, sent again or not, every 10 s of it and at the end. A recognizer that sends only
- * the speech in it to its provider takes more than it sends.
- */
+/** Counts the audio that is sent, what is sent again too, and tells every 10 s of it and at the end. */
 export function meteredSpeechToText(stt: SpeechToText, onUsage: OnUsage): SpeechToText {
-  const { provider, model, input, elsewhere } = stt;
+  const { provider, model, input, elsewhere, countsSent } = stt;
   if (elsewhere) return stt; // the audio goes nowhere
   return {
     ...stt,
@@ -42,11 +39,17 @@ export function meteredSpeechToText(stt: SpeechToText, onUsage: OnUsage): Speech
         if (audioMs > 0) onUsage({ stage: "stt", provider, model, audioMs });
         audioMs = 0;
       };
-      const counting = counted(voice, options.signal, (event) => {
-        if (event.type === "audio") audioMs += durationMs(event.frame);
+      const onSent = (ms: number) => {
+        audioMs += ms;
         if (audioMs >= reportEveryMs) tell();
+      };
+      if (countsSent) {
+        return counted(stt.transcribe(voice, { ...options, onSent }), options.signal, () => {}, tell);
+      }
+      const taken = counted(voice, options.signal, (event) => {
+        if (event.type === "audio") onSent(durationMs(event.frame));
       }, tell);
-      return stt.transcribe(counting, options);
+      return stt.transcribe(taken, options);
     },
   };
 }

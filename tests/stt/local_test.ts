@@ -47,11 +47,14 @@ describe("localSpeechToText()", () => {
     const { thread, hold } = fakeThread(({ samples }) => samples ? " Hello." : "");
     const stt = localSpeechToText({ model: "org/whisper", language: "de-AT", clock, hold });
     assertEquals([stt.provider, stt.model], ["local", "org/whisper"]);
-    const events = await Array.fromAsync(stt.transcribe(ReadableStream.from(voice()), { signal }));
+    const sentMs: number[] = [];
+    const onSent = (audioMs: number) => void sentMs.push(audioMs);
+    const events = await Array.fromAsync(stt.transcribe(ReadableStream.from(voice()), { signal, onSent }));
     assertEquals(events.at(-1), { type: "final", text: "Hello." });
     const [load, recording] = thread.asked;
     assertEquals(load, { model: "org/whisper", language: "de-AT" });
     assertEquals([recording?.samples?.length, recording?.samples?.[0]], [8_000, -0.5]);
+    assertEquals([stt.countsSent, sentMs], [true, [500]]);
     assertEquals([thread.holders, clock.pending], [0, 0]);
   });
 

@@ -63,6 +63,23 @@ describe("what a recognizer uses", () => {
     assertEquals(told.length, 1);
   });
 
+  it("is what the recognizer says it sent, where it sends other than it takes", async () => {
+    const { told, onUsage } = meter();
+    const sparing: SpeechToText = {
+      ...listener,
+      countsSent: true,
+      transcribe(voice, { signal, onSent }) {
+        onSent?.(10_500);
+        onSent?.(700);
+        return listener.transcribe(voice, { signal });
+      },
+    };
+    const { signal } = new AbortController();
+    const stt = meteredSpeechToText(sparing, onUsage);
+    await Array.fromAsync(stt.transcribe(ReadableStream.from(voice(100)), { signal }));
+    assertEquals(told.map((usage) => usage.stage === "stt" && usage.audioMs), [10_500, 700]);
+  });
+
   it("is nothing where the words come from elsewhere", () => {
     const elsewhere: SpeechToText = { ...listener, elsewhere: true };
     assertEquals(meteredSpeechToText(elsewhere, () => {}), elsewhere);
