@@ -54,7 +54,7 @@ const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"onnxruntime-node/, /^src\/(vad|end_of_turn)\//],
   [/(from |import\()"n2words/, /^src\/text\//],
   [/(from |import\()"pino"/, /^src\/log\.ts$/],
-  [/(from |import\()"prom-client"/, /^src\/telemetry\//],
+  [/(from |import\()"(prom-client|standardwebhooks)"/, /^src\/telemetry\//],
   [/(from |import\()"zod-openapi"/, /^routes\//],
   [/\b(Deno\.env|process\.env)\b/, /^src\/config\.ts$/],
   [/\b(setTimeout|setInterval|Date\.now|performance\.now)\(/, /^src\/clock\.ts$/],
