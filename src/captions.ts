@@ -7,6 +7,8 @@ const lookEveryMs = 100;
 export interface Captions {
   /** Begins to look; the reply begins to be heard. */
   start(): void;
+  /** What was shown so far. */
+  readonly shown: string;
   /** Ends with the text that was heard, and returns what was shown: that, or more where the estimate was ahead of it. */
   end(text: string): string;
 }
@@ -35,6 +37,9 @@ export function createCaptions(
   };
   return {
     start: follow,
+    get shown() {
+      return shown;
+    },
     end(text) {
       over = true;
       timer?.[Symbol.dispose]();

@@ -29,6 +29,8 @@ import { turn } from "./turn/turn.ts";
 import { textOf } from "./turn/words.ts";
 import { watchdog } from "./watchdog.ts";
 
+/** Where the words of a reply lie in its audio is known to this, in milliseconds. */
+const aheadMs = 500;
 /** A voice without words keeps what waits to be said from being said for this long. */
 const wordlessMs = 2_000;
 /**
@@ -146,7 +148,9 @@ export class Conversation {
     const nowMs = this.#options.clock.now();
     const isTranscript = event.type === "transcript-interim" || event.type === "transcript-final";
     if (isTranscript && event.text !== "") {
-      this.#inbox.push({ ...event, over: this.#spoken.over(event.type === "transcript-final"), nowMs });
+      const said = this.#spoken.over(event.type === "transcript-final");
+      const over = `${said} ${this.#replies.upcoming(aheadMs)}`.trim();
+      this.#inbox.push({ ...event, ...(over !== "" && { over }), nowMs });
     } else this.#inbox.push({ ...event, nowMs });
     if (this.#deciding) return;
     this.#deciding = true;

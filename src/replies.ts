@@ -77,6 +77,11 @@ export class Replies {
     return this.#current?.reply.progressMs;
   }
 
+  /** What is heard within the next `ms` of what is in the air, and was not told yet. */
+  upcoming(ms: number): string {
+    return this.#current?.reply.upcoming(ms) ?? "";
+  }
+
   /** Says `job`, or what was prepared of it. */
   start(job: Job): void {
     if (this.#prepared?.job !== job) this.dropPrepared(); // it would keep the speaker

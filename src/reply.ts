@@ -65,6 +65,8 @@ export interface Reply {
   readonly id: string;
   /** When it last got any further; now, while it is kept back. */
   readonly progressMs: number;
+  /** What is heard of it within the next `ms`, and was not told yet. */
+  upcoming(ms: number): string;
   /** Keeps the reply back, before or after it began to be heard. */
   pause(): void;
   resume(): void;
@@ -224,6 +226,11 @@ export function startReply(
     done: run(),
     get progressMs() {
       return progressMs();
+    },
+    upcoming(ms) {
+      if (firstMs.played === undefined) return "";
+      const text = heard((playout?.playedMs ?? 0) + ms, false);
+      return text.startsWith(captions.shown) ? text.slice(captions.shown.length) : "";
     },
     pause() {
       if (!paused) holds.push({ fromMs: clock.now(), toMs: Infinity });
