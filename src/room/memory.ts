@@ -1,6 +1,7 @@
 /** A room without a network: what tests talk with, on any clock. */
 import { type AudioFrame, durationMs } from "../audio/frame.ts";
 import { liveStream } from "../audio/live.ts";
+import { createMixer } from "../audio/mixer.ts";
 import { type AudioDevice, createSpeaker } from "../audio/playout.ts";
 import type { Clock } from "../clock.ts";
 import type { AgentState, Participant, Room, RoomEnd } from "./room.ts";
@@ -41,6 +42,7 @@ const microphoneLimitMs = 2_000;
 export function memoryRoom({ name, clock }: { readonly name: string; readonly clock: Clock }): MemoryRoom {
   const microphone = liveStream<AudioFrame>({ limit: microphoneLimitMs, size: durationMs });
   const device = memoryDevice(clock);
+  const mixer = createMixer(device, { clock });
   const shown: ShownTranscript[] = [];
   const states: AgentState[] = [];
   const ends: string[] = [];
@@ -59,7 +61,8 @@ export function memoryRoom({ name, clock }: { readonly name: string; readonly cl
     id: `RM_${name}`,
     identity: "agent",
     microphone: microphone.readable,
-    speaker: createSpeaker(device, { clock }),
+    speaker: createSpeaker(mixer.voice, { clock }),
+    background: mixer,
     closed: closed.signal,
     shown,
     states,
@@ -113,6 +116,7 @@ export function memoryRoom({ name, clock }: { readonly name: string; readonly cl
       }),
     },
     [Symbol.asyncDispose]() {
+      mixer[Symbol.dispose]();
       end("closed");
       return Promise.resolve();
     },

@@ -25,6 +25,23 @@ export interface Speaker {
   open(options: { readonly signal: AbortSignal }): Playout;
 }
 
+/** What is heard behind the agent's voice, and turned down under it. Disposing of it ends all of that. */
+export interface Background extends Disposable {
+  /** What `layer()` takes; one channel. */
+  readonly format: AudioFormat;
+  /**
+   * A sound that is repeated for as long as it is started, fading in and out in `fadeMs`; silent at first. `volume`: 1
+   * leaves it as loud as it is. The samples must end where they begin.
+   */
+  layer(samples: Int16Array, options: { readonly volume: number; readonly fadeMs: number }): BackgroundLayer;
+}
+
+/** One sound behind the agent's voice. */
+export interface BackgroundLayer {
+  start(): void;
+  stop(): void;
+}
+
 /** One reply on its way to the listener. */
 export interface Playout {
   /**
@@ -87,6 +104,8 @@ export interface Room extends AsyncDisposable {
   /** What the linked participant types and presses; missing where nobody can. It ends with the room. */
   readonly messages?: ReadableStream<RoomMessage>;
   readonly speaker: Speaker;
+  /** What is heard behind the agent's voice; missing where there can be nothing. */
+  readonly background?: Background;
   readonly transcripts: TranscriptPublisher;
   /**
    * Waits for a participant who can talk (not an agent, egress or ingress) and links the session to them; whoever

@@ -1,6 +1,7 @@
 /** A room that is a page: its microphone, its speaker and its screen, over one socket at a time. */
 import { type AudioFrame, durationMs } from "../../audio/frame.ts";
 import { liveStream } from "../../audio/live.ts";
+import { createMixer } from "../../audio/mixer.ts";
 import { createSpeaker } from "../../audio/playout.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
@@ -67,8 +68,10 @@ export function browserRoom(
     play: (samples) => connection?.play(samples),
     clear: (epoch) => connection?.send({ type: "clear", epoch }), // without a page there is nothing to forget
   });
+  const mixer = createMixer(device, { clock });
   const end = (reason: RoomEnd) => {
     if (closed.signal.aborted) return;
+    mixer[Symbol.dispose]();
     grace?.[Symbol.dispose]();
     microphone.close();
     messages.close();
@@ -125,7 +128,8 @@ export function browserRoom(
     participant,
     microphone: microphone.readable,
     messages: messages.readable,
-    speaker: createSpeaker(device, { clock }),
+    speaker: createSpeaker(mixer.voice, { clock }),
+    background: mixer,
     closed: closed.signal,
     get droppedMs() {
       return microphone.dropped;

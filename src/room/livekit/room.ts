@@ -1,4 +1,5 @@
 import { AudioSource, LocalAudioTrack, Room as RtcRoom, RoomEvent } from "@livekit/rtc-node";
+import { createMixer } from "../../audio/mixer.ts";
 import { createSpeaker } from "../../audio/playout.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
@@ -85,8 +86,10 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   await connectRoom(room, { url, token, all: subscribe === "all", signal, log });
   answerTurnCalls(room, { from, push: messages.push });
   const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
+  const mixer = createMixer(sourceDevice(source, { clock, log }), { clock });
   const track = LocalAudioTrack.createAudioTrack(TRACK_NAME, source);
   const leave = async () => {
+    mixer[Symbol.dispose]();
     end("closed");
     if (!await settlesWithin(LEAVE_MS, room.disconnect(), { clock, log })) {
       log.warn({ roomName }, "the server did not answer to the leave");
@@ -120,7 +123,8 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
         return microphone.droppedMs;
       },
       messages: messages.readable,
-      speaker: createSpeaker(sourceDevice(source, { clock, log }), { clock }),
+      speaker: createSpeaker(mixer.voice, { clock }),
+      background: mixer,
       transcripts,
       waitForParticipant: link.wait,
       audible,
