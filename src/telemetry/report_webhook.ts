@@ -61,10 +61,9 @@ interface Parcel {
  * times in about two minutes, under the same `webhook-id`; any other answer but 2xx is final. Redirects are not followed.
  */
 export function createReportWebhook(options: ReportWebhookOptions): ReportWebhook {
-  const { url, secret, maxWaiting = 100, fetch = globalThis.fetch, random = Math.random, clock, log } =
-    options;
+  const { secret, maxWaiting = 100, fetch = globalThis.fetch, random = Math.random, clock, log } = options;
   const signer = new Webhook(secret);
-  const receiver = new URL(url).host;
+  const { href: url, host: receiver } = new URL(options.url); // as the platform's words have it
   const line: Parcel[] = [];
   const underWay = new Set<Promise<void>>();
 

@@ -248,13 +248,19 @@ describe("the archive of sessions", () => {
   });
 
   it("waits no longer than a timer can", async () => {
-    const { archive, begin, clock } = setUp({ ttlMs: 2 ** 31 + 1_000 });
+    const clock = fakeClock();
+    const waits: number[] = [];
+    const after: typeof clock.after = (ms, callback) => {
+      waits.push(ms);
+      return clock.after(ms, callback);
+    };
+    const { archive, begin } = setUp({ ttlMs: 2 ** 31 + 1_000, clock: { ...clock, after } });
     await begin("s1").end();
     await clock.advance(2 ** 31 - 1);
     assert(archive.find("s1"));
     await clock.advance(1_001);
     assertEquals([archive.find("s1"), clock.pending], [undefined, 0]);
-    archive[Symbol.dispose]();
+    assertEquals(waits, [2 ** 31 - 1, 1_001]);
   });
 
   it("keeps no more than so many that have ended, however many there are that go on", async () => {

@@ -7,7 +7,7 @@ import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
 
 const secret = `whsec_${btoa("a secret of thirty-two bytes....")}`;
-const url = "https://crm.example/reports?key=hidden-in-the-address";
+const url = "https://crm.example/hidden-in-the-address?key=hidden-in-the-address";
 
 const report = (sessionId = "session_1"): SessionReport => ({
   sessionId,
