@@ -4,7 +4,7 @@ import { liveStream } from "../audio/live.ts";
 import { createMixer } from "../audio/mixer.ts";
 import { type AudioDevice, createSpeaker } from "../audio/playout.ts";
 import type { Clock } from "../clock.ts";
-import type { AgentState, Participant, Room, RoomEnd } from "./room.ts";
+import type { AgentState, Participant, Room, RoomEnd, RoomMessage } from "./room.ts";
 
 /** A stretch of sound that left the agent's speaker; times in clock milliseconds. */
 export interface PlayedSpan {
@@ -24,6 +24,8 @@ export interface ShownTranscript {
 export interface MemoryRoom extends Room {
   /** Speaks into the agent's microphone. */
   hear(frame: AudioFrame): void;
+  /** Types, or presses a button. */
+  tell(message: RoomMessage): void;
   /** Lets the participant in; they are linked when they are the one waited for. */
   enter(identity: string): void;
   /** Ends the room for the agent. */
@@ -37,10 +39,12 @@ export interface MemoryRoom extends Room {
 }
 
 const microphoneLimitMs = 2_000;
+const messagesKept = 100;
 
 /** An empty room with the agent in it. */
 export function memoryRoom({ name, clock }: { readonly name: string; readonly clock: Clock }): MemoryRoom {
   const microphone = liveStream<AudioFrame>({ limit: microphoneLimitMs, size: durationMs });
+  const messages = liveStream<RoomMessage>({ limit: messagesKept });
   const device = memoryDevice(clock);
   const mixer = createMixer(device, { clock });
   const shown: ShownTranscript[] = [];
@@ -54,6 +58,7 @@ export function memoryRoom({ name, clock }: { readonly name: string; readonly cl
   const end = (reason: RoomEnd) => {
     if (closed.signal.aborted) return;
     microphone.close();
+    messages.close();
     closed.abort(reason);
   };
   return {
@@ -76,7 +81,9 @@ export function memoryRoom({ name, clock }: { readonly name: string; readonly cl
     get played() {
       return device.played();
     },
+    messages: messages.readable,
     hear: (frame) => microphone.push(frame),
+    tell: (message) => messages.push(message),
     end,
     enter(identity) {
       present.set(identity, { identity, name: identity, metadata: "", attributes: {} });
