@@ -109,10 +109,13 @@ const wholeNumber = (min: number, max: number) =>
 
 const milliseconds = wholeNumber(0, 60_000);
 
-const url = (...protocols: string[]) =>
+const address = (...protocols: string[]) =>
   z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
     error: `an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
-  }).transform((text) => text.replace(/\/+$/, ""));
+  });
+
+/** An address that paths are added to. */
+const url = (...protocols: string[]) => address(...protocols).transform((text) => text.replace(/\/+$/, ""));
 
 const secret = z.string().refine((text) => !/\s/.test(text), {
   error: "a key without spaces or line breaks",
@@ -146,7 +149,7 @@ export const environment = z.object({
   }).default("info"),
   AUTO_AGENT: z.string().optional(),
   REPORT_TTL: wholeNumber(0, 999_999_999).default(3600),
-  REPORT_WEBHOOK_URL: url("https:", "http:").optional(),
+  REPORT_WEBHOOK_URL: address("https:", "http:").optional(),
   REPORT_WEBHOOK_SECRET: z.string().refine((text) => /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(text), {
     error: "whsec_ and at least 24 random bytes in base64, as `openssl rand -base64 32` makes them",
   }).optional(),

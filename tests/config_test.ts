@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { parseEnv } from "node:util";
-import { environment, loadConfig, warningsFor } from "../src/config.ts";
+import { environment, loadConfig, secretsIn, warningsFor } from "../src/config.ts";
 import { ConfigError } from "../src/errors.ts";
 
 const livekit = {
@@ -45,7 +45,7 @@ describe("loadConfig", () => {
       ELEVENLABS_BASE_URL: "http://127.0.0.1:3/",
       AUTO_AGENT: "support",
       REPORT_TTL: "60",
-      REPORT_WEBHOOK_URL: "https://example.com/reports",
+      REPORT_WEBHOOK_URL: "https://example.com/reports/",
       REPORT_WEBHOOK_SECRET: reportSecret,
       CORS_ORIGINS: "https://a.example, http://localhost:3000",
       CLIENT_IP_HEADER: "Fly-Client-IP",
@@ -75,7 +75,7 @@ describe("loadConfig", () => {
       deepgram: { apiKey: "dg", baseUrl: "ws://127.0.0.1:2" },
       elevenlabs: { apiKey: "el", baseUrl: "http://127.0.0.1:3" },
       autoAgent: "support",
-      reports: { ttlMs: 60_000, webhook: { url: "https://example.com/reports", secret: reportSecret } },
+      reports: { ttlMs: 60_000, webhook: { url: "https://example.com/reports/", secret: reportSecret } },
       http: {
         host: "::1",
         port: 0,
@@ -254,6 +254,21 @@ describe("loadConfig", () => {
     ]);
     const keys = { ...livekit, OPENAI_API_KEY: "k", STT: "other/x", TTS: "openai/tts" };
     assertEquals(warningsFor(loadConfig(keys)), []);
+  });
+
+  it("knows which of its values are secrets", () => {
+    const names = Object.keys(environment.shape).filter((name) => /_(KEY|SECRET|PASSWORD)$/.test(name));
+    const values = { LIVEKIT_API_KEY: "public", REPORT_WEBHOOK_SECRET: reportSecret };
+    const env = { ...Object.fromEntries(names.map((name) => [name, `a-${name}`])), ...values };
+    const config = loadConfig({
+      ...env,
+      LIVEKIT_URL: "wss://x",
+      REPORT_WEBHOOK_URL: "https://x",
+      PLAYGROUND: "1",
+    });
+    const secrets = Object.values(env).filter((value) => value !== "public");
+    assertEquals(secretsIn(config).toSorted(), secrets.toSorted());
+    assertEquals(secretsIn(loadConfig({})), []);
   });
 
   it("has an example file with every variable, which is valid as it is", async () => {
