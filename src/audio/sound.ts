@@ -1,6 +1,5 @@
 /** Sounds of an agent's own, as they are played behind its voice. */
 import { messageOf } from "../errors.ts";
-import type { AudioFormat } from "./frame.ts";
 import { resample } from "./resample.ts";
 import { readWav, type WavAudio } from "./wav.ts";
 
@@ -8,8 +7,8 @@ import { readWav, type WavAudio } from "./wav.ts";
 export type SoundSource =
   /** Its path from the working directory, or its URL (`new URL("office.wav", import.meta.url)`). */
   | { readonly file: string | URL }
-  /** Channels interleaved. */
-  | { readonly samples: Int16Array; readonly format: AudioFormat };
+  /** Channels interleaved; one when it is left out. */
+  | { readonly samples: Int16Array; readonly sampleRate: number; readonly channels?: number };
 
 /** How much of a loop's end is laid over its beginning. */
 const SEAM_MS = 50;
