@@ -3,6 +3,7 @@ import { agents, defaultAgent } from "./agents/mod.ts";
 import { createApp } from "./routes/app.ts";
 import { createMetricsApp } from "./routes/metrics.ts";
 import { systemClock as clock } from "./src/clock.ts";
+import { preloadBackgrounds } from "./src/background.ts";
 import { type Config, loadConfig, readEnvironment, secretsIn, warningsFor } from "./src/config.ts";
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
 import { createPages } from "./src/dispatch/pages.ts";
@@ -15,6 +16,7 @@ import { loadSmartTurn, type SmartTurn } from "./src/end_of_turn/smart_turn.ts";
 import { ConfigError, messageOf } from "./src/errors.ts";
 import { createLog } from "./src/log.ts";
 import { createModels, preload } from "./src/models.ts";
+import { SPEAKER_FORMAT } from "./src/room/browser/wire.ts";
 import { recognizesInBrowser, stageModels } from "./src/stand_ins.ts";
 import { catchStrayErrors } from "./src/stray.ts";
 import { createMetrics } from "./src/telemetry/metrics.ts";
@@ -90,6 +92,7 @@ const app = createApp({
   log,
 });
 // Loaded before the port opens: a server that answers is ready for a call.
+await preloadBackgrounds(agents, SPEAKER_FORMAT.sampleRate).catch(refuseToStart);
 await Promise.all([loadSilero(), preload(Object.values(config.models))]);
 exitOnSignals();
 const servers = [listen("PORT", config.http.port, app, greet)];

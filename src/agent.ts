@@ -1,4 +1,5 @@
 /** What the author of an agent writes, and what the agent's own code is handed. */
+import { type BackgroundAudio, problemOfBackground } from "./background.ts";
 import type { StageError } from "./errors.ts";
 import type { CloseReason, SessionEvent } from "./events.ts";
 import type { HistoryItem } from "./history.ts";
@@ -84,6 +85,8 @@ export interface AgentDefinition {
    * capital only for itself.
    */
   readonly pronunciations?: Readonly<Record<string, string>>;
+  /** What is heard behind the voice: ambience, and a sound while the agent thinks; WAV files of 16-bit PCM, or samples. */
+  readonly backgroundAudio?: BackgroundAudio;
   /** What is said when an answer failed, or the user could not be understood. */
   readonly apology?: string;
   readonly endpointing?: EndpointingOptions;
@@ -125,7 +128,7 @@ export function defineAgent(definition: AgentDefinition): Agent {
         "expected milliseconds, more than 0 (closeAfterMs: 0 or more)",
     );
   }
-  const problem = problemOfModels(definition);
+  const problem = problemOfModels(definition) ?? problemOfBackground(definition.backgroundAudio);
   if (problem) throw new TypeError(`defineAgent(): ${problem}`);
   for (const transform of definition.textTransforms ?? []) {
     if (typeof transform === "function" || transform === "markup" || transform === "numbers") continue;

@@ -14,6 +14,7 @@ export type {
   VoiceSession,
 } from "./agent.ts";
 export type { AudioFormat, AudioFrame } from "./audio/frame.ts";
+export type { BackgroundAudio, BackgroundSound } from "./background.ts";
 export { ConfigError, StageError } from "./errors.ts";
 export type { Stage } from "./errors.ts";
 export type { CloseReason, ReplyLatency, SessionEvent, TurnOutcome } from "./events.ts";

@@ -1,6 +1,7 @@
 /** One call: joins the room, wires its streams, runs the agent's own code, and ends all of it. */
 import type { Agent, AgentContext, GenerateReplyOptions, SayOptions, VoiceSession } from "./agent.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
+import { type CallBackground, playBackground } from "./background.ts";
 import { type Broadcast, createBroadcast } from "./broadcast.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
@@ -176,6 +177,9 @@ class Session implements VoiceSession {
       await room[Symbol.asyncDispose]();
       throw signal.reason;
     }
+    const { backgroundAudio } = agent;
+    const background: CallBackground | undefined = backgroundAudio && room.background &&
+      playBackground(room.background, backgroundAudio, { onError: (error) => this.#report(error) });
     const conversation = new Conversation({
       agent,
       room,
@@ -186,6 +190,7 @@ class Session implements VoiceSession {
       signal,
       emit: (event) => {
         if (event.type === "user-speech-committed") this.#pauses?.turnEnded();
+        if (event.type === "state-changed") background?.show(event.state);
         this.#broadcast.emit(event);
       },
       onError: (error) => this.#report(error),
