@@ -21,9 +21,7 @@ const loaded = new Map<string, Promise<Int16Array<ArrayBuffer>>>();
  * what is wrong with it.
  */
 export function loadLoop(source: SoundSource, sampleRate: number): Promise<Int16Array<ArrayBuffer>> {
-  if ("samples" in source) {
-    return Promise.resolve(loopOf({ ...source.format, samples: source.samples }, sampleRate));
-  }
+  if ("samples" in source) return Promise.try(loopOf, { channels: 1, ...source }, sampleRate);
   const key = `${source.file} ${sampleRate}`;
   let loading = loaded.get(key);
   if (!loading) {
