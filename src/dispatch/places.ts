@@ -92,7 +92,7 @@ export function createPlaces({ clock }: { readonly clock: Clock }): Places {
     named: (room, agent) =>
       holding().filter(({ request }) => request.roomName === room && request.agentName === agent),
     get visits() {
-      return holding().filter(({ request }) => !request.join).map(visitOf);
+      return [...places].filter(({ request }) => !request.join).map(visitOf);
     },
     endings: (roomSid) => tombstones.of(roomSid),
     observe({ sid, participants }) {

@@ -1,0 +1,478 @@
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { webhookWorld } from "../fakes/webhook_world.ts";
+import { webhookBody } from "../fakes/webhooks.ts";
+
+type World = ReturnType<typeof webhookWorld>;
+
+const support = '{"agent": "support"}';
+
+/** Every order of `items`. */
+function orders<T>(items: readonly T[]): T[][] {
+  if (items.length < 2) return [[...items]];
+  return items.flatMap((item, at) => orders(items.toSpliced(at, 1)).map((rest) => [item, ...rest]));
+}
+
+/** What is told, in which way, and which agents come of it. */
+const arrivals: [what: string, tell: (world: World) => Promise<void>, sent: string[]][] = [
+  ["a room with metadata, and nobody in it yet", (w) => w.deliver(w.open("r", support)), ["support in RM_1"]],
+  ["somebody who came, and no word of the room", async (w) => {
+    w.open("r", support);
+    await w.deliver(w.enter("r", "ann"));
+  }, ["support in RM_1"]],
+  ["somebody on the phone", (w) => w.deliver(w.open("r", support), w.enter("r", "+123", "SIP")), [
+    "support in RM_1",
+  ]],
+  ["everything twice", async (w) => {
+    const bodies = [w.open("r", support), w.enter("r", "ann")];
+    await w.deliver(...bodies, ...bodies);
+    await w.deliver(...bodies);
+  }, ["support in RM_1"]],
+  ["the same in other webhooks", async (w) => {
+    const bodies = [w.open("r", support), w.enter("r", "ann")];
+    await w.deliver(...[...bodies, ...bodies].map((body, at) => body.replace(/EV_\d+/, `EV_again${at}`)));
+  }, ["support in RM_1"]],
+  ["all of it late, when it is over", async (w) => {
+    const bodies = [w.open("r", support), w.enter("r", "ann"), w.leave("r", "ann"), w.finish("r")];
+    await w.deliver(...bodies);
+  }, []],
+  ["an end that comes before the beginning", async (w) => {
+    const begun = [w.open("r", support), w.enter("r", "ann")];
+    const ended = [w.leave("r", "ann"), w.finish("r")];
+    await w.deliver(...ended, ...begun);
+  }, []],
+  ["a beginning that comes when another room has the name", async (w) => {
+    const [late] = [w.open("r", support), w.finish("r")];
+    w.open("r", support);
+    w.enter("r", "ann");
+    await w.deliver(late);
+  }, []],
+  ["somebody who came and went before anybody looked", async (w) => {
+    const joined = w.enter("r", "ann");
+    w.leave("r", "ann");
+    await w.deliver(joined);
+  }, []],
+  ["agents, egress and ingress", async (w) => {
+    w.open("r", support);
+    for (const kind of ["AGENT", "EGRESS", "INGRESS"]) await w.deliver(w.enter("r", kind, kind));
+  }, []],
+  ["a new room with nobody but egress", async (w) => {
+    const started = w.open("r", support);
+    w.enter("r", "EG_1", "EGRESS");
+    await w.deliver(started);
+  }, []],
+  ["egress with a kind that is not told", async (w) => {
+    w.open("r", support);
+    await w.deliver(w.enter("r", "EG_1", "EGRESS").replace('"kind":"EGRESS"', '"kind":null'));
+  }, []],
+  ["an agent that nobody has", (w) => w.deliver(w.open("r", '{"agent": "constructor"}')), []],
+  ["a room that is not read at first", async (w) => {
+    w.rooms.failing = 4;
+    await w.deliver(w.open("r", support));
+    await w.clock.advance(7_500);
+  }, ["support in RM_1"]],
+  ["a room that is not read at all", async (w) => {
+    w.rooms.failing = 5;
+    await w.deliver(w.open("r", support));
+    await w.clock.advance(60_000);
+    assertEquals(w.log.lines.at(-1)?.message, "a webhook could not be followed");
+  }, []],
+  [
+    "a webhook that names no room",
+    (w) => w.deliver(webhookBody("participant_joined", { participant: { identity: "ann" } })),
+    [],
+  ],
+  ["a room by its name alone", async (w) => {
+    w.open("r", support);
+    await w.deliver(webhookBody("room_started", { room: { name: "r" } }));
+  }, ["support in RM_1"]],
+  ["fields and events that are unknown", async (w) => {
+    const joined = w.open("r", support);
+    w.enter("r", "ann");
+    for (
+      const event of [
+        "track_published",
+        "participant_connection_aborted",
+        "agent_job_pending",
+        "",
+        "toString",
+      ]
+    ) {
+      await w.deliver(joined.replace("room_started", event));
+    }
+    assertEquals(w.rooms.asked, []);
+    await w.deliver(joined.replace("{", '{"news": {"of": 2027},').replace(/EV_/, "EV_x"));
+  }, ["support in RM_1"]],
+  ["another agent of the same room", async (w) => {
+    await w.dispatcher.dispatch({ room: "r", agent: "sales" });
+    w.open("r", support);
+    await w.deliver(w.enter("r", "ann"));
+  }, ["sales in RM_1", "support in RM_1"]],
+  ["an agent of that name that another server sent", async (w) => {
+    const joined = w.enter("r", "ann");
+    w.open("r", support);
+    w.rooms.enter("r", "agent-elsewhere", { canTalk: false, agentName: "support" });
+    await w.deliver(joined);
+    await w.clock.advance(60_000);
+  }, []],
+  ["an agent of that name whose process died", async (w) => {
+    const joined = w.enter("r", "ann");
+    w.open("r", support);
+    w.rooms.enter("r", "agent-dead", { canTalk: false, agentName: "support" });
+    await w.deliver(joined);
+    w.rooms.leave("r", "agent-dead");
+    await w.clock.advance(25_000);
+  }, ["support in RM_1"]],
+];
+
+describe("webhooks of arrivals", () => {
+  for (const [what, tell, sent] of arrivals) {
+    it(`${sent.length > 0 ? "send one agent for" : "send nobody for"} ${what}`, async () => {
+      const world = webhookWorld();
+      await tell(world);
+      assertEquals(world.sent, sent);
+      await world.webhooks[Symbol.asyncDispose]();
+      assertEquals(world.clock.pending, 0);
+    });
+  }
+
+  it("hand the agent the room's metadata", async () => {
+    const world = webhookWorld({ autoAgent: "sales" });
+    await world.deliver(
+      world.open("r", '{"agent": "support", "customer": 7}'),
+      world.open("s", "of the app"),
+    );
+    assertEquals(world.calls.map(({ session }) => session.request.metadata), [
+      '{"agent": "support", "customer": 7}',
+      "of the app",
+    ]);
+  });
+
+  for (const bodies of [["{"], [""], ["null"], ["[]"], ["7"], ['{"event": 7}'], ['{"room": {}}']]) {
+    it(`survive a body of ${JSON.stringify(bodies)}`, async () => {
+      const world = webhookWorld();
+      await world.deliver(...bodies);
+      assertEquals(world.log.lines.map(({ level }) => level), ["warn"]);
+      await world.deliver(world.open("r", support));
+      assertEquals(world.sent.length, 1);
+    });
+  }
+
+  it("say so when the server is full", async () => {
+    const world = webhookWorld({ maxSessions: 1 });
+    await world.deliver(world.open("r", support), world.open("s", support));
+    assertEquals(world.sent, ["support in RM_1"]);
+    const warning = world.log.lines.find(({ level }) => level === "warn");
+    assertEquals([warning?.message, warning?.fields.type], [
+      "agent not sent, though a webhook asked",
+      "full",
+    ]);
+  });
+});
+
+describe("AUTO_AGENT", () => {
+  const metadata = ["", "text of the app", "{}", '{"agent": 7}', '{"agent": ""}', "null", "[]"];
+  for (const given of metadata) {
+    it(`comes to a room whose metadata is ${JSON.stringify(given)}, and without it nobody does`, async () => {
+      for (const [options, sent] of [[{ autoAgent: "sales" }, ["sales in RM_1"]], [{}, []]] as const) {
+        const world = webhookWorld(options);
+        await world.deliver(world.open("r", given), world.enter("r", "ann"));
+        assertEquals(world.sent, sent);
+      }
+    });
+  }
+
+  it("does not come where another agent is named, nor in place of one that nobody has", async () => {
+    const world = webhookWorld({ autoAgent: "sales" });
+    await world.deliver(world.open("r", support), world.open("s", '{"agent": "nobody"}'));
+    assertEquals(world.sent, ["support in RM_1"]);
+  });
+
+  it("does not come where a session is, or is just being sent", async () => {
+    const world = webhookWorld({ autoAgent: "sales" });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    world.rooms.hold = promise;
+    const dispatched = world.dispatcher.dispatch({ room: "r" });
+    // LiveKit tells of the room before it has answered who asked for it.
+    world.rooms.hold = undefined;
+    await world.deliver(world.open("r"), world.enter("r", "ann"));
+    assertEquals(world.sent, []);
+    resolve();
+    assertEquals((await dispatched).type, "created");
+    await world.clock.settle();
+    assertEquals(world.sent, ["support in RM_1"]);
+  });
+
+  it("does not come where an agent was taken away", async () => {
+    const world = webhookWorld({ autoAgent: "sales" });
+    await world.dispatcher.dispatch({ room: "r" });
+    await world.calls[0]?.session.session.close("deleted");
+    await world.deliver(world.enter("r", "ann"));
+    assertEquals(world.sent, ["support in RM_1"]);
+  });
+});
+
+describe("an agent and its dispatch", () => {
+  for (const order of ["webhook first", "dispatch first"]) {
+    it(`are one session: ${order}`, async () => {
+      const world = webhookWorld();
+      const bodies = [world.open("r", support), world.enter("r", "ann")];
+      if (order === "webhook first") await world.deliver(...bodies);
+      const result = world.dispatcher.dispatch({ room: "r" });
+      if (order === "dispatch first") await world.deliver(...bodies);
+      assertEquals((await result).type, order === "webhook first" ? "existing" : "created");
+      assertEquals(world.sent, ["support in RM_1"]);
+    });
+  }
+});
+
+describe("a session that has ended", () => {
+  /** Ann came, was talked with, and left; `bodies`: all that was told of it. */
+  const ended = async (
+    world: World,
+    reason: "participant-left" | "closed" | "deleted" | "error" | "disconnected",
+  ) => {
+    const bodies = [world.open("r", support), world.enter("r", "ann"), world.enter("r", "listener")];
+    await world.deliver(...bodies);
+    const call = world.calls.at(-1);
+    assert(call);
+    call.room.participant = "ann";
+    if (reason === "participant-left") bodies.push(world.leave("r", "ann"));
+    if (reason === "participant-left" || reason === "disconnected") world.notice("r", reason);
+    else {
+      call.room.witnesses = new Set(["PA_2", "PA_3"]);
+      await call.session.session.close(reason);
+    }
+    await world.clock.settle();
+    assertEquals(world.dispatcher.sessions, []);
+    return bodies;
+  };
+
+  it("is not revived by what is told late, in any order, of whoever was there", async () => {
+    for (const order of orders([0, 1, 2, 3])) {
+      const world = webhookWorld();
+      const bodies = await ended(world, "participant-left");
+      await world.deliver(...order.map((at) => bodies[at]!.replace("EV_", "EV_late")));
+      assertEquals(world.sent, ["support in RM_1"]);
+    }
+  });
+
+  const revivals: [Parameters<typeof ended>[1], boolean][] = [
+    ["participant-left", true],
+    ["disconnected", true],
+    ["error", true],
+    ["closed", false],
+    ["deleted", false],
+  ];
+  for (const [reason, revived] of revivals) {
+    it(`is ${revived ? "" : "not "}revived by somebody new, after "${reason}"`, async () => {
+      const world = webhookWorld();
+      await ended(world, reason);
+      await world.deliver(world.enter("r", "ben"));
+      assertEquals(world.sent.length, revived ? 2 : 1);
+    });
+  }
+
+  it("is revived by a dispatch, whatever it ended for", async () => {
+    for (const [reason] of revivals) {
+      const world = webhookWorld();
+      await ended(world, reason);
+      assertEquals((await world.dispatcher.dispatch({ room: "r" })).type, "created");
+    }
+  });
+
+  it("leaves nothing in the way of the next room of its name", async () => {
+    const world = webhookWorld();
+    await ended(world, "deleted");
+    const over = world.finish("r");
+    await world.deliver(world.open("r", support), over);
+    await world.clock.advance(10_000);
+    assertEquals(world.sent[1], world.sent[0]?.replace(/RM_\d+/, world.rooms.open("r")));
+    assertEquals(world.closes[1], []);
+  });
+
+  it("is revived by who came while it still waited for somebody else", async () => {
+    const world = webhookWorld();
+    await world.deliver(world.open("r", support), world.enter("r", "ann"));
+    const call = world.calls[0];
+    assert(call);
+    call.room.participant = "ann";
+    const left = world.leave("r", "ann");
+    // Her page was loaded again, and came back under another name: the session still waits for ann.
+    await world.deliver(left, world.enter("r", "ann-2"));
+    assertEquals(world.sent.length, 1);
+    call.room.witnesses = new Set();
+    call.room.closed.abort("participant-left");
+    call.session.end("participant-left");
+    await world.clock.settle();
+    await world.clock.settle();
+    assertEquals(world.sent.length, 2);
+  });
+
+  it("is revived while it says its farewell, its own agent being still there", async () => {
+    const world = webhookWorld();
+    await world.deliver(world.open("r", support), world.enter("r", "ann"));
+    const call = world.calls[0];
+    assert(call);
+    world.rooms.enter("r", `agent-${call.session.request.id}`, { canTalk: false, agentName: "support" });
+    world.leave("r", "ann");
+    call.room.witnesses = new Set();
+    call.room.closed.abort("participant-left");
+    await world.deliver(world.enter("r", "ann"));
+    assertEquals(world.sent.length, 2);
+  });
+
+  it("does not fail again and again where it fails at once", async () => {
+    const world = webhookWorld();
+    await world.deliver(world.open("r", support), world.enter("r", "ann"));
+    for (let i = 0; i < 5; i++) {
+      await world.deliver(world.enter("r", "ben", "SIP").replace("EV_", `EV_${i}_`));
+      world.rooms.leave("r", "ben");
+      await world.calls.at(-1)?.session.session.close("error");
+      await world.clock.settle();
+      await world.clock.settle();
+    }
+    // Its own try, and at most one for each who came.
+    assert(world.sent.length <= 6, String(world.sent.length));
+  });
+});
+
+/** What is told of a session's room, when it has noticed nothing itself; and with what it is ended after the grace time. */
+const endings: [what: string, tell: (world: World) => Promise<void>, closes: string[]][] = [
+  ["its room ended", (w) => w.deliver(w.finish("r")), ["room-deleted"]],
+  ["another room has its room's name", async (w) => {
+    const over = w.finish("r");
+    w.open("r");
+    await w.deliver(over);
+  }, ["room-deleted"]],
+  [
+    "a room ended that had its room's name before",
+    (w) => w.deliver(webhookBody("room_finished", { room: { name: "r", sid: "RM_0" } })),
+    [],
+  ],
+  [
+    "its room ended, which is not so",
+    (w) => w.deliver(webhookBody("room_finished", { room: { name: "r", sid: "RM_1" } })),
+    [],
+  ],
+  ["its participant left", (w) => w.deliver(w.leave("r", "ann")), ["participant-left"]],
+  ["its participant refused the call", (w) => w.deliver(w.leave("r", "ann", "USER_REJECTED")), [
+    "participant-left",
+  ]],
+  ["its participant left, which is not so", async (w) => {
+    const left = w.leave("r", "ann");
+    w.enter("r", "ann");
+    await w.deliver(left);
+  }, []],
+  ["its participant left and came back in time", async (w) => {
+    await w.deliver(w.leave("r", "ann"));
+    await w.clock.advance(4_000);
+    w.enter("r", "ann");
+  }, []],
+  ["its participant left again after coming back", async (w) => {
+    await w.deliver(w.leave("r", "ann"));
+    await w.clock.advance(4_000);
+    w.enter("r", "ann");
+    await w.deliver(w.leave("r", "ann"));
+    await w.clock.advance(4_999);
+    assertEquals(w.closes, [[]]);
+  }, ["participant-left"]],
+  ["somebody else left", (w) => {
+    w.enter("r", "ben");
+    return w.deliver(w.leave("r", "ben"));
+  }, []],
+  ...["SIGNAL_CLOSE", "MIGRATION", "DUPLICATE_IDENTITY", "UNKNOWN_REASON", "CONNECTION_TIMEOUT"].map((
+    reason,
+  ): typeof endings[number] => [
+    `its participant's connection was lost: ${reason}`,
+    (w) => w.deliver(w.leave("r", "ann", reason)),
+    [],
+  ]),
+  ["the end was told twice", async (w) => {
+    const over = w.finish("r");
+    await w.deliver(over, over, over.replace("EV_", "EV_again"));
+  }, ["room-deleted"]],
+  ["the room could not be read at first", async (w) => {
+    await w.deliver(w.finish("r"));
+    w.rooms.failing = 3;
+  }, ["room-deleted"]],
+  ["LiveKit restarted, and the agent has joined again by itself", async (w) => {
+    const over = w.finish("r");
+    w.rooms.enter("r", `agent-${w.calls[0]?.session.request.id}`, { canTalk: false });
+    w.enter("r", "ann");
+    await w.deliver(over);
+  }, []],
+];
+
+describe("webhooks of departures", () => {
+  for (const [what, tell, closes] of endings) {
+    it(`${closes.length > 0 ? "end" : "do not end"} a session when ${what}`, async () => {
+      const world = webhookWorld();
+      await world.deliver(world.open("r", support), world.enter("r", "ann"));
+      world.calls[0]!.room.participant = "ann";
+      await tell(world);
+      assertEquals(world.closes[0], []);
+      await world.clock.advance(20_000);
+      assertEquals(world.closes[0], closes);
+      await world.webhooks[Symbol.asyncDispose]();
+      assertEquals(world.clock.pending, 0);
+    });
+  }
+
+  it("leave a session alone that has noticed by itself", async () => {
+    const world = webhookWorld();
+    await world.deliver(world.open("r", support), world.enter("r", "ann"));
+    const over = world.finish("r");
+    await world.deliver(over);
+    world.notice("r", "room-deleted");
+    await world.clock.advance(20_000);
+    assertEquals(world.closes[0], []);
+  });
+});
+
+describe("a burst of webhooks", () => {
+  it("of a hundred rooms, ten times each and shuffled, sends one agent to each, in few questions", async () => {
+    const world = webhookWorld();
+    const bodies = Array.from({ length: 100 }, (_, i) => [
+      world.open(`r${i}`, support),
+      world.enter(`r${i}`, "ann"),
+    ]).flat();
+    const burst = Array.from({ length: 10 }, (_, i) => bodies.map((body) => body.replace("EV_", `EV_${i}_`)))
+      .flat();
+    for (let i = burst.length - 1; i > 0; i--) { // the same shuffle every time
+      const j = (i * 7919) % (i + 1);
+      [burst[i], burst[j]] = [burst[j]!, burst[i]!];
+    }
+    await world.deliver(...burst);
+    for (let i = 0; i < 100; i++) await world.clock.settle();
+    assertEquals(world.sent.length, 100);
+    assertEquals(new Set(world.sent).size, 100);
+    assertEquals(world.webhooks.dropped, 0);
+    assert(world.rooms.asked.length <= 200, `${world.rooms.asked.length} questions`);
+  });
+
+  it("drops the oldest when too many rooms wait, says so, and goes on", async () => {
+    const world = webhookWorld();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    world.rooms.hold = promise;
+    const bodies = Array.from({ length: 1_508 }, (_, i) => world.open(`r${i}`, support));
+    await world.deliver(...bodies);
+    assertEquals(world.webhooks.dropped, 500);
+    assertEquals(world.log.lines.filter(({ level }) => level === "warn").length, 5);
+    resolve();
+    for (let i = 0; i < 1_000; i++) await world.clock.settle();
+    assertEquals(world.sent.length, 1_008);
+    assertEquals(world.sent.at(-1), `support in ${world.rooms.open("r1507")}`);
+  });
+
+  it("stops at once when it is over", async () => {
+    const world = webhookWorld();
+    world.rooms.failing = 100;
+    await world.deliver(world.open("r", support));
+    assertEquals(world.clock.pending, 1);
+    await world.webhooks[Symbol.asyncDispose]();
+    assertEquals(world.clock.pending, 0);
+    await world.deliver(world.open("s", support));
+    assertEquals(world.sent, []);
+  });
+});
