@@ -16,6 +16,7 @@ import { Speech, textOnly } from "./speech.ts";
 import { createSpokenLog, type SpokenLog } from "./spoken.ts";
 import { spokenForm } from "./text/spoken_form.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
+import { turnEndsMs } from "./turn/endpointing.ts";
 import { commit, isUninterruptible, listensByItself } from "./turn/policy.ts";
 import {
   initialTurnState,
@@ -278,13 +279,13 @@ export class Conversation {
 
   /** How long `job` waits before it may be said: Infinity until something happens. */
   #freeInMs(job: Job): number {
-    const { agent, words, user } = this.#state;
+    const { clock, turnTaking } = this.#options;
+    const { agent, key, user } = this.#state;
     if (this.#replies.busy || agent.is !== "silent") return Infinity;
     if (!job.interruptible) return 0;
-    const { turnTaking } = this.#options;
-    const atTurn = listensByItself(this.#state, turnTaking) || this.#state.key.is !== "up";
-    if (textOf(words) !== "" && atTurn) return Infinity; // the turn that they are of will end
-    return user.is === "speaking" ? user.sinceMs + wordlessMs - this.#options.clock.now() : 0;
+    if (key.is !== "up" || turnEndsMs(this.#state, turnTaking) !== undefined) return Infinity;
+    const voiced = user.is === "speaking" && listensByItself(this.#state, turnTaking);
+    return voiced ? user.sinceMs + wordlessMs - clock.now() : 0;
   }
 
   #started(job: Job, latency: ReplyLatency): void {
