@@ -44,10 +44,10 @@ FROM base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /deno-dir /deno-dir
-COPY deno.json deno.lock main.ts LICENSE ./
-COPY src src
-COPY routes routes
-COPY agents agents
+COPY --from=build /app/deno.json /app/deno.lock /app/main.ts /app/LICENSE ./
+COPY --from=build /app/src src
+COPY --from=build /app/routes routes
+COPY --from=build /app/agents agents
 RUN useradd --system --uid 10001 --no-create-home repartee && install -d -o repartee .models
 USER repartee
 ENV NODE_ENV=production RUST_LOG=off MALLOC_ARENA_MAX=2 HOST=0.0.0.0 PORT=8080

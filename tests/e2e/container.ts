@@ -17,6 +17,8 @@ export interface Image extends AsyncDisposable {
   readonly folder: string;
   /** Runs the image's command, with `env` beside the image's own; on the network of this machine. */
   start(env: Readonly<Record<string, string>>): Promise<ServerProcess>;
+  /** The user that a process of the container runs as. */
+  userOf(pid: number): Promise<number>;
   /** Runs another command in a container of the image, and returns its exit code. */
   run(command: readonly string[], env: Readonly<Record<string, string>>): Promise<number>;
 }
@@ -40,17 +42,18 @@ const leftOut = [
 /** Builds the image; undefined where that is not possible, and says what it takes. */
 export async function buildImage(): Promise<Image | undefined> {
   const base = await findBase();
-  if (!base) {
-    console.log(`skipped, the image cannot be built here: ${HOW}`);
-    return undefined;
-  }
+  if (!base) return cannot();
   await using stack = new AsyncDisposableStack();
   const store = await Deno.makeTempDir({ dir: base.cache });
   stack.defer(async () => {
     await run(["umount", "--recursive", `${store}/root/overlay`]); // buildah leaves it mounted
     await Deno.remove(store, { recursive: true });
   });
-  const driver = (await run(buildah(store, "overlay", "info"))).success ? "overlay" : "vfs";
+  const driver = await firstOf(
+    ["overlay", "vfs"],
+    async (name) => (await run(buildah(store, name, "info"))).success,
+  );
+  if (driver === undefined) return cannot();
   const ask = (...args: string[]) => ran(buildah(store, driver, ...args));
   stack.defer(async () => void await ask("rm", "--all"));
 
@@ -92,9 +95,22 @@ export async function buildImage(): Promise<Image | undefined> {
       // buildah passes no signals on.
       return { ...followServer(child, (signal) => Deno.kill(pid, signal)), pid };
     },
+    userOf: async (pid) => Number(/^Uid:\s+\d+\s+(\d+)/m.exec(await of(pid, "status"))?.[1]),
     run: async (given, env) => (await run(command(given, env))).code,
     [Symbol.asyncDispose]: () => built.disposeAsync(),
   };
+}
+
+function cannot(): undefined {
+  console.log(`skipped, the image cannot be built here: ${HOW}`);
+}
+
+async function firstOf(
+  names: readonly string[],
+  is: (name: string) => Promise<boolean>,
+): Promise<string | undefined> {
+  for (const name of names) if (await is(name)) return name;
+  return undefined;
 }
 
 type Ask = (...args: string[]) => Promise<string>;
@@ -150,21 +166,20 @@ async function untilBegun(pid: number): Promise<number> {
   const giveUpAt = Date.now() + START_MS;
   while (Date.now() < giveUpAt) {
     const child = await lastChild(pid);
-    if ((await Deno.readTextFile(`/proc/${child}/comm`).catch(() => "")).trim() === "deno") return child;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    if ((await of(child, "comm")).trim() === "deno") return child;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error("the container did not begin its command");
 }
 
 async function lastChild(pid: number): Promise<number> {
-  const tasks = Deno.readDir(`/proc/${pid}/task`);
-  for await (const { name } of tasks) {
-    const [child] = (await Deno.readTextFile(`/proc/${pid}/task/${name}/children`).catch(() => "")).split(
-      " ",
-    );
-    if (child) return await lastChild(Number(child));
-  }
-  return pid;
+  const [child] = (await of(pid, "task/*/children")).trim().split(" ");
+  return child ? await lastChild(Number(child)) : pid;
+}
+
+/** What the system says of a process; empty when it is gone. Only a program of its own may read it without all rights. */
+async function of(pid: number, what: string): Promise<string> {
+  return (await run(["sh", "-c", `cat /proc/${pid}/${what}`])).stdout;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -88,8 +88,7 @@ describe("the image", () => {
     await using server = await image.start(env);
     assertEquals((await fetch(`${await server.url}/readyz`)).status, 200);
     assertEquals(await image.run(check, env), 0);
-    const status = await Deno.readTextFile(`/proc/${server.pid}/status`);
-    assertEquals(/^Uid:\s+(\d+)\s+(\d+)/m.exec(status)?.slice(1), ["10001", "10001"]);
+    assertEquals(await image.userOf(server.pid), 10_001);
     assert(!/Download|warn/i.test(server.output.replaceAll(/^Warning: /gm, "")), server.output);
     server.kill("SIGTERM");
     assertEquals(await server.exit, 0);
