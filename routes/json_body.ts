@@ -88,18 +88,3 @@ function parseJson(text: string): unknown {
     return undefined;
   }
 }
-
-/** As `json` does, in two steps. */
-export const jsonBody: readonly [MiddlewareHandler, MiddlewareHandler] = [
-  async (c, next) => {
-    if (/^application\/json\s*(;|$)/i.test(c.req.header("content-type") ?? "")) return await next();
-    return problem(c, 415, "Expected a body of `Content-Type: application/json`.");
-  },
-  bodyLimited,
-];
-
-/** What the body says, or the answer that it is not of the shape of `schema`. */
-export async function readJson<T extends z.ZodType>(c: Context, schema: T): Promise<z.infer<T> | Response> {
-  const body = schema.safeParse(parseJson(await c.req.text()));
-  return body.success ? body.data : misshapen(c, body.error);
-}
