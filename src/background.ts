@@ -41,7 +41,7 @@ export async function preloadBackgrounds(
   for (const [name, { backgroundAudio = {} }] of Object.entries(agents)) {
     for (const kind of kinds) {
       const sound = backgroundAudio[kind];
-      if (!sound || "samples" in sound) continue;
+      if (!sound) continue;
       await loadLoop(sound, sampleRate).catch((error) => {
         throw new ConfigError(`The agent ${JSON.stringify(name)}, ${kind}: ${messageOf(error)}`);
       });

@@ -59,15 +59,13 @@ export function createLayers(format: AudioFormat): Layers {
   });
 
   /** Moves on by one sample, or by any number of a run that is alike. */
-  const moveDuck = (voiced: boolean, count: number) => {
-    if (voiced) {
-      state.hold = holdSamples;
-      state.duck = Math.max(DUCKED, state.duck - attack * count);
-      return;
-    }
-    const held = Math.min(state.hold, count);
-    state.hold -= held;
-    state.duck = Math.min(1, state.duck + release * (count - held));
+  const moveDuck = (voiced: boolean, count: number): number => {
+    const held = voiced ? 0 : Math.min(state.hold, count);
+    state.hold = voiced ? holdSamples : state.hold - held;
+    const { duck } = state;
+    return state.duck = voiced
+      ? Math.max(DUCKED, duck - attack * count)
+      : Math.min(1, duck + release * (count - held));
   };
   const moveLayer = (i: number, count: number) => {
     const [layer, sound] = [state.layers[i]!, sounds[i]!];
@@ -112,14 +110,15 @@ export function createLayers(format: AudioFormat): Layers {
       const mix = new Float32Array(count);
       if (voice) mix.set(voice);
       const ducks = new Float32Array(count);
-      for (let at = 0; at < count; at++) {
-        moveDuck(voice !== undefined, 1);
-        ducks[at] = state.duck;
-      }
+      for (let at = 0; at < count; at++) ducks[at] = moveDuck(voice !== undefined, 1);
       state.layers.forEach(({ level, wanted }, i) => {
         if (wanted || level > 0) addTo(mix, i, ducks);
       });
-      return Int16Array.from(mix, (sample) => Math.max(-32768, Math.min(32767, Math.round(sample))));
+      const samples = new Int16Array(count);
+      for (let at = 0; at < count; at++) {
+        samples[at] = Math.max(-32768, Math.min(32767, Math.round(mix[at]!)));
+      }
+      return samples;
     },
     rewind(count) {
       const wanted = state.layers.map((layer) => layer.wanted);

@@ -13,21 +13,32 @@ export type SoundSource =
 /** How much of a loop's end is laid over its beginning. */
 const SEAM_MS = 50;
 
-const loaded = new Map<string, Promise<Int16Array<ArrayBuffer>>>();
+type Loop = Promise<Int16Array<ArrayBuffer>>;
+const fromFiles = new Map<string, Loop>();
+const fromSamples = new WeakMap<Int16Array, Map<string, Loop>>();
 
 /**
  * The sound in one channel at `sampleRate`, made so that it can be repeated without a click: its last 50 ms fade into
- * its first. A file is read once in a process (about 5 ms of work for each second of it). Rejects with an Error that says
+ * its first. That is done once in a process (about 5 ms of work for each second of it). Rejects with an Error that says
  * what is wrong with it.
  */
-export function loadLoop(source: SoundSource, sampleRate: number): Promise<Int16Array<ArrayBuffer>> {
-  if ("samples" in source) return Promise.try(loopOf, { channels: 1, ...source }, sampleRate);
-  const key = `${source.file} ${sampleRate}`;
-  let loading = loaded.get(key);
+export function loadLoop(source: SoundSource, sampleRate: number): Loop {
+  if ("file" in source) {
+    return once(fromFiles, `${source.file} ${sampleRate}`, () => readLoop(source.file, sampleRate));
+  }
+  const { samples, channels = 1 } = source;
+  const loops = fromSamples.get(samples) ?? new Map<string, Loop>();
+  fromSamples.set(samples, loops);
+  const key = [source.sampleRate, channels, sampleRate].join(" ");
+  return once(loops, key, () => Promise.try(loopOf, { ...source, channels }, sampleRate));
+}
+
+function once(loops: Map<string, Loop>, key: string, load: () => Loop): Loop {
+  let loading = loops.get(key);
   if (!loading) {
-    loading = readLoop(source.file, sampleRate);
-    loaded.set(key, loading);
-    loading.catch(() => loaded.delete(key));
+    loading = load();
+    loops.set(key, loading);
+    loading.catch(() => loops.delete(key));
   }
   return loading;
 }

@@ -26,7 +26,7 @@ const holdThread = sharedWorker<SmartTurnRequest, number>({
 });
 
 /**
- * Loads version 3 of the model from `file` (ONNX) into a thread of its own: about 0.3 s and 60 MB, then 20–60 ms for an
+ * Loads version 3 of the model from `file` (ONNX) into a thread of its own: about 0.3 s and 60 MB, then 50–90 ms of CPU for an
  * answer. Rejects with a ConfigError when the file is not there, or is none.
  */
 export async function loadSmartTurn(file: string): Promise<SmartTurn> {
