@@ -12,6 +12,11 @@ export interface LiveKitServer extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
+export interface LiveKitServerOptions {
+  /** Where its webhooks go (default: nowhere). */
+  readonly webhookUrl?: string;
+}
+
 const MODULE = "github.com/livekit/livekit-server/cmd/server@v1.11.0";
 const HOW =
   `set LIVEKIT_SERVER_BIN, put livekit-server on PATH (https://docs.livekit.io/home/self-hosting/local/), ` +
@@ -24,7 +29,9 @@ const ATTEMPTS = 3;
  * Starts livekit-server: `LIVEKIT_SERVER_BIN`, the one on PATH, or one built with Go into the cache folder. Returns
  * undefined when it cannot be had, and says how to get it; throws then when `CI` is set.
  */
-export async function startLiveKitServer(): Promise<LiveKitServer | undefined> {
+export async function startLiveKitServer(
+  options: LiveKitServerOptions = {},
+): Promise<LiveKitServer | undefined> {
   const binary = await findBinary();
   if (!binary) {
     if (Deno.env.get("CI") === "true") throw new Error(`livekit-server is missing: ${HOW}`);
@@ -32,14 +39,17 @@ export async function startLiveKitServer(): Promise<LiveKitServer | undefined> {
     return undefined;
   }
   for (let attempt = 1;; attempt++) {
-    const server = await start(binary);
+    const server = await start(binary, options);
     if (server) return server;
     if (attempt === ATTEMPTS) throw new Error(`livekit-server ended as it started, ${ATTEMPTS} times`);
   }
 }
 
 /** Starts `binary`; undefined when it ends before it is ready. */
-async function start(binary: string): Promise<LiveKitServer | undefined> {
+async function start(
+  binary: string,
+  { webhookUrl }: LiveKitServerOptions,
+): Promise<LiveKitServer | undefined> {
   const [port, tcpPort, udpPort] = [freePort(), freePort(), freePort()];
   const apiKey = "devkey";
   const apiSecret = crypto.randomUUID() + crypto.randomUUID();
@@ -56,6 +66,7 @@ rtc:
 keys: {${apiKey}: ${apiSecret}}
 logging: {level: warn}
 room: {empty_timeout: 5, departure_timeout: 3}
+${webhookUrl === undefined ? "" : `webhook: {api_key: ${apiKey}, urls: ["${webhookUrl}"]}`}
 `;
   const child = new Deno.Command(binary, {
     args: ["--config-body", config],
