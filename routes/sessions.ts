@@ -105,8 +105,8 @@ export function sessionRoutes(
       ...admin,
       ofSession,
       (c) => {
-        const { ended, facts: { sessionId }, session } = c.var.record;
-        if (ended) return c.body(null, 204);
+        const { facts: { sessionId }, session } = c.var.record;
+        if (!session) return c.body(null, 204);
         session.close("deleted").catch((error) => log.error({ error, sessionId }, "a session did not end"));
         return c.body(null, 202);
       },
@@ -128,9 +128,8 @@ export function sessionRoutes(
       ofSession,
       json(sayBody),
       (c) => {
-        const { session } = c.var.record;
-        const refusal = unlessOver(c, c.var.record);
-        if (refusal) return refusal;
+        const session = atWork(c, c.var.record);
+        if (session instanceof Response) return session;
         const { text, interruptible, addToHistory, priority } = c.req.valid("json");
         const { replyId } = session.say(text, {
           ...(interruptible !== undefined && { interruptible }),
@@ -150,9 +149,9 @@ export function sessionRoutes(
       ...admin,
       ofSession,
       (c) => {
-        const refusal = unlessOver(c, c.var.record);
-        if (refusal) return refusal;
-        c.var.record.session.interrupt();
+        const session = atWork(c, c.var.record);
+        if (session instanceof Response) return session;
+        session.interrupt();
         return c.body(null, 204);
       },
     )
@@ -188,11 +187,11 @@ export function findsRecord(archive: SessionArchive): MiddlewareHandler<AppEnv> 
   });
 }
 
-/** The refusal of what only a session that goes on can do. */
-function unlessOver(c: Context, { ended, session }: SessionRecord): Response | undefined {
-  if (ended || session.state === "closed") return problem(c, 409, "The session has ended.");
+/** The session with its agent in the room, or the answer that there is none. */
+function atWork(c: Context, { session }: SessionRecord): NonNullable<SessionRecord["session"]> | Response {
+  if (!session || session.state === "closed") return problem(c, 409, "The session has ended.");
   if (session.state === "initializing") {
     return problem(c, 409, "The agent is not in the room yet; try again in a moment.");
   }
-  return undefined;
+  return session;
 }

@@ -101,8 +101,8 @@ export function agentDispatchService(options: AgentDispatchOptions): ReadonlyMap
     const tooLong = new AbortController();
     using _timer = clock.after(deleteWaitMs, () => tooLong.abort());
     const end = events(lastEventId).pipeTo(new WritableStream(), { signal: tooLong.signal });
-    session.close("deleted").catch((error) =>
-      log.error({ error, sessionId: session.id }, "a session did not end")
+    session?.close("deleted").catch((error) =>
+      log.error({ error, sessionId: session?.id }, "a session did not end")
     );
     await end.catch(() => {}); // too long: it goes on ending
   }

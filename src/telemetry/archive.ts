@@ -12,8 +12,8 @@ import { type Gap, gapFinder } from "./why.ts";
 
 export interface SessionRecord {
   readonly facts: SessionFacts;
-  /** The session itself; once it has ended, what is left of it. */
-  readonly session: VoiceSession;
+  /** The session, while it goes on; once it has ended nothing of it is kept but this record. */
+  readonly session: VoiceSession | undefined;
   /** Whether it has ended, and its report is final. */
   readonly ended: boolean;
   /** How it goes, or went. */
@@ -113,7 +113,7 @@ export function createArchive(options: ArchiveOptions): SessionArchive {
 
 /** A record, and what fills it. */
 function createRecord(
-  session: VoiceSession,
+  followed: VoiceSession,
   facts: SessionFacts,
   { clock, maxEvents }: { readonly clock: Clock; readonly maxEvents: number },
 ) {
@@ -123,12 +123,18 @@ function createRecord(
   const reporter = createReporter();
   const findGap = gapFinder();
   let gaps: readonly Gap[] = [];
+  let session: VoiceSession | undefined = followed;
+  /** What was said, once the session has ended. */
+  let said: SessionReport["transcript"] = [];
+  const transcript = () => session ? session.history.map((item) => ({ ...item })) : said;
   let participant = facts.participant;
   let end: { readonly reason: CloseReason; readonly ms: number; readonly at: number } | undefined;
 
   const record: SessionRecord = {
     facts,
-    session,
+    get session() {
+      return session;
+    },
     get ended() {
       return end !== undefined;
     },
@@ -138,12 +144,12 @@ function createRecord(
       roomSid,
       agent,
       ...(participant !== undefined && { participant }),
-      state: end ? "closed" : session.state,
+      state: session?.state ?? "closed",
       ...(end && { closeReason: end.reason }),
       startedAt: new Date(began.at).toISOString(),
       ...(end && { endedAt: new Date(end.at).toISOString() }),
       durationMs: (end?.ms ?? clock.now()) - began.ms,
-      transcript: session.history.map((item) => ({ ...item })),
+      transcript: transcript(),
       ...reporter.sums(),
       droppedEvents: kept.dropped,
     }),
@@ -156,7 +162,7 @@ function createRecord(
   return {
     record,
     note(event: Parameters<typeof reporter.note>[0]) {
-      participant = session.participant?.identity ?? participant;
+      participant = session?.participant?.identity ?? participant;
       reporter.note(event);
       const gap = findGap(event);
       if (gap) gaps = [...gaps, gap].slice(-maxGaps);
@@ -164,6 +170,8 @@ function createRecord(
     },
     end(reason: CloseReason) {
       end = { reason, ms: clock.now(), at: wallTime() };
+      said = transcript();
+      session = undefined;
       kept.close();
     },
   };

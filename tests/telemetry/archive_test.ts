@@ -177,7 +177,8 @@ describe("the archive of sessions", () => {
 
   it("finishes the report at the end, tells it once, and ends the events after the last", async () => {
     const { archive, begin, reports, reportOf, clock } = setUp();
-    const { happens, end } = begin("s1");
+    const { happens, end, history } = begin("s1");
+    history.push({ id: "item-1", role: "user", text: "Hello?", interrupted: false, atMs: 0 });
     await happens(committed("turn-1"));
     const events = Array.fromAsync(archive.find("s1")!.events());
     await clock.advance(3_000);
@@ -192,12 +193,13 @@ describe("the archive of sessions", () => {
       "participant-left",
       3_000,
     ]);
-    assertEquals(report.turns[0]?.outcome, "open");
+    assertEquals([report.turns[0]?.outcome, report.transcript[0]?.text], ["open", "Hello?"]);
     assert(report.endedAt);
     await clock.advance(1_000);
     assertEquals(reportOf("s1"), report);
     assertEquals(reports, [report]);
     await archive.idle();
+    assertEquals(archive.find("s1")?.session, undefined, "what the session held is kept");
   });
 
   it("gives reports of the shape that its schema says", async () => {
