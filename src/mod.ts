@@ -17,7 +17,7 @@ export type { AudioFormat, AudioFrame } from "./audio/frame.ts";
 export type { BackgroundAudio, BackgroundSound } from "./background.ts";
 export { ConfigError, StageError } from "./errors.ts";
 export type { Stage } from "./errors.ts";
-export type { CloseReason, ReplyLatency, SessionEvent, TurnOutcome } from "./events.ts";
+export type { CloseReason, ReplyLatency, SessionEvent, TurnOutcome, Usage } from "./events.ts";
 export type { HistoryItem } from "./history.ts";
 export type { LanguageEvent, LanguageModel, Message } from "./llm/llm.ts";
 export { createLog } from "./log.ts";
