@@ -1,0 +1,37 @@
+/** Whether a voice that was loud has just fallen silent, by its loudness alone: sooner than a detector can be sure of it. */
+import { type AudioFrame, durationMs } from "../audio/frame.ts";
+
+/** Quieter than this share of how loud the voice was lately counts as silent. */
+const SILENT_SHARE = 0.08;
+/** Silent for so long, in milliseconds: shorter gaps lie between the sounds of a word. */
+const LEAST_MS = 40;
+/** What is known of the voice's loudness halves in this time, in milliseconds. */
+const HALF_LIFE_MS = 450;
+
+/** `fade`: it fell silent; `swell`: it is loud again. */
+export type LoudnessChange = "fade" | "swell";
+
+/**
+ * Follows a microphone frame by frame. In noise as loud as the voice's weakest sounds it tells of nothing; in clear speech
+ * it also tells of pauses between words. For what may be undone, such as getting ready to answer.
+ */
+export function followLoudness(): (frame: AudioFrame) => LoudnessChange | undefined {
+  let peak = 0;
+  let silentMs = 0;
+  return (frame) => {
+    const ms = durationMs(frame);
+    const level = rms(frame.samples);
+    peak = Math.max(level, peak * 0.5 ** (ms / HALF_LIFE_MS));
+    const wasSilent = silentMs >= LEAST_MS;
+    silentMs = level < peak * SILENT_SHARE ? silentMs + ms : 0;
+    const isSilent = silentMs >= LEAST_MS;
+    if (isSilent === wasSilent) return undefined;
+    return isSilent ? "fade" : "swell";
+  };
+}
+
+function rms(samples: Int16Array): number {
+  let sum = 0;
+  for (const sample of samples) sum += sample * sample;
+  return samples.length === 0 ? 0 : Math.sqrt(sum / samples.length);
+}
