@@ -20,6 +20,7 @@ import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 import type { EndReason, PresenceAction } from "./turn/presence.ts";
 import type { TurnOptions } from "./turn/state.ts";
+import { followLoudness } from "./vad/loudness.ts";
 import type { VoiceActivityDetector } from "./vad/vad.ts";
 
 /** All shutdown callbacks of a session together get this long. */
@@ -258,6 +259,7 @@ class Session implements VoiceSession {
       signal,
     });
     this.#pauses = pauses;
+    const loudness = followLoudness();
     const hearing = stt.elsewhere ? stt : reconnecting(stt, {
       clock,
       onError: (error) => {
@@ -272,7 +274,11 @@ class Session implements VoiceSession {
         pauses?.mark(mark);
         conversation.note(mark.type === "speech-start" ? { type: mark.type, atMs: mark.voicedMs } : mark);
       },
-      ...(pauses && { onAudio: pauses.hear }),
+      onAudio: (frame) => {
+        pauses?.hear(frame);
+        const change = loudness(frame);
+        if (change) conversation.note({ type: `speech-${change}` });
+      },
       signal,
     });
     for await (const event of transcripts) {

@@ -24,10 +24,14 @@ export function note(state: TurnState, event: TurnEvent, options: TurnOptions): 
         user: hearVoice(state.user, event.type, event.atMs),
         pauses: measurePause(state, event.atMs),
         recognizedEnd: false,
+        faded: false,
       };
     case "speech-pause":
     case "speech-end":
       return { ...state, user: hearVoice(state.user, event.type, event.atMs) };
+    case "speech-fade":
+    case "speech-swell":
+      return { ...state, faded: event.type === "speech-fade" };
     case "transcript-interim":
     case "transcript-final":
       return hearWords(state, event, options);

@@ -6,6 +6,8 @@ import { sameWords, textOf } from "./words.ts";
 
 /** So many answers are prepared for one turn at the most: each costs tokens. */
 const MOST_PREPARATIONS = 3;
+/** So many of them are kept for when the detector, too, is sure that the user has paused. */
+const KEPT_FOR_PAUSE = 1;
 /** What a call has shown after so many preparations decides how many more are made for a turn. */
 const JUDGED_AFTER = 6;
 /** Words after which more is to be expected are prepared for only this long before they count as the whole turn. */
@@ -20,11 +22,15 @@ function mostPreparations({ speculation: { prepared, kept } }: TurnState): numbe
   return kept * 4 >= prepared ? 2 : 1;
 }
 
+/** The voice has faded, which may be a pause: worth an answer to the words there are, if some are left for later. */
+const isFading = ({ user, faded }: TurnState): boolean => user.is === "speaking" && faded;
+
 /** From when on an answer to the words there are is worth its tokens. */
 function worthMs(state: TurnState, options: TurnOptions): number | undefined {
-  if (state.user.is === "speaking") return undefined;
+  if (state.user.is === "speaking" && !isFading(state)) return undefined;
   if (!listensByItself(state, options)) return state.key.is === "released" ? NOW : undefined;
   if ((finished(state, options) ?? 1) >= LIKELY) return NOW;
+  if (state.user.is === "speaking") return undefined;
   const endsMs = turnEndsMs(state, options);
   return endsMs === undefined ? undefined : endsMs - AHEAD_MS;
 }
@@ -34,7 +40,8 @@ export const speculate: Policy = {
   name: "speculate",
   dueMs(state, options) {
     if (!options.speculate || state.agent.is !== "silent" || wordsOf(state) === 0) return undefined;
-    if (state.preparations >= mostPreparations(state)) return undefined;
+    const left = mostPreparations(state) - state.preparations;
+    if (left <= (isFading(state) ? KEPT_FOR_PAUSE : 0)) return undefined;
     if (sameWords(state.prepared ?? "", textOf(state.words))) return undefined;
     return worthMs(state, options);
   },
@@ -58,7 +65,7 @@ export const dropPrepared: Policy = {
   name: "drop-prepared",
   dueMs: (state) =>
     state.prepared !== undefined &&
-      (state.user.is === "speaking" || state.agent.is !== "silent" || wordsOf(state) === 0)
+      ((state.user.is === "speaking" && !state.faded) || state.agent.is !== "silent" || wordsOf(state) === 0)
       ? NOW
       : undefined,
   decide: (state) => ({ state: { ...state, prepared: undefined }, actions: [{ type: "drop-answer" }] }),

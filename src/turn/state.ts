@@ -76,6 +76,8 @@ export interface TurnState {
   readonly echo: { readonly atMs: number; readonly count: number };
   /** Whether the recognizer works, as far as is known. */
   readonly hearing: boolean;
+  /** The voice has faded away, though the detector is not sure of it yet. */
+  readonly faded: boolean;
   /** What the sound says of the pause that began at `atMs`: the probability (0–1) that the turn is over. */
   readonly judged: { readonly atMs: number; readonly probability: number } | undefined;
   /** The words to which an answer is being prepared, before it is known that the turn is over. */
@@ -96,6 +98,8 @@ export type TurnEvent =
       readonly type: "speech-start" | "speech-pause" | "speech-resume" | "speech-end";
       readonly atMs: number;
     }
+    /** By its loudness alone, the user's voice has fallen silent, or is there again. */
+    | { readonly type: "speech-fade" | "speech-swell" }
     /**
      * `over`: what the agent said meanwhile, as far as it was heard. `endOfTurn`: the recognizer takes it for the end of
      * the turn.
@@ -192,6 +196,7 @@ export const initialTurnState: TurnState = {
   agentUntilMs: undefined,
   echo: { atMs: -Infinity, count: 0 },
   hearing: true,
+  faded: false,
   judged: undefined,
   prepared: undefined,
   preparations: 0,

@@ -259,6 +259,41 @@ const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: str
       '5000 commit-turn turn-1 "my number is five five five" prepared',
     ],
   },
+  "speculation: a voice that fades is answered to before the detector is sure of the pause": {
+    options: speculating,
+    steps: [...utterance("what time is it").slice(0, 2), [2010, { type: "speech-fade" }], ...utterance("what time is it").slice(2)],
+    expected: [
+      '2010 prepare-answer turn-1 "what time is it"',
+      '2350 commit-turn turn-1 "what time is it" prepared',
+    ],
+  },
+  "speculation: a voice that swells again was not at its end, and the last preparation is kept for a pause": {
+    options: speculating,
+    steps: [
+      [1064, mark("speech-start", 1000)],
+      [1200, interim("tell me")],
+      [1300, { type: "speech-fade" }],
+      [1350, { type: "speech-swell" }],
+      [1500, interim("tell me about")], // not the end of a sentence
+      [1550, { type: "speech-fade" }],
+      [1580, { type: "speech-swell" }],
+      [1700, interim("tell me about me")],
+      [1710, { type: "speech-fade" }],
+      [1780, { type: "speech-swell" }],
+      [1800, interim("tell me about me now")],
+      [1810, { type: "speech-fade" }],
+      [2040, mark("speech-pause", 2000)],
+      [2200, final("tell me about me now")],
+    ],
+    expected: [
+      '1300 prepare-answer turn-1 "tell me"',
+      "1350 drop-answer",
+      '1710 prepare-answer turn-1 "tell me about me"',
+      "1780 drop-answer",
+      '2040 prepare-answer turn-1 "tell me about me now"',
+      '2350 commit-turn turn-1 "tell me about me now" prepared',
+    ],
+  },
   "speculation: what is taken back is dropped": {
     options: { ...speculating, endpointing: { ...speculating.endpointing, minDelayMs: 1000 } },
     steps: [...utterance("what time is it"), [2400, press("cancel")]],
