@@ -261,7 +261,11 @@ const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: str
   },
   "speculation: a voice that fades is answered to before the detector is sure of the pause": {
     options: speculating,
-    steps: [...utterance("what time is it").slice(0, 2), [2010, { type: "speech-fade" }], ...utterance("what time is it").slice(2)],
+    steps: [
+      ...utterance("what time is it").slice(0, 2),
+      [2010, { type: "speech-fade" }],
+      ...utterance("what time is it").slice(2),
+    ],
     expected: [
       '2010 prepare-answer turn-1 "what time is it"',
       '2350 commit-turn turn-1 "what time is it" prepared',
