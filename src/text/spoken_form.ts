@@ -18,7 +18,7 @@ export interface SpokenFormOptions {
   readonly transforms?: readonly TextTransform[] | undefined;
   /** How words are said; looked up before numbers are written out. See pronounce(). */
   readonly pronunciations?: Readonly<Record<string, string>> | undefined;
-  /** Told when a function throws: the clause is then spoken without it. */
+  /** Told when a step fails: the clause is then spoken without it. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -36,10 +36,10 @@ export function spokenForm(options: SpokenFormOptions = {}): SpokenForm {
 
   const step = (transform: TextTransform, text: string, before: string): string => {
     if (transform === "markup") return text;
-    if (transform === "numbers") {
-      return reading?.readOut(text, { before, dayFirst: reading.dayFirst }) ?? text;
-    }
     try {
+      if (transform === "numbers") {
+        return reading?.readOut(text, { before, dayFirst: reading.dayFirst }) ?? text;
+      }
       const result = transform(text);
       if (typeof result === "string") return result;
       throw new TypeError(`a text transform returned ${typeof result}; expected a string`);
