@@ -50,4 +50,3 @@ export function missingKeys(agents: Readonly<Record<string, Agent>>, models: Mod
     return missing.length > 0 ? [`The agent "${name}" cannot be used: ${missing.join("; ")}.`] : [];
   });
 }
-
