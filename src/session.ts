@@ -282,11 +282,12 @@ class Session implements VoiceSession {
       signal,
     });
     for await (const event of transcripts) {
-      const { type, text } = event;
-      if (type === "interim") conversation.note({ type: "transcript-interim", text });
+      const { type, text, confidence } = event;
+      const words = { text, ...(confidence !== undefined && { confidence }) };
+      if (type === "interim") conversation.note({ type: "transcript-interim", ...words });
       else {
         const { endOfTurn = false } = event;
-        conversation.note({ type: "transcript-final", text, ...(endOfTurn && { endOfTurn }) });
+        conversation.note({ type: "transcript-final", ...words, ...(endOfTurn && { endOfTurn }) });
       }
     }
   }

@@ -74,7 +74,7 @@ export function createUtterance(): Utterance {
       if (is_final && piece) pieces.push(piece);
       unfinished = is_final ? undefined : piece;
       const over = is_final && (speech_final || from_finalize);
-      return (over && finish(speech_final)) || { type: "interim", text: text() };
+      return (over && finish(speech_final)) || { type: "interim", text: text(), ...sureness(all()) };
     },
   };
 }
@@ -99,12 +99,15 @@ function finalEvent(text: string, parts: readonly Alternative[]): TranscriptEven
   return {
     type: "final",
     text,
-    // No surer than its least sure piece.
-    confidence: Math.min(...parts.map(({ confidence }) => confidence)),
+    ...sureness(parts),
     ...(language && { language }),
     ...(words.length > 0 && { words }),
   };
 }
+
+/** An utterance is no surer than its least sure piece. */
+const sureness = (parts: readonly Alternative[]): { confidence?: number } =>
+  parts.length === 0 ? {} : { confidence: Math.min(...parts.map(({ confidence }) => confidence)) };
 
 function spelling({ word, punctuated_word }: Alternative["words"][number]): string {
   return punctuated_word ?? word;

@@ -17,7 +17,12 @@ export interface TranscriptWord {
  * the next utterance.
  */
 export type TranscriptEvent =
-  | { readonly type: "interim"; readonly text: string }
+  | {
+    readonly type: "interim";
+    readonly text: string;
+    /** 0–1. */
+    readonly confidence?: number;
+  }
   | {
     readonly type: "final";
     readonly text: string;

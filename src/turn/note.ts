@@ -1,7 +1,7 @@
 /** Takes note of what happened; decides nothing. */
 import { withoutEcho } from "./echo.ts";
-import type { AgentVoice, TurnEvent, TurnOptions, TurnState, UserVoice } from "./state.ts";
-import { commitWords, hearFinal, hearInterim } from "./words.ts";
+import type { AgentVoice, TurnEvent, TurnOptions, TurnState, UserVoice, Words } from "./state.ts";
+import { commitWords, hearFinal, hearInterim, textOf } from "./words.ts";
 
 /** Pauses shorter than this lie between the syllables of a word. */
 const SHORTEST_PAUSE_MS = 200;
@@ -11,6 +11,8 @@ const NEW_PAUSE_SHARE = 0.25;
 const ECHO_TAIL_MS = 500;
 /** The words of an echo come this long after it at the latest. */
 const ECHO_WORDS_MS = 1500;
+/** Words of which the recognizer is less sure than this (0–1) are a guess. */
+const GUESSED_BELOW = 0.4;
 /** So many words of the agent's in one utterance are no chance. */
 const SURELY_ECHO = 3;
 
@@ -76,9 +78,10 @@ function hearWords(state: TurnState, event: Transcript, { interruption }: TurnOp
   const { text, echoed } = event.over && mayBeEcho(state, event.nowMs)
     ? withoutEcho(event.text, event.over, interruption.stopWords)
     : { text: event.text, echoed: 0 };
-  const words = final
+  const taken = final
     ? hearFinal(state.words, text, event.nowMs, voicedSinceFinal(state))
     : hearInterim(state.words, text, event.nowMs);
+  const words = markGuessed(taken, state.words, event);
   const count = state.echo.count + (final && echoed >= SURELY_ECHO ? 1 : 0);
   return {
     ...state,
@@ -87,6 +90,14 @@ function hearWords(state: TurnState, event: Transcript, { interruption }: TurnOp
     recognizedEnd: final && text !== "" ? event.endOfTurn === true : state.recognizedEnd && text === "",
     echo: echoed > 0 ? { atMs: event.nowMs, count } : state.echo,
   };
+}
+
+/** Words stay a guess until there are some of which the recognizer is sure. */
+function markGuessed(words: Words, before: Words, { text, confidence = 1 }: Transcript): Words {
+  const { guessed: _, ...sure } = words;
+  const none = textOf(before) === "";
+  const guessed = text === "" ? before.guessed : confidence < GUESSED_BELOW && (none || before.guessed);
+  return guessed && textOf(words) !== "" ? { ...sure, guessed: true } : sure;
 }
 
 /** Whether what is heard may be the agent's voice: while it speaks, and shortly after when the voice ended with it. */

@@ -42,11 +42,15 @@ export const listensByItself = ({ key }: TurnState, { detection }: TurnOptions):
 /** What the user's words are, over the agent's speech. */
 export type Weight = "none" | "listening" | "stop" | "words";
 
-/** Weighs the words there are against the lists of what only listens and what stops at once. */
+/**
+ * Weighs the words there are against the lists of what only listens and what stops at once. Words that the recognizer has
+ * guessed stop nobody, unless it is a stop word that it guesses.
+ */
 export function weight({ words }: TurnState, { interruption }: TurnOptions): Weight {
   const text = textOf(words);
   if (text === "") return "none";
   if (interruption.stopWords?.isIn(text)) return "stop";
+  if (words.guessed) return "listening";
   return interruption.backchannels?.isAll(text) ? "listening" : "words";
 }
 

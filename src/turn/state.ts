@@ -51,6 +51,8 @@ export interface Words {
   readonly owed: string;
   /** The final before: when it comes twice, and no voice between, it is dropped. */
   readonly lastFinal: string;
+  /** The recognizer has but guessed all of them: a television, several voices, its own echo. */
+  readonly guessed?: true;
 }
 
 /** What the user does with a key to talk: while it is down, and until the words have come, no silence ends the turn. */
@@ -102,11 +104,12 @@ export type TurnEvent =
     | { readonly type: "speech-fade" | "speech-swell" }
     /**
      * `over`: what the agent said meanwhile, as far as it was heard. `endOfTurn`: the recognizer takes it for the end of
-     * the turn.
+     * the turn. `confidence`: how sure it is of the words, 0–1, where it says.
      */
     | {
       readonly type: "transcript-interim" | "transcript-final";
       readonly text: string;
+      readonly confidence?: number;
       readonly over?: string;
       readonly endOfTurn?: boolean;
     }

@@ -6,6 +6,7 @@
  *     llm "It is noon." ttft 200ms token 20ms     the answers in order; also: fail, die (after its words), hang
  *     tts fail                                    how the replies in order are voiced: speak, fail, hang
  *     0.5 user "What time is it?" 1.2s            the user speaks for 1.2 s
+ *     0.5 babble "what they knew" 1.2s            a voice of which the recognizer guesses these words
  *     2.0 noise 0.3s                              a voice without words
  *     history                                     write the history below
  *     away after 5s close 10s prompts 2           when the user counts as away; max 20s: how long the call may last
@@ -136,8 +137,9 @@ export function parseScript(text: string): Script {
       const answer = { text: quoted, ttftMs: value("ttft", 200), tokenMs: value("token", 20) };
       answers.push(then ? { ...answer, then } : answer);
     } else if (words[0] === "tts") voicings.push(rest as Voicing);
-    else if (words[1] === "user") {
-      utterances.push({ fromMs: atMs, toMs, words: quoted.split(" ") });
+    else if (words[1] === "user" || words[1] === "babble") {
+      const guessed = words[1] === "babble" ? { confidence: 0.2 } : {};
+      utterances.push({ fromMs: atMs, toMs, words: quoted.split(" "), ...guessed });
       voices.push({ fromMs: atMs, toMs });
     } else if (words[1] === "noise") voices.push({ fromMs: atMs, toMs });
     else if (words[1] === "say") {

@@ -13,6 +13,8 @@ export interface Utterance {
   readonly fromMs: number;
   readonly toMs: number;
   readonly words: readonly string[];
+  /** How sure the recognizer is of them; left out, it does not say. */
+  readonly confidence?: number;
 }
 
 export interface ScriptedSpeechToText extends SpeechToText {
@@ -82,19 +84,21 @@ function recognizer(utterances: readonly Utterance[], emit: (event: TranscriptEv
   let heard: string[] = [];
   let told = 0;
   let silentMs = 0;
+  let sure: Pick<Utterance, "confidence"> = {};
   return (frame: AudioFrame): void => {
     const atMs = frame.timestampMs;
     const utterance = utterances.find(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs);
     if (isVoiced(frame) && utterance) {
-      const { fromMs, toMs, words } = utterance;
+      const { fromMs, toMs, words, confidence } = utterance;
+      sure = confidence === undefined ? {} : { confidence };
       const count = Math.ceil(words.length * (atMs + durationMs(frame) - fromMs) / (toMs - fromMs));
       const before = heard.filter((word) => !words.includes(word));
       heard = [...before, ...words.slice(0, count)];
       silentMs = 0;
-      if (heard.length > told) emit({ type: "interim", text: heard.join(" ") });
+      if (heard.length > told) emit({ type: "interim", text: heard.join(" "), ...sure });
       told = heard.length;
     } else if (heard.length > 0 && (silentMs += durationMs(frame)) >= endpointMs) {
-      emit({ type: "final", text: heard.join(" ") });
+      emit({ type: "final", text: heard.join(" "), ...sure });
       heard = [];
       told = 0;
     }

@@ -124,6 +124,16 @@ describe("Deepgram's results, joined", () => {
     });
   });
 
+  it("tells with an interim how sure it is of its least sure piece", () => {
+    const utterance = createUtterance();
+    utterance.take(message("One two", 0, 1, "is_final"));
+    assertEquals(utterance.take(message("three", 1, 1.5)), {
+      type: "interim",
+      text: "One two three",
+      confidence: 0.5,
+    });
+  });
+
   it("tells the end of a turn by the silence that was heard, not by its own asking", () => {
     const end = (flag: Flag) => createUtterance().take(message("Good day", 0, 1, "is_final", flag));
     assertEquals("endOfTurn" in end("speech_final"), true);

@@ -69,7 +69,7 @@ describe("Deepgram, listening", () => {
     voice.end();
     assertEquals(await done, undefined);
     assertEquals(finals(), ["What time is it?", "And where?"]);
-    assertEquals(events[0], { type: "interim", text: "What" });
+    assertEquals(events[0], { type: "interim", text: "What", confidence: 0.99 });
     const [first] = events.filter((event) => event.type === "final");
     assertEquals(first?.words?.map(({ text, startMs }) => [text, startMs]), [
       ["What", 0],
