@@ -1,10 +1,12 @@
 /** The model itself. `deno task turn-model` fetches it; where it is not there, only what needs no model is tested. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { judgePauses } from "../../src/end_of_turn/pauses.ts";
 import { loadSmartTurn } from "../../src/end_of_turn/smart_turn.ts";
 import { ConfigError } from "../../src/errors.ts";
+import { sileroDetector } from "../../src/vad/silero.ts";
 import { golden, goldenSounds } from "../fixtures/smart_turn.ts";
-import { joined, loadClip, quiet, voiceOf } from "../fixtures/speech.ts";
+import { framesOf, joined, loadClip, quiet, voiceOf } from "../fixtures/speech.ts";
 import { turnModel } from "../fixtures/turn_model.ts";
 
 /**
@@ -57,6 +59,34 @@ describe("smart-turn", { ignore: turnModel === undefined }, () => {
         const samples = joined(quiet(300), voice, quiet(model.silenceMs));
         const probability = await model.endOfTurn(samples, { signal });
         assertEquals(probability > 0.5, over, `"${name}": ${probability}`);
+      }
+    }));
+
+  it("hears it at the pauses that the voice detector finds", () =>
+    withModel(async (model) => {
+      for (const [name, over] of Object.entries(recordings)) {
+        const voice = voiceOf(await loadClip(name as keyof typeof recordings));
+        const answers: { atMs: number; probability: number }[] = [];
+        const errors: unknown[] = [];
+        const judge = judgePauses(model, {
+          onAnswer: (answer) => answers.push(answer),
+          onError: (error) => errors.push(error),
+          signal,
+        });
+        const frames = framesOf(joined(quiet(500), voice, quiet(1000)));
+        for await (const event of ReadableStream.from(frames).pipeThrough(sileroDetector().detect())) {
+          if (event.type === "audio") judge.hear(event.frame);
+          else judge.mark(event);
+        }
+        await model.endOfTurn(new Int16Array(0), { signal }); // what was asked before is answered by then
+        assertEquals(errors, []);
+        const endMs = 500 + voice.length / 16;
+        const last = answers.at(-1);
+        assert(
+          last && Math.abs(last.atMs - endMs) < 200,
+          `"${name}" ends at ${endMs}; judged at ${last?.atMs}`,
+        );
+        assertEquals(last.probability > 0.5, over, `"${name}": ${last.probability}`);
       }
     }));
 
