@@ -6,7 +6,7 @@ import { systemClock as clock } from "./src/clock.ts";
 import { preloadBackgrounds } from "./src/background.ts";
 import { type Config, loadConfig, readEnvironment, secretsIn, warningsFor } from "./src/config.ts";
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
-import { createPages } from "./src/dispatch/pages.ts";
+import { createPages, pageRoomPrefix } from "./src/dispatch/pages.ts";
 import { tellingResults } from "./src/dispatch/results.ts";
 import { livekitRooms } from "./src/dispatch/rooms.ts";
 import { missingKeys } from "./src/dispatch/settings.ts";
@@ -66,8 +66,15 @@ const dispatcher = tellingResults(
   }),
   metrics.dispatched,
 );
-const webhooks = rooms &&
-  createWebhooks({ dispatcher, rooms, agents: Object.keys(agents), autoAgent, clock, log });
+const webhooks = rooms && createWebhooks({
+  dispatcher,
+  rooms,
+  agents: Object.keys(agents),
+  autoAgent,
+  isOthers: (room) => config.playground.type !== "off" && room.startsWith(pageRoomPrefix), // the page's own business
+  clock,
+  log,
+});
 const pages = createPages({ dispatcher, agentName: defaultAgent, clock, log });
 const playground = {
   access: config.playground,

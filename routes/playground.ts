@@ -4,7 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import { etag } from "hono/etag";
 import * as z from "zod";
 import type { PlaygroundAccess } from "../src/config.ts";
-import type { Pages } from "../src/dispatch/pages.ts";
+import { pageRoomPrefix, type Pages } from "../src/dispatch/pages.ts";
 import type { StageModel } from "../src/stand_ins.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
 import { dispatchAnswer, dispatchAnswers } from "./dispatch.ts";
@@ -15,7 +15,6 @@ import { playgroundEventRoutes } from "./playground_events.ts";
 import { problem } from "./problem.ts";
 import { createRateLimit, limited } from "./rate_limit.ts";
 import { secured, staticFile } from "./static_file.ts";
-import { pageRoomPrefix } from "./token.ts";
 
 export interface PlaygroundOptions {
   readonly access: PlaygroundAccess;

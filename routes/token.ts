@@ -4,6 +4,7 @@ import { SignJWT } from "jose";
 import * as z from "zod";
 import { wallTime } from "../src/clock.ts";
 import type { LiveKitConfig } from "../src/config.ts";
+import { pageRoomPrefix } from "../src/dispatch/pages.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
 import { authenticate } from "./auth.ts";
 import { expectedObject, json, name } from "./json_body.ts";
@@ -11,9 +12,6 @@ import { answers, describes, descriptionOf, operation, refuses } from "./operati
 import { fromPage } from "./page_access.ts";
 import { problem } from "./problem.ts";
 import { createRateLimit } from "./rate_limit.ts";
-
-/** The page's own rooms: no other room can be joined from it. */
-export const pageRoomPrefix = "playground-";
 
 /** How long a token may be used to join with; whoever is in the room stays. */
 const ttlSeconds = 10 * 60;

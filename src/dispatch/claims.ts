@@ -143,8 +143,13 @@ function suits({ request, found, room }: Place, asked: DispatchRequest): boolean
   if (asked.found) return true;
   const { metadata = "", participant } = asked;
   if (!found) return request.metadata === metadata && request.participant === participant;
+  // Before it talks with anybody, it is for whoever was there.
+  const callers = room?.participant
+    ? [room.participant]
+    : found.participants.filter(({ canTalk }) => canTalk);
   return (metadata === "" || request.metadata === metadata) &&
-    (participant === undefined || room?.participant?.identity === participant);
+    (participant === undefined ||
+      callers.length > 0 && callers.every(({ identity }) => identity === participant));
 }
 
 /** What a client is told: our own errors are in words meant to be read; any other stays in the log. */

@@ -8,6 +8,9 @@ import { type ClientHello, CLOSE_CODE, type PageCloseReason } from "../room/brow
 import type { Dispatcher, DispatchResult } from "./dispatcher.ts";
 import { forwardEvents, openFeed, type PageFeed } from "./page_events.ts";
 
+/** The LiveKit rooms that are the page's own: no other can be joined from it, and it sends its agent there itself. */
+export const pageRoomPrefix = "playground-";
+
 export interface PageLimits {
   /** Sessions at a time with pages of one address. */
   readonly perAddress: number;

@@ -23,6 +23,8 @@ export interface WebhookOptions {
   readonly agents: readonly string[];
   /** The agent of rooms whose metadata names none. */
   readonly autoAgent?: string | undefined;
+  /** Rooms that others send agents to: nobody is sent there. */
+  readonly isOthers?: ((room: string) => boolean) | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -42,7 +44,7 @@ const graceMs = 5_000;
 const deadAgentMs = 25_000;
 
 export function createWebhooks(options: WebhookOptions): Webhooks {
-  const { dispatcher, agents, autoAgent, clock, log } = options;
+  const { dispatcher, agents, autoAgent, isOthers, clock, log } = options;
   const { presence } = dispatcher;
   const ids = new Set<string>();
   /** Timers by what they are for: a session's grace, a room's second look. */
@@ -135,7 +137,10 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
 
   const follow = (hint: Hint) => {
     const { room, roomSid } = hint;
-    if (hint.type === "arrival") return errands.add({ room, roomSid }, hint);
+    if (hint.type === "arrival") {
+      if (!isOthers?.(room)) errands.add({ room, roomSid }, hint);
+      return;
+    }
     const reason = hint.type === "room-end" ? "room-deleted" : "participant-left";
     for (const { sessionId, ...visit } of presence.visits) {
       if (roomSid === undefined ? visit.room !== room : visit.roomSid !== roomSid) continue;

@@ -179,6 +179,19 @@ describe("an agent that comes to another room than it was sent to", () => {
 });
 
 describe("a session that its room asked for", () => {
+  it("is good for a dispatch for the one who was there, before it talks with them", async () => {
+    for (const [others, type] of [[[], "existing"], [["ben"], "conflict"]] as const) {
+      const { rooms, dispatcher, started } = setUp();
+      for (const identity of ["ann", ...others]) rooms.enter("r", identity);
+      rooms.enter("r", "EG_1", { canTalk: false });
+      const found = await rooms.find("r");
+      const sent = dispatcher.dispatch({ room: "r", ...(found && { found }) });
+      started[0]?.arrive({ id: rooms.open("r") });
+      await sent;
+      assertEquals((await dispatcher.dispatch({ room: "r", participant: "ann" })).type, type);
+    }
+  });
+
   const asked: [string, Partial<DispatchRequest>, string][] = [
     ["no wishes", {}, "existing"],
     ["the same metadata", { metadata: "m" }, "existing"],

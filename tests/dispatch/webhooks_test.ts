@@ -197,6 +197,12 @@ describe("AUTO_AGENT", () => {
     assertEquals(world.sent, ["support in RM_1"]);
   });
 
+  it("does not come to rooms that others send agents to", async () => {
+    const world = webhookWorld({ autoAgent: "sales" });
+    await world.deliver(world.open("page-1"), world.enter("page-1", "ann"));
+    assertEquals([world.sent, world.rooms.asked], [[], []]);
+  });
+
   it("does not come where an agent was taken away", async () => {
     const world = webhookWorld({ autoAgent: "sales" });
     await world.dispatcher.dispatch({ room: "r" });

@@ -41,7 +41,15 @@ export function webhookWorld(
     clock,
     log,
   });
-  const webhooks = createWebhooks({ dispatcher, rooms, agents: ["support", "sales"], autoAgent, clock, log });
+  const webhooks = createWebhooks({
+    dispatcher,
+    rooms,
+    agents: ["support", "sales"],
+    autoAgent,
+    isOthers: (room) => room.startsWith("page-"),
+    clock,
+    log,
+  });
 
   const about = (name: string) => ({ room: { name, sid: rooms.open(name) } });
   return {
