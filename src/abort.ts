@@ -10,3 +10,22 @@ export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promi
     signal.removeEventListener("abort", onAbort);
   }
 }
+
+/**
+ * What `stream` brings, until `signal` aborts: then it fails with the signal's reason and lets go of `stream`, whether or
+ * not that takes notice.
+ */
+export function untilAborted<T>(stream: ReadableStream<T>, signal: AbortSignal): ReadableStream<T> {
+  const reader = stream.getReader();
+  const letGo = (reason: unknown) => void reader.cancel(reason).catch(() => {}); // it has failed already, and said so
+  if (signal.aborted) letGo(signal.reason);
+  else signal.addEventListener("abort", () => letGo(signal.reason), { once: true });
+  return new ReadableStream<T>({
+    async pull(controller) {
+      const { done, value } = await abortable(reader.read(), signal);
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: letGo,
+  }, { highWaterMark: 0 });
+}

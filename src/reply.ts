@@ -1,5 +1,5 @@
 /** One reply of the agent's: from its first word to the last sample that was heard of it. */
-import { abortable } from "./abort.ts";
+import { abortable, untilAborted } from "./abort.ts";
 import { durationMs } from "./audio/frame.ts";
 import { createCaptions } from "./captions.ts";
 import type { Clock } from "./clock.ts";
@@ -249,10 +249,10 @@ export function startReply(
   };
 }
 
-/** The words, or what was thrown in place of them as the stream's failure. */
+/** The words for as long as the reply lasts, or what was thrown in place of them as the stream's failure. */
 function begin(words: ReplyOptions["words"], signal: AbortSignal): ReadableStream<string> {
   try {
-    return words(signal);
+    return untilAborted(words(signal), signal);
   } catch (error) {
     return new ReadableStream({ start: (controller) => controller.error(error) });
   }

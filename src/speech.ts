@@ -153,20 +153,7 @@ export function wordsOf(
   text: string | ReadableStream<string>,
 ): (signal: AbortSignal) => ReadableStream<string> {
   if (typeof text === "string") return () => ReadableStream.from(text === "" ? [] : [text]);
-  return (signal) => {
-    const reader = text.getReader();
-    const letGo = (reason: unknown) => reader.cancel(reason).catch(() => {}); // it has failed already, and said so
-    if (signal.aborted) void letGo(signal.reason);
-    else signal.addEventListener("abort", () => void letGo(signal.reason), { once: true });
-    return new ReadableStream<string>({
-      async pull(controller) {
-        const { done, value } = await reader.read();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      cancel: letGo,
-    }, { highWaterMark: 0 });
-  };
+  return () => text;
 }
 
 /** Takes the text out of what a model sends. */

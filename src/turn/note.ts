@@ -3,6 +3,8 @@ import { withoutEcho } from "./echo.ts";
 import type { AgentVoice, TurnEvent, TurnOptions, TurnState, UserVoice, Words } from "./state.ts";
 import { commitWords, hearFinal, hearInterim, textOf } from "./words.ts";
 
+/** Nobody says the same words again within this time. */
+const SAME_AGAIN_MS = 200;
 /** Pauses shorter than this lie between the syllables of a word. */
 const SHORTEST_PAUSE_MS = 200;
 /** How much the latest pause counts in the average, at the least. */
@@ -79,7 +81,7 @@ function hearWords(state: TurnState, event: Transcript, { interruption }: TurnOp
     ? withoutEcho(event.text, event.over, interruption.stopWords)
     : { text: event.text, echoed: 0 };
   const taken = final
-    ? hearFinal(state.words, text, event.nowMs, voicedSinceFinal(state))
+    ? hearFinal(state.words, text, event.nowMs, voicedSinceFinal(state, event.nowMs))
     : hearInterim(state.words, text, event.nowMs);
   const words = markGuessed(taken, state.words, event);
   const count = state.echo.count + (final && echoed >= SURELY_ECHO ? 1 : 0);
@@ -110,9 +112,10 @@ function mayBeEcho({ agent, user, agentUntilMs }: TurnState, nowMs: number): boo
 }
 
 /** Whether the voice was heard after the final transcript before: only then can the same words have been said again. */
-function voicedSinceFinal({ user, words }: TurnState): boolean {
+function voicedSinceFinal({ user, words }: TurnState, nowMs: number): boolean {
   if (user.is === "silent") return false;
-  return user.is === "speaking" || user.lastVoicedMs > (words.finalAtMs ?? -Infinity);
+  const { finalAtMs = -Infinity } = words;
+  return user.is === "speaking" ? nowMs - finalAtMs >= SAME_AGAIN_MS : user.lastVoicedMs > finalAtMs;
 }
 
 /** The average of the pauses in this user's turns, when the voice comes back at `atMs`. */

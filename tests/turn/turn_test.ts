@@ -216,6 +216,18 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
     steps: [...speaking, [2000, { type: "text-message", text: "What about Monday?" }]],
     expected: ["2000 interrupt-reply say-1", '2000 commit-turn turn-1 "What about Monday?"'],
   },
+  "an utterance that is finalised twice while the voice goes on is one": {
+    steps: [
+      [1064, mark("speech-start", 1000)],
+      [1800, interim("what time")],
+      [1900, final("what time")],
+      [1910, final("What time.")],
+      [2040, mark("speech-pause", 2000)],
+      [2200, final("is it")],
+      [2260, mark("speech-end", 2000)],
+    ],
+    expected: ['2350 commit-turn turn-1 "what time is it"'],
+  },
   "what cannot be interrupted is played out, and what was said or typed meanwhile is answered after it": {
     steps: [
       [0, { type: "reply-begun", replyId: "say-1", uninterruptible: true }],

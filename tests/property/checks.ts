@@ -1,0 +1,130 @@
+/** What holds of every call, whatever happens in it; each check returns what does not, in words. */
+import type { VoiceSession } from "../../src/agent.ts";
+import type { SessionEvent } from "../../src/events.ts";
+import type { HistoryItem } from "../../src/history.ts";
+import type { Message } from "../../src/llm/llm.ts";
+import type { PlayedSpan, ShownTranscript } from "../../src/room/memory.ts";
+
+/** The agent is not "thinking" or "speaking" for longer without anything happening or being heard. */
+const stuckMs = 15_500;
+
+/** Well formed at every instant: in the order in which it was said, nothing twice, nothing empty. */
+export function checkHistory(history: readonly HistoryItem[]): string[] {
+  const wrong: string[] = [];
+  if (new Set(history.map(({ id }) => id)).size < history.length) wrong.push("an id is in the history twice");
+  for (const [i, { text, atMs, role }] of history.entries()) {
+    if (text.trim() === "") wrong.push(`an empty item of the ${role} is in the history`);
+    if (atMs < (history[i - 1]?.atMs ?? 0)) wrong.push("the history is out of order");
+  }
+  return wrong;
+}
+
+/** What a model is asked: the instructions first, then the conversation, and no other instructions than at the end. */
+export function checkMessages(messages: readonly Message[]): string[] {
+  const wrong: string[] = [];
+  if (messages[0]?.role !== "system") wrong.push("the model was asked without instructions");
+  if (messages.slice(1).some(({ role }) => role === "system")) {
+    wrong.push("the instructions were given twice");
+  }
+  if (messages.some(({ content }) => content.trim() === "")) wrong.push("the model was told nothing");
+  return wrong;
+}
+
+/** Whether the agent listens, or the call has ended, and no turn is open. */
+export const isAtRest = (session: VoiceSession, events: readonly SessionEvent[]): boolean =>
+  checkRest(session, events).length === 0;
+
+/** Long after everything that happened, the agent listens, or the call has ended. */
+export function checkRest({ state }: VoiceSession, events: readonly SessionEvent[]): string[] {
+  const owed = outcomes(events).filter(({ ends }) => ends.length === 0);
+  return [
+    ...(state === "listening" || state === "closed" ? [] : [`the agent is ${state} for good`]),
+    ...owed.map(({ turnId }) => `${turnId} has no outcome by its deadline`),
+  ];
+}
+
+function outcomes(events: readonly SessionEvent[]) {
+  return events.flatMap((event) => event.type === "user-speech-committed" ? [event] : []).map((
+    { turnId },
+  ) => ({
+    turnId,
+    ends: events.filter((event) => event.type === "turn-ended" && event.turnId === turnId),
+  }));
+}
+
+/** The whole call, once it is over. */
+export function checkStory({ events, played, shown, history }: {
+  readonly events: readonly SessionEvent[];
+  readonly played: readonly PlayedSpan[];
+  readonly shown: readonly ShownTranscript[];
+  readonly history: readonly HistoryItem[];
+}): string[] {
+  return [
+    ...checkHistory(history),
+    ...checkTurns(events),
+    ...checkWords(events),
+    ...checkStalls(events),
+    ...checkProgress(events, played),
+    ...checkTranscripts(events, shown),
+    ...(events.at(-1)?.type === "closed" ? [] : ["the last event is not that the session was closed"]),
+  ];
+}
+
+/** Every turn has exactly one outcome, and is committed once. */
+function checkTurns(events: readonly SessionEvent[]): string[] {
+  const turns = outcomes(events);
+  const twice = new Set(turns.map(({ turnId }) => turnId)).size < turns.length;
+  return [
+    ...(twice ? ["a turn was committed twice"] : []),
+    ...turns.filter(({ ends }) => ends.length !== 1).map(({ turnId, ends }) =>
+      `${turnId} has ${ends.length} outcomes`
+    ),
+  ];
+}
+
+/** Nothing that the user said once is in a turn twice: each of their words is another one. */
+function checkWords(events: readonly SessionEvent[]): string[] {
+  return events.flatMap((event) => {
+    if (event.type !== "user-speech-committed") return [];
+    const words = event.text.split(" ");
+    return new Set(words).size < words.length ? [`the turn "${event.text}" has words twice`] : [];
+  });
+}
+
+/** Whatever a model or a voice does, each reply ends by itself: the last resort is for what nobody has thought of. */
+function checkStalls(events: readonly SessionEvent[]): string[] {
+  const last = events.filter((event) => event.type === "stall-recovered" && event.stage === "session");
+  return last.length > 0 ? ["the conversation had to go on without a reply that did not end"] : [];
+}
+
+/** "thinking" and "speaking" always get further: something happens, or is heard. */
+function checkProgress(events: readonly SessionEvent[], played: readonly PlayedSpan[]): string[] {
+  let state = "listening";
+  let sinceMs = 0;
+  for (const event of events) {
+    const heardMs = played.reduce((sum, { fromMs, toMs }) => {
+      return sum + Math.max(0, Math.min(toMs, event.atMs) - Math.max(fromMs, sinceMs));
+    }, 0);
+    const stillMs = event.atMs - sinceMs - heardMs;
+    if ((state === "thinking" || state === "speaking") && stillMs > stuckMs) {
+      return [`the agent was ${state} for ${Math.round(stillMs)} ms without progress`];
+    }
+    if (event.type === "state-changed") state = event.state;
+    sinceMs = event.atMs;
+  }
+  return [];
+}
+
+/** What the room was shown of a reply is what was heard of it. */
+function checkTranscripts(events: readonly SessionEvent[], shown: readonly ShownTranscript[]): string[] {
+  return events.flatMap((event) => {
+    if (event.type !== "agent-speech-committed") return [];
+    const pieces = shown.filter(({ of, id }) => of === "agent" && id === event.replyId);
+    const text = pieces.map(({ text }) => text).join("");
+    const closed = pieces.filter(({ final }) => final).length === 1;
+    if (text === event.text && closed) return [];
+    return [
+      `${event.replyId} was shown as "${text}"${closed ? "" : ", not closed"}, and kept as "${event.text}"`,
+    ];
+  });
+}

@@ -1,0 +1,142 @@
+/** A model, a voice and a recognizer that go wrong as a script says, and know what they have left open. */
+import type { AudioFrame } from "../../src/audio/frame.ts";
+import { type LiveStream, liveStream } from "../../src/audio/live.ts";
+import type { Clock } from "../../src/clock.ts";
+import { StageError } from "../../src/errors.ts";
+import type { LanguageEvent, LanguageModel, Message } from "../../src/llm/llm.ts";
+import type { SpeechToText, TranscriptEvent } from "../../src/stt/stt.ts";
+import type { SpeechEvent, TextToSpeech } from "../../src/tts/tts.ts";
+import type { VoiceActivityDetector, VoiceEvent, VoiceMark } from "../../src/vad/vad.ts";
+import type { Script } from "./script.ts";
+
+/** How many streams were begun that have not ended. */
+export interface Open {
+  count: number;
+}
+
+const format = { sampleRate: 24_000, channels: 1 };
+const msPerWord = 200;
+
+/** `count` words that are nobody else's. */
+export const wordsFrom = (name: string, count: number): string =>
+  Array.from({ length: count }, (_, i) => `${name}${i + 1}${i % 3 === 2 ? "." : ""}`).join(" ");
+
+function counted<T>(open: Open, events: AsyncGenerator<T>): ReadableStream<T> {
+  async function* each() {
+    open.count++;
+    try {
+      yield* events;
+    } finally {
+      open.count--;
+    }
+  }
+  return ReadableStream.from(each());
+}
+
+export function model(
+  { models }: Script,
+  { clock, open, onRequest }: {
+    readonly clock: Clock;
+    readonly open: Open;
+    readonly onRequest: (messages: readonly Message[]) => void;
+  },
+): LanguageModel {
+  let answers = 0;
+  async function* generate(at: number, signal: AbortSignal): AsyncGenerator<LanguageEvent> {
+    const { fate, words, ttftMs, tokenMs } = models[at % models.length]!;
+    await clock.sleep(fate === "hang" ? 1e9 : ttftMs, { signal });
+    if (fate === "fail") throw new StageError("llm", "the model failed", { retryable: true });
+    for (const text of wordsFrom(`answer${at}-`, words).match(/\S+\s*/g) ?? []) {
+      yield { type: "text", text };
+      await clock.sleep(tokenMs, { signal });
+    }
+    if (fate === "die") throw new StageError("llm", "the model died", { retryable: true });
+  }
+  return {
+    provider: "random",
+    model: "random",
+    generate({ messages }, { signal }) {
+      onRequest(messages);
+      const at = answers++;
+      const { fate } = models[at % models.length]!;
+      if (fate === "throw") throw new Error("the model threw");
+      return fate === "deaf" ? new ReadableStream() : counted(open, generate(at, signal));
+    },
+  };
+}
+
+export function voice(
+  { voices }: Script,
+  { clock, open }: { readonly clock: Clock; readonly open: Open },
+): TextToSpeech {
+  let replies = 0;
+  async function* speak(
+    { fate, firstMs, marks }: Script["voices"][number],
+    text: ReadableStream<string>,
+    signal: AbortSignal,
+  ): AsyncGenerator<SpeechEvent> {
+    let characters = 0;
+    for await (const clause of text) {
+      await clock.sleep(fate === "hang" ? 1e9 : firstMs, { signal });
+      if (fate === "fail") throw new StageError("tts", "the voice failed", { retryable: true });
+      const words = clause.match(/\S+/g)?.length ?? 0;
+      for (let left = words * msPerWord; left > 0; left -= 100) {
+        const samples = new Int16Array(100 * format.sampleRate / 1000).fill(1_000);
+        yield { type: "audio", frame: { ...format, samples, timestampMs: 0 } };
+        if (fate === "die") throw new StageError("tts", "the voice died", { retryable: true });
+      }
+      characters += clause.length;
+      if (marks) yield { type: "mark", characters };
+    }
+  }
+  return {
+    provider: "random",
+    model: "random",
+    output: format,
+    synthesize(text, { signal }) {
+      const chosen = voices[replies++ % voices.length]!;
+      if (chosen.fate === "throw") throw new Error("the voice threw");
+      return chosen.fate === "deaf" ? new ReadableStream() : counted(open, speak(chosen, text, signal));
+    },
+  };
+}
+
+/** Says the marks that are put into `marks`, one for each frame that comes. */
+export function detector(marks: VoiceMark[]): VoiceActivityDetector {
+  return {
+    model: "scripted",
+    input: { sampleRate: 16_000, channels: 1 },
+    detect: () =>
+      new TransformStream<AudioFrame, VoiceEvent>({
+        transform(frame, controller) {
+          for (const mark of marks.splice(0)) controller.enqueue(mark);
+          controller.enqueue({ type: "audio", frame, speech: true });
+        },
+      }),
+  };
+}
+
+export interface HeardByHand extends SpeechToText {
+  /** Recognizes that, if there is a connection. */
+  hear(event: TranscriptEvent): void;
+  /** Breaks the connection off. */
+  drop(): void;
+}
+
+export function recognizer(): HeardByHand {
+  let current: LiveStream<TranscriptEvent> | undefined;
+  return {
+    provider: "random",
+    model: "random",
+    input: { sampleRate: 16_000, channels: 1 },
+    hear: (event) => current?.push(event),
+    drop: () => current?.error(new StageError("stt", "the connection was dropped", { retryable: true })),
+    transcribe(voiced, { signal }) {
+      const out = liveStream<TranscriptEvent>({ limit: 1_000 });
+      current = out;
+      signal.addEventListener("abort", () => out.error(signal.reason), { once: true });
+      voiced.pipeTo(new WritableStream(), { signal }).then(() => out.close(), (error) => out.error(error));
+      return out.readable;
+    },
+  };
+}

@@ -1,0 +1,204 @@
+/** Plays a call at random on the fake clock, and says what of it should never have happened. */
+import { defineAgent, type SpeechHandle } from "../../src/agent.ts";
+import type { SessionEvent } from "../../src/events.ts";
+import type { Message } from "../../src/llm/llm.ts";
+import { memoryRoom } from "../../src/room/memory.ts";
+import { startSession } from "../../src/session.ts";
+import { fakeClock } from "../fakes/clock.ts";
+import { silentLog } from "../fakes/log.ts";
+import { microphoneFrame } from "../fakes/speech.ts";
+import { checkHistory, checkMessages, checkRest, checkStory, isAtRest } from "./checks.ts";
+import { detector, model, recognizer, voice, wordsFrom } from "./providers.ts";
+import type { Act, Script } from "./script.ts";
+
+/** What happens at random is over by then; and everything that it led to, so much later at the latest. */
+const busyMs = 20_000;
+const restMs = 600_000;
+
+export async function violations(script: Script): Promise<string[]> {
+  const clock = fakeClock();
+  const room = memoryRoom({ name: "random", clock });
+  const marks: Parameters<typeof detector>[0] = [];
+  const [models, voices, streams] = [{ count: 0 }, { count: 0 }, { count: 0 }];
+  const wrong: string[] = [];
+  const found = (more: readonly string[]) => void wrong.push(...more);
+  const stt = recognizer();
+  const { session, joined } = startSession({
+    id: "random",
+    agentName: "random",
+    agent: defineAgent({
+      instructions: "You are a test.",
+      ...(script.away && { away: { afterMs: 3_000, prompts: ["Hello?"], closeAfterMs: 20_000 } }),
+    }),
+    providers: {
+      vad: detector(marks),
+      stt,
+      llm: model(script, {
+        clock,
+        open: models,
+        onRequest: (messages: readonly Message[]) => found(checkMessages(messages)),
+      }),
+      tts: voice(script, { clock, open: voices }),
+    },
+    turnTaking: {
+      endpointing: { minDelayMs: 350, maxDelayMs: 3_000 },
+      interruption: {
+        allowed: script.allowed,
+        minDurationMs: 300,
+        minWords: script.minWords,
+        falseAfterMs: 2_000,
+      },
+      detection: script.manual ? "manual" : "silence",
+      speculate: script.speculate,
+    },
+    maxCallMs: script.maxCallMs,
+    join: () => Promise.resolve(room),
+    metadata: "",
+    clock,
+    log: silentLog,
+  });
+  const events: SessionEvent[] = [];
+  const seen = new Map<string, number>();
+  const handles: { readonly handle: SpeechHandle; settled: boolean }[] = [];
+  const keep = (handle: SpeechHandle) => {
+    const kept = { handle, settled: false };
+    handles.push(kept);
+    void handle.done.then(() => kept.settled = true);
+  };
+  const act = performer({ session, room, stt, marks, clock, streams, keep, handles });
+  const attempt = (one: Act) => {
+    if (session.state !== "closed") act(one);
+  };
+  const reading = (async () => {
+    for await (const event of session.events()) {
+      events.push(event);
+      found(checkHistory(session.history));
+      const nth = (seen.get(event.type) ?? 0) + 1;
+      seen.set(event.type, nth);
+      for (const { when, act } of script.acts) {
+        if ("after" in when && when.after === event.type && when.nth === nth) {
+          void later(when.microtasks, () => attempt(act));
+        }
+      }
+    }
+  })();
+
+  room.enter("caller");
+  await clock.advance(200);
+  await joined;
+  for (const { when, act } of script.acts) if ("atMs" in when) clock.after(when.atMs, () => attempt(act));
+  await clock.advance(script.closeMs ?? busyMs);
+  // A slow voice may have much to say yet; whether it gets further is looked at below.
+  for (let i = 0; i < 20 && script.closeMs === undefined && !isAtRest(session, events); i++) {
+    await clock.advance(restMs / 20);
+  }
+  // Who is away is spoken to by the agent itself.
+  if (script.closeMs === undefined && !script.away) found(checkRest(session, events));
+
+  const closing = session.close();
+  let closed = false;
+  void session.done.then(() => closed = true);
+  await clock.advance(5_000);
+  if (!closed) return [...wrong, "the session did not close within 5 s"];
+  await closing;
+  await reading;
+  await clock.advance(busyMs); // what was still to happen happens to a session that has ended
+  found(checkStory({ events, played: room.played, shown: room.shown, history: session.history }));
+  if (clock.pending > 0) wrong.push(`${clock.pending} timers are left`);
+  for (const [name, { count }] of Object.entries({ models, voices, streams })) {
+    if (count > 0) wrong.push(`${count} ${name} are left open`);
+  }
+  const unsettled = handles.filter(({ settled }) => !settled).length;
+  if (unsettled > 0) wrong.push(`${unsettled} handles have not settled`);
+  return wrong;
+}
+
+async function later(microtasks: number, act: () => void): Promise<void> {
+  for (let i = 0; i < microtasks; i++) await Promise.resolve();
+  act();
+}
+
+interface Stage {
+  readonly session: ReturnType<typeof startSession>["session"];
+  readonly room: ReturnType<typeof memoryRoom>;
+  readonly stt: ReturnType<typeof recognizer>;
+  readonly marks: Parameters<typeof detector>[0];
+  readonly clock: ReturnType<typeof fakeClock>;
+  readonly streams: { count: number };
+  readonly keep: (handle: SpeechHandle) => void;
+  readonly handles: readonly { readonly handle: SpeechHandle }[];
+}
+
+function performer({ session, room, stt, marks, clock, streams, keep, handles }: Stage): (act: Act) => void {
+  let said = 0;
+  let utterances = 0;
+  const mark = (type: "speech-start" | "speech-pause" | "speech-resume" | "speech-end", agoMs: number) => {
+    const atMs = Math.max(0, clock.now() - agoMs);
+    marks.push(type === "speech-start" ? { type, atMs, voicedMs: atMs } : { type, atMs });
+    room.hear(microphoneFrame(clock.now(), true));
+  };
+  const hear = (type: "interim" | "final", words: number) =>
+    stt.hear({ type, text: wordsFrom(`user${utterances}-`, words) });
+  return (act) => {
+    switch (act.type) {
+      case "say": {
+        const { words, type: _, ...options } = act;
+        return keep(session.say(wordsFrom(`said${++said}-`, words), options));
+      }
+      case "stream":
+        return keep(session.say(pieces(wordsFrom(`said${++said}-`, act.words), act.fate, streams)));
+      case "generate":
+        return keep(session.generateReply({ userInput: `asked${++said}` }));
+      case "cut":
+        return handles.at(-1 - act.back)?.handle.interrupt();
+      case "interrupt":
+        return session.interrupt();
+      case "press":
+        return room.tell({ type: "interrupt" });
+      case "typed":
+        return room.tell({ type: "text", text: `typed${++utterances}` });
+      case "key-down":
+        return room.tell({ type: "turn", action: "start" });
+      case "key-up":
+        return room.tell({ type: "turn", action: "commit" });
+      case "voice-start":
+        return mark("speech-start", 50);
+      case "voice-pause":
+        return mark("speech-pause", 40);
+      case "voice-resume":
+        return mark("speech-resume", 20);
+      case "voice-end":
+        return mark("speech-end", 400);
+      case "hearing-lost":
+        return stt.drop();
+      case "interim":
+        return hear("interim", act.words);
+      case "final":
+      case "final-twice":
+        hear("final", act.words);
+        if (act.type === "final-twice") hear("final", act.words);
+        utterances++;
+    }
+  };
+}
+
+/** A stream of words, counted while it is open. */
+function pieces(
+  text: string,
+  fate: "well" | "fail" | "die" | "hang",
+  open: { count: number },
+): ReadableStream<string> {
+  const words = fate === "fail" ? [] : text.match(/\S+\s*/g) ?? [];
+  open.count++;
+  return new ReadableStream({
+    pull(controller) {
+      const word = words.shift();
+      if (word !== undefined) return controller.enqueue(word);
+      if (fate === "hang") return;
+      open.count--;
+      if (fate === "well") controller.close();
+      else controller.error(new Error("the stream broke off"));
+    },
+    cancel: () => void open.count--,
+  }, { highWaterMark: 0 });
+}
