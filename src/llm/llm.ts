@@ -1,8 +1,28 @@
-/** What a language model is told. */
-export type Message = {
-  readonly role: "system" | "user" | "assistant";
-  readonly content: string;
-};
+/** A call of a tool, as a model made it. */
+export interface ToolCall {
+  /** The model's own name for this call, under which it gets its result; no other call of the same answer has it. */
+  readonly id: string;
+  readonly name: string;
+  /** Parsed JSON, not validated; undefined when the model wrote no JSON. */
+  readonly arguments: unknown;
+  /** What the model wrote, when it was no JSON. */
+  readonly malformed?: string;
+}
+
+/** What a language model is told. Each call of an assistant's message is followed at once by its one result. */
+export type Message =
+  | { readonly role: "system" | "user"; readonly content: string }
+  /** With `toolCalls`, `content` is what was said before them, which may be nothing. */
+  | { readonly role: "assistant"; readonly content: string; readonly toolCalls?: readonly ToolCall[] }
+  | { readonly role: "tool"; readonly callId: string; readonly content: string };
+
+/** A tool as a model is told of it. */
+export interface ToolSpec {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of an object, draft 2020-12: https://json-schema.org/draft/2020-12 */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
 
 /** Which tools a model may use: as it sees fit, none, at least one, or that one. */
 export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
@@ -16,22 +36,36 @@ export interface TokenUsage {
 /** What comes back, in order; `finish` is the last event of a whole answer. */
 export type LanguageEvent =
   | { readonly type: "text"; readonly text: string }
+  /** A call that is complete; calls of one answer may be carried out at the same time. */
+  | { readonly type: "tool-call" } & ToolCall
   | {
     readonly type: "finish";
     readonly reason: "stop" | "length" | "content-filter" | "tool-calls" | "other";
     readonly usage?: TokenUsage;
   };
 
+/** What a language model is asked. */
+export interface LanguageRequest {
+  readonly messages: readonly Message[];
+  /** What it may call (default: nothing). */
+  readonly tools?: readonly ToolSpec[];
+  /** Default "auto"; says nothing to a model that has no tools. */
+  readonly toolChoice?: ToolChoice;
+}
+
 /** A language model. */
 export interface LanguageModel {
   readonly provider: string;
   readonly model: string;
   /**
-   * Generates one answer. `toolChoice` says nothing to a model that has no tools. A failure errors the stream with a
-   * StageError of stage "llm"; aborting `signal`, or cancelling the stream, stops the request.
+   * Generates one answer. A failure errors the stream with a StageError of stage "llm"; aborting `signal`, or
+   * cancelling the stream, stops the request. Calls of tools are told, not carried out.
    */
   generate(
-    request: { readonly messages: readonly Message[]; readonly toolChoice?: ToolChoice },
+    request: LanguageRequest,
     options: { readonly signal: AbortSignal },
   ): ReadableStream<LanguageEvent>;
 }
+
+/** An id for a call whose model gave it none, or one that is taken; the API takes up to 40 characters. */
+export const newCallId = (): string => `call_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;

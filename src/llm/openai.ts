@@ -1,7 +1,8 @@
 /** Language models by OpenAI, and by every server that speaks its API: https://platform.openai.com/docs/api-reference/chat */
 import { StageError } from "../errors.ts";
 import { openaiClient, openaiError, type OpenAIServer } from "../openai.ts";
-import type { LanguageEvent, LanguageModel } from "./llm.ts";
+import type { LanguageEvent, LanguageModel, LanguageRequest } from "./llm.ts";
+import { assembleCalls, toolParameters, wireMessages } from "./openai_tools.ts";
 
 export interface OpenAILanguageModelOptions extends OpenAIServer {
   readonly model?: string | undefined;
@@ -23,13 +24,15 @@ export function openaiLanguageModel(
   };
 
   async function* generate(
-    messages: Parameters<LanguageModel["generate"]>[0]["messages"],
+    request: LanguageRequest,
     signal: AbortSignal,
   ): AsyncGenerator<LanguageEvent> {
+    const calls = assembleCalls();
     try {
       const chunks = await (await client()).chat.completions.create({
         ...settings,
-        messages: [...messages],
+        ...toolParameters(request),
+        messages: wireMessages(request.messages),
         stream: true,
         stream_options: { include_usage: true },
       }, { signal });
@@ -37,10 +40,12 @@ export function openaiLanguageModel(
       let usage: Finish["usage"];
       for await (const { choices: [choice], usage: counted } of chunks) {
         if (choice?.delta?.content) yield { type: "text", text: choice.delta.content };
+        if (choice?.delta?.tool_calls) calls.add(choice.delta.tool_calls);
         if (choice?.finish_reason) reason = reasons[choice.finish_reason] ?? "other";
         if (counted) usage = { inputTokens: counted.prompt_tokens, outputTokens: counted.completion_tokens };
       }
       if (!reason) throw new StageError("llm", "the model's answer broke off", { retryable: true });
+      for (const call of calls.calls()) yield { type: "tool-call", ...call };
       yield { type: "finish", reason, ...(usage && { usage }) };
     } catch (error) {
       throw signal.aborted ? signal.reason : await openaiError("llm", error, { model, baseUrl, apiKey });
@@ -49,9 +54,9 @@ export function openaiLanguageModel(
   return {
     provider: "openai",
     model,
-    generate({ messages }, { signal }) {
+    generate(request, { signal }) {
       const abort = new AbortController();
-      const events = generate(messages, AbortSignal.any([signal, abort.signal]));
+      const events = generate(request, AbortSignal.any([signal, abort.signal]));
       return eagerly(events, () => abort.abort());
     },
   };

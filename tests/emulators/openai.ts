@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { type Clock, systemClock } from "../../src/clock.ts";
+import { callDeltas, type CallShape, type ScriptedCall } from "./openai_calls.ts";
+import { refusalOf, type WireMessage, type WireTool } from "./openai_requests.ts";
 
 /** What a request gets in place of an answer, or in the middle of one. */
 export type ChatFault =
@@ -19,10 +21,20 @@ export type ChatFault =
 
 export interface ChatBody {
   readonly model: string;
-  readonly messages: readonly { readonly role: string; readonly content: string }[];
+  readonly messages: readonly WireMessage[];
+  readonly tools?: readonly WireTool[];
+  readonly tool_choice?: unknown;
   readonly stream?: boolean;
   readonly stream_options?: { readonly include_usage?: boolean };
   readonly [parameter: string]: unknown;
+}
+
+/** What the model says, and the tools it calls behind it. */
+export interface ChatAnswer {
+  readonly text?: string;
+  readonly calls: readonly ScriptedCall[];
+  /** How the calls come over the wire (default "deltas", as OpenAI sends them). */
+  readonly shape?: CallShape;
 }
 
 /** One request as the server saw it. */
@@ -39,10 +51,11 @@ export interface OpenAIEmulatorOptions {
   readonly port?: number;
   readonly clock?: Clock;
   /** The answer to the last thing the user said (default: "Hello! How can I help you today?"). */
-  readonly answer?: (user: string, n: number) => string;
+  readonly answer?: (user: string, n: number, body: ChatBody) => string | ChatAnswer;
   /** Milliseconds to the first token (default 120), and between tokens, which are words (default 10). */
   readonly ttftMs?: number;
   readonly tokenMs?: number;
+  /** Default: "stop", and "tool_calls" when tools are called. */
   readonly finishReason?: string;
   /** What goes wrong with the `n`th request, counted from 0. */
   readonly fault?: (n: number) => ChatFault | undefined;
@@ -78,6 +91,8 @@ export async function startOpenAIEmulator(options: OpenAIEmulatorOptions = {}): 
       );
     }
     if (!body.stream) return refuse(response, 400, "this server only streams");
+    const malformed = refusalOf(body);
+    if (malformed) return refuse(response, 400, malformed.message, null, malformed.param);
     response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
     for await (const event of answerEvents(body, n, wrong, gone.signal, options)) {
       await new Promise((resolve) => response.write(event, resolve));
@@ -112,9 +127,14 @@ async function* answerEvents(
   { answer = () => "Hello! How can I help you today?", ttftMs = 120, tokenMs = 10, ...options }:
     OpenAIEmulatorOptions,
 ): AsyncGenerator<string> {
-  const { clock = systemClock, finishReason = "stop" } = options;
+  const { clock = systemClock } = options;
   const user = body.messages.findLast(({ role }) => role === "user")?.content ?? "";
-  const tokens = answer(user, n).match(/\S+\s*/g) ?? [];
+  const given = answer(user, n, body);
+  const { text = "", calls, shape }: ChatAnswer = typeof given === "string"
+    ? { text: given, calls: [] }
+    : given;
+  const finishReason = options.finishReason ?? (calls.length > 0 ? "tool_calls" : "stop");
+  const tokens = text.match(/\S+\s*/g) ?? [];
   const event = (choices: unknown[], more = {}) => {
     const about = { id: `chatcmpl-${n}`, object: "chat.completion.chunk", created: 0, model: body.model };
     return `data: ${JSON.stringify({ ...about, choices, ...more })}\n\n`;
@@ -135,6 +155,10 @@ async function* answerEvents(
     if (i > 0 && !await sleep(tokenMs)) return;
     if (token) yield choice({ content: token });
   }
+  for (const tool_calls of callDeltas(calls, shape)) {
+    if (!await sleep(tokenMs)) return;
+    yield choice({ tool_calls });
+  }
   yield choice({}, finishReason);
   if (body.stream_options?.include_usage) {
     const usage = { prompt_tokens: 50, completion_tokens: tokens.length, total_tokens: 50 + tokens.length };
@@ -147,8 +171,10 @@ function refuse(
   response: ServerResponse,
   status: number,
   message = "refused on purpose",
-  code?: string,
+  code: string | null = null,
+  param: string | null = null,
 ): void {
+  const type = param === null ? "error" : "invalid_request_error";
   response.writeHead(status, { "content-type": "application/json" });
-  response.end(JSON.stringify({ error: { message, type: "error", param: null, code: code ?? null } }));
+  response.end(JSON.stringify({ error: { message, type, param, code } }));
 }
