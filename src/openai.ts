@@ -2,6 +2,9 @@
 import type { OpenAI } from "openai";
 import { messageOf, type Stage, StageError } from "./errors.ts";
 
+/** The SDK's types, for what is sent. */
+export type { OpenAI } from "openai";
+
 export interface OpenAIServer {
   readonly apiKey: string;
   /** Another server, up to and including its `/v1` (default: OpenAI's). */

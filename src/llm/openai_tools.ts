@@ -1,5 +1,5 @@
 /** Tools on the wire of chat completions: https://platform.openai.com/docs/guides/function-calling?api-mode=chat */
-import type { OpenAI } from "openai";
+import type { OpenAI } from "../openai.ts";
 import { type LanguageRequest, type Message, newCallId, type ToolCall } from "./llm.ts";
 
 type Delta = OpenAI.Chat.Completions.ChatCompletionChunk.Choice.Delta.ToolCall;
