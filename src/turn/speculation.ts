@@ -29,7 +29,9 @@ const isFading = ({ user, faded }: TurnState): boolean => user.is === "speaking"
 function worthMs(state: TurnState, options: TurnOptions): number | undefined {
   if (state.user.is === "speaking" && !isFading(state)) return undefined;
   if (!listensByItself(state, options)) return state.key.is === "released" ? NOW : undefined;
-  if ((finished(state, options) ?? 1) >= LIKELY) return NOW;
+  const { minDelayMs, maxDelayMs } = options.endpointing;
+  const isWaitedFor = maxDelayMs > minDelayMs && (finished(state, options) ?? 1) < LIKELY;
+  if (!isWaitedFor) return NOW;
   if (state.user.is === "speaking") return undefined;
   const endsMs = turnEndsMs(state, options);
   return endsMs === undefined ? undefined : endsMs - AHEAD_MS;

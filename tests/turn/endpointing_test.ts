@@ -298,6 +298,14 @@ const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: str
       '2350 commit-turn turn-1 "tell me about me now" prepared',
     ],
   },
+  "speculation: where nothing is waited for, unfinished words are prepared for at once": {
+    options: withEndpointing({ minDelayMs: 0, maxDelayMs: 0 }, speculating),
+    steps: utterance("my number is five five five"),
+    expected: [
+      '2040 prepare-answer turn-1 "my number is five five five"',
+      '2200 commit-turn turn-1 "my number is five five five" prepared',
+    ],
+  },
   "speculation: what is taken back is dropped": {
     options: { ...speculating, endpointing: { ...speculating.endpointing, minDelayMs: 1000 } },
     steps: [...utterance("what time is it"), [2400, press("cancel")]],
