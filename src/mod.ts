@@ -19,7 +19,15 @@ export { ConfigError, StageError } from "./errors.ts";
 export type { Stage } from "./errors.ts";
 export type { CloseReason, ReplyLatency, SessionEvent, TurnOutcome, Usage } from "./events.ts";
 export type { HistoryItem } from "./history.ts";
-export type { LanguageEvent, LanguageModel, Message } from "./llm/llm.ts";
+export type {
+  LanguageEvent,
+  LanguageModel,
+  LanguageRequest,
+  Message,
+  ToolCall,
+  ToolChoice,
+  ToolSpec,
+} from "./llm/llm.ts";
 export { createLog } from "./log.ts";
 export type { Log } from "./log.ts";
 export type { LanguageModelSpec, SpeechToTextSpec, TextToSpeechSpec } from "./model_specs.ts";
