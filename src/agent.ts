@@ -110,6 +110,8 @@ export interface AgentDefinition {
 /** An agent as the registry holds it: checked once, when its file is loaded. */
 export type Agent = AgentDefinition;
 
+const turnDetections: readonly TurnDetection[] = ["words", "silence", "stt", "manual"];
+
 /** Checks an agent's definition and returns it; throws a TypeError that names the field. */
 export function defineAgent(definition: AgentDefinition): Agent {
   if (!definition.instructions?.trim()) {
@@ -119,6 +121,14 @@ export function defineAgent(definition: AgentDefinition): Agent {
   if (minDelayMs < 0 || maxDelayMs < minDelayMs) {
     throw new TypeError(
       `defineAgent(): endpointing is ${minDelayMs}–${maxDelayMs} ms; expected 0 ≤ minDelayMs ≤ maxDelayMs`,
+    );
+  }
+  const { turnDetection: detection = "words" } = definition;
+  if (typeof detection === "string" && !turnDetections.includes(detection)) {
+    throw new TypeError(
+      `defineAgent(): turnDetection is ${JSON.stringify(detection)}; expected one of ${
+        turnDetections.join(", ")
+      }, or a detector`,
     );
   }
   const { away: { afterMs = 1, closeAfterMs = 0 } = {}, maxCallMs = 1 } = definition;

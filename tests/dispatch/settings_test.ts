@@ -51,6 +51,11 @@ describe("turnTakingFor", () => {
     });
   });
 
+  it("knows what can end a turn", () => {
+    const turnDetection = "push" as AgentDefinition["turnDetection"] & string;
+    assertThrows(() => defineAgent({ instructions, turnDetection }), /"push"; expected one of words, silence/);
+  });
+
   it("judges words by the agent's language, and by its own lists in place of the language's", () => {
     const options = (agent: Partial<AgentDefinition>) =>
       turnTakingFor(defineAgent({ instructions, ...agent }), none);
