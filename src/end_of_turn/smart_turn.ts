@@ -26,7 +26,7 @@ const holdThread = sharedWorker<SmartTurnRequest, number>({
 });
 
 /**
- * Loads version 3 of the model from `file` (ONNX) into a thread of its own: about 0.5 s and 80 MB, then 50–90 ms of CPU for an
+ * Loads version 3 of the model from `file` (ONNX) into a thread of its own: about 0.5 s and 80 MB, then 80–120 ms of CPU for an
  * answer. Rejects with a ConfigError when the file is not there, or is none.
  */
 export async function loadSmartTurn(file: string): Promise<SmartTurn> {

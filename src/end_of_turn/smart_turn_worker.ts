@@ -1,5 +1,5 @@
 /// <reference lib="deno.worker" />
-/** The thread of loadSmartTurn(): an answer takes 50–90 ms of CPU, which the calls' audio must not wait for. */
+/** The thread of loadSmartTurn(): an answer takes 80–120 ms of CPU, which the calls' audio must not wait for. */
 import * as ort from "onnxruntime-node";
 import { messageOf } from "../errors.ts";
 import type { WorkerMessage } from "../worker.ts";
