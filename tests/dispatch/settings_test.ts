@@ -53,7 +53,10 @@ describe("turnTakingFor", () => {
 
   it("knows what can end a turn", () => {
     const turnDetection = "push" as AgentDefinition["turnDetection"] & string;
-    assertThrows(() => defineAgent({ instructions, turnDetection }), /"push"; expected one of words, silence/);
+    assertThrows(
+      () => defineAgent({ instructions, turnDetection }),
+      /"push"; expected one of words, silence/,
+    );
   });
 
   it("judges words by the agent's language, and by its own lists in place of the language's", () => {
