@@ -51,21 +51,20 @@ export function createTranscript({ list, scroll, announce, agentName }) {
         entry.text += text;
         if (!entry.cut) entry.words.textContent = entry.text;
       }),
-    /** What was heard of a reply; what comes after it was cut off. */
+    /** What was heard of a reply, which may have been cut off there. */
     heard: ({ id, text, interrupted }) =>
       follow(() => {
         const entry = entries.get(`agent ${id}`);
         announce(`${agentName()}: ${text}${interrupted ? " – interrupted" : ""}`);
         if (!entry || !interrupted) return;
         entry.cut = true;
-        const rest = entry.text.startsWith(text) ? entry.text.slice(text.length) : "";
-        const cut = document.createElement("s");
-        cut.textContent = rest;
-        entry.words.replaceChildren(text, cut);
-        const note = document.createElement("span");
-        note.className = "unseen";
-        note.textContent = " (interrupted)";
-        entry.words.append(note);
+        const mark = document.createElement("span");
+        mark.className = "cut";
+        mark.textContent = " — ";
+        const note = document.createElement("small");
+        note.textContent = "interrupted";
+        mark.append(note);
+        entry.words.replaceChildren(text.trimEnd(), mark);
       }),
     latency: ({ id, latency }) => follow(() => entryFor("agent", id).item.append(latencyBar(latency))),
     /** What a long silence before or within a reply was spent on. */

@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 // What is there where the functions run that are handed to the page.
 declare const document: { getElementById(id: string): { readonly textContent: string } };
 declare const elementLevel: () => number;
-declare const repartee: { readonly call: { levels(): { readonly user: number; readonly agent: number } } };
+declare const repartee: { readonly call?: { levels(): { readonly user: number; readonly agent: number } } };
 
 /** Waits until the page shows that state. */
 export async function untilState(page: Page, text: string): Promise<void> {
@@ -16,7 +16,7 @@ export async function untilState(page: Page, text: string): Promise<void> {
 
 /** Waits until the page is heard: the analyser before its loudspeaker says so. */
 export async function untilLouder(page: Page): Promise<void> {
-  await page.waitForFunction(() => repartee.call.levels().agent > 0.05, null, {
+  await page.waitForFunction(() => (repartee.call?.levels().agent ?? 0) > 0.05, null, {
     polling: 10,
     timeout: 5_000,
   });
