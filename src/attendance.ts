@@ -1,41 +1,84 @@
+/** Whether anybody is still talking: what is said and done when nobody is, and when a call has lasted long enough. */
+import type { Agent, VoiceSession } from "./agent.ts";
 import type { Clock } from "./clock.ts";
-import { initialPresence, presence, type PresenceAction, type PresenceOptions } from "./turn/presence.ts";
+import type { SessionEventBody } from "./events.ts";
+import { type EndReason, initialPresence, presence, type PresenceAction } from "./turn/presence.ts";
 
-/** Watches whether anybody is still talking. */
-export interface Attendance extends Disposable {
-  /** Takes in how things stand: see PresenceEvent. */
-  note(event: { readonly quiet: boolean; readonly returned: boolean }): void;
-  /** Whether the call is being ended. */
-  readonly isLeaving: boolean;
+const defaultAway = { afterMs: 15_000, closeAfterMs: 120_000 };
+/** The longest that a timer of the platform can wait. */
+const longestTimerMs = 2 ** 31 - 1;
+/** The last line may take this long. */
+const lastLineMs = 10_000;
+const lastLines: Readonly<Record<EndReason, string>> = {
+  "user-away": "It seems that nobody is there any more. Goodbye.",
+  "max-duration": "We have reached the end of the time for this call. Goodbye.",
+};
+
+export interface AttendanceOptions {
+  readonly agent: Pick<Agent, "away" | "lastLines">;
+  readonly clock: Clock;
+  /** How long the call may last from now on; as long as it likes when left out. */
+  readonly maxCallMs?: number | undefined;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  readonly emit: (event: SessionEventBody) => void;
+  readonly say: VoiceSession["say"];
+  /** Ends the call. */
+  readonly hangUp: (reason: EndReason) => void;
 }
 
-/** Attendance from now on, whose decisions are told to `perform`, one by one. */
+export interface Attendance {
+  /** Takes in how things stand: see PresenceEvent. */
+  note(event: { readonly quiet: boolean; readonly returned: boolean }): void;
+}
+
+/** Begins to watch; until something is noted, nobody speaks. */
 export function createAttendance(
-  { clock, options, perform }: {
-    readonly clock: Clock;
-    readonly options: PresenceOptions;
-    readonly perform: (action: PresenceAction) => void;
-  },
+  { agent: { away, lastLines: own }, clock, maxCallMs = Infinity, signal, emit, say, hangUp }:
+    AttendanceOptions,
 ): Attendance {
+  const prompts = away?.prompts ?? [];
+  const { afterMs, closeAfterMs } = { ...defaultAway, ...away };
+  const options = { afterMs, closeAfterMs, prompts: prompts.length, endsAtMs: clock.now() + maxCallMs };
   let state = initialPresence;
-  let quiet = false;
+  let quiet = true;
   let wake: Disposable | undefined;
+
   const note = (event: { readonly quiet: boolean; readonly returned: boolean }) => {
+    if (signal.aborted) return;
     quiet = event.quiet;
     const result = presence(state, { ...event, nowMs: clock.now() }, options);
     state = result.state;
     wake?.[Symbol.dispose]();
     wake = result.wakeAtMs === undefined
       ? undefined
-      : clock.after(result.wakeAtMs - clock.now(), () => note({ quiet, returned: false }));
+      : clock.after(Math.min(result.wakeAtMs - clock.now(), longestTimerMs), () =>
+        note({ quiet, returned: false }));
     for (const action of result.actions) perform(action);
   };
-  note({ quiet: true, returned: false });
-  return {
-    note,
-    get isLeaving() {
-      return state.is === "leaving";
-    },
-    [Symbol.dispose]: () => wake?.[Symbol.dispose](),
+  const perform = (action: PresenceAction): void => {
+    switch (action.type) {
+      case "report-user-away":
+        return emit({ type: "user-away", silentMs: action.silentMs });
+      case "report-user-returned":
+        return emit({ type: "user-returned", awayMs: action.awayMs });
+      case "prompt-user":
+        return void say(prompts[action.index] ?? "");
+      case "end-call":
+        return void leave(action.reason);
+    }
   };
+  /** Ends the call after a last line; whom that calls back goes on with it. */
+  const leave = async (reason: EndReason) => {
+    const line = own?.[reason] ?? lastLines[reason];
+    const { done } = say(line, { priority: "immediate", interruptible: reason === "user-away" });
+    const late = Promise.withResolvers<void>();
+    using _ = clock.after(lastLineMs, late.resolve);
+    await Promise.race([done, late.promise]);
+    if (state.is === "leaving") hangUp(reason);
+  };
+
+  signal.addEventListener("abort", () => wake?.[Symbol.dispose](), { once: true });
+  note({ quiet, returned: false });
+  return { note };
 }

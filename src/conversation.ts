@@ -1,16 +1,15 @@
 /** One conversation: performs what turn-taking decides, and keeps what was said. */
+import { type Accounts, createAccounts } from "./accounts.ts";
 import type { Agent } from "./agent.ts";
 import type { Clock } from "./clock.ts";
 import { asStageError, StageError } from "./errors.ts";
-import type { ReplyLatency, SessionEventBody, SpeechGap } from "./events.ts";
+import type { SessionEventBody } from "./events.ts";
 import { createHistory, type History, messagesFrom } from "./history.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { unheard } from "./line.ts";
 import type { LanguageModel } from "./llm/llm.ts";
-import { type CommittedTurn, type Job, Replies } from "./replies.ts";
-import type { ReplyResult } from "./reply.ts";
+import { type Job, Replies } from "./replies.ts";
 import type { AgentState, Room } from "./room/room.ts";
-import { latencySince, outcomeOf, turnOf } from "./outcome.ts";
 import { createSpeculationMeter, type SpeculationMeter } from "./speculation.ts";
 import { Speech, textOnly } from "./speech.ts";
 import { createSpokenLog, type SpokenLog } from "./spoken.ts";
@@ -63,6 +62,7 @@ export class Conversation {
   readonly #replies: Replies;
   readonly #speech: Speech;
   readonly #ledger: Ledger;
+  readonly #accounts: Accounts;
   readonly #spoken: SpokenLog;
   readonly #speculation: SpeculationMeter;
   #state: TurnState = initialTurnState;
@@ -89,9 +89,15 @@ export class Conversation {
         pronunciations: options.agent.pronunciations,
         onError: (error) => options.onError(asStageError("agent", error)),
       }),
-      onStart: (job, latency) => this.#started(job, latency),
-      onEnd: (job, result, startedMs) => this.#ended(job, result, startedMs),
-      onGap: ({ id }, gap) => this.#fellSilent(id, gap),
+      onStart: (job, latency) => {
+        this.#accounts.started(job, latency);
+        this.note({ type: "reply-started", replyId: job.id });
+      },
+      onEnd: (job, result, startedMs) => {
+        this.#accounts.ended(job, result, startedMs);
+        this.note({ type: "reply-ended", replyId: job.id });
+      },
+      onGap: (job, gap) => this.#accounts.fellSilent(job, gap),
       onSaid: this.#spoken.said,
     });
     this.#speech = new Speech({
@@ -104,6 +110,9 @@ export class Conversation {
         this.note({ type: "reply-begun", replyId, ...(interruptible ? {} : { uninterruptible: true }) }),
       cut: () => this.note({ type: "interrupt" }),
     });
+    const { history } = this;
+    const apologize = () => this.#speech.apologize();
+    this.#accounts = createAccounts({ ...options, history, ledger: this.#ledger, apologize });
     options.signal.addEventListener("abort", () => this.#end(), { once: true });
   }
 
@@ -288,58 +297,6 @@ export class Conversation {
     return voiced ? user.sinceMs + wordlessMs - clock.now() : 0;
   }
 
-  #started(job: Job, latency: ReplyLatency): void {
-    const { id } = job;
-    const turn = turnOf(job);
-    this.#options.emit({
-      type: "agent-started-speaking",
-      replyId: id,
-      latency: turn ? latencySince(turn, latency, this.#options.clock.now()) : latency,
-    });
-    this.note({ type: "reply-started", replyId: id });
-  }
-
-  #fellSilent(replyId: string, gap: SpeechGap): void {
-    this.#options.emit({ type: "speech-gap", replyId, gap });
-  }
-
-  #ended(job: Job, result: ReplyResult, startedMs: number | undefined): void {
-    const { emit, onError, signal } = this.#options;
-    const { id, recovery, addToHistory, settle } = job;
-    const { text, interrupted, error, stalledMs } = result;
-    if (text !== "") {
-      const began = startedMs === undefined ? {} : { atMs: startedMs };
-      if (addToHistory) this.history.add({ role: "assistant", text, interrupted, ...began });
-      emit({ type: "agent-stopped-speaking", replyId: id });
-      emit({ type: "agent-speech-committed", replyId: id, text, interrupted });
-    }
-    const turn = turnOf(job);
-    if (turn) this.#ledger.end(turn.turnId, outcomeOf(result, signal.aborted));
-    if (error) {
-      onError(error);
-      if (stalledMs !== undefined) this.#reportStall(id, turn, error.stage, stalledMs);
-      if (!recovery && !signal.aborted) this.#speech.apologize();
-    }
-    settle({ text, interrupted, ...(error && { error }) });
-    this.note({ type: "reply-ended", replyId: id });
-  }
-
-  #reportStall(
-    replyId: string,
-    turn: CommittedTurn | undefined,
-    stage: StageError["stage"],
-    waitedMs: number,
-  ) {
-    const { turnId } = turn ?? {};
-    this.#options.emit({
-      type: "stall-recovered",
-      replyId,
-      ...(turnId !== undefined && { turnId }),
-      stage,
-      waitedMs,
-    });
-  }
-
   /** Guards against a conversation that gets no further although nothing has failed. */
   #watch(): void {
     const owes = this.#state.agent.is !== "silent" || this.#replies.busy || this.#ledger.owed > 0;
@@ -367,7 +324,7 @@ export class Conversation {
     this.#replies.abandon();
     this.#ledger.endAll("failed");
     this.#options.onError(error);
-    this.#reportStall(job?.id ?? "", job && turnOf(job), error.stage, waitedMs);
+    this.#accounts.stalled(job, error, waitedMs);
     job?.settle({ ...unheard, error });
     if (!job?.recovery) this.#speech.apologize();
     this.note({ type: "interrupt" });

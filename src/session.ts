@@ -18,7 +18,6 @@ import type { SpeechToText } from "./stt/stt.ts";
 import { metered } from "./telemetry/usage.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
-import type { EndReason, PresenceAction } from "./turn/presence.ts";
 import type { TurnOptions } from "./turn/state.ts";
 import { followLoudness } from "./vad/loudness.ts";
 import type { VoiceActivityDetector } from "./vad/vad.ts";
@@ -29,14 +28,6 @@ const farewellMs = 10_000;
 const closeMs = 4_000;
 /** An entry that has neither failed nor begun to wait for somebody by then counts as set up. */
 const setUpMs = 100;
-
-/** The line before a call is ended that nobody ended may take this long. */
-const lastLineMs = 10_000;
-const lastLines: Readonly<Record<EndReason, string>> = {
-  "user-away": "It seems that nobody is there any more. Goodbye.",
-  "max-duration": "We have reached the end of the time for this call. Goodbye.",
-};
-const defaultAway = { afterMs: 15_000, closeAfterMs: 120_000 };
 
 /** What an agent hears, thinks and speaks with. */
 export interface Providers {
@@ -213,40 +204,17 @@ class Session implements VoiceSession {
     await room.waitForParticipant(participant, { signal });
     await room.audible?.({ signal });
     if (signal.aborted) return;
-    const { agent: { away }, clock, maxCallMs = Infinity } = this.#options;
-    const { afterMs, closeAfterMs } = { ...defaultAway, ...away };
-    const prompts = away?.prompts?.length ?? 0;
+    const { agent, clock, maxCallMs } = this.#options;
     this.#attendance = createAttendance({
+      agent,
       clock,
-      options: { afterMs, prompts, closeAfterMs, endsAtMs: clock.now() + maxCallMs },
-      perform: (action) => this.#attend(action, conversation),
+      maxCallMs,
+      signal,
+      emit: this.#broadcast.emit,
+      say: (text, options) => conversation.speech.say(text, options),
+      hangUp: (reason) => void this.close(reason),
     });
-    signal.addEventListener("abort", () => this.#attendance?.[Symbol.dispose](), { once: true });
     conversation.admit();
-  }
-
-  #attend(action: PresenceAction, conversation: Conversation): void {
-    switch (action.type) {
-      case "report-user-away":
-        return this.#broadcast.emit({ type: "user-away", silentMs: action.silentMs });
-      case "report-user-returned":
-        return this.#broadcast.emit({ type: "user-returned", awayMs: action.awayMs });
-      case "prompt-user":
-        return void conversation.speech.say(this.#options.agent.away?.prompts?.[action.index] ?? "");
-      case "end-call":
-        this.#own("session", this.#hangUp(action.reason, conversation));
-    }
-  }
-
-  /** Ends the call after a last line; whom that calls back goes on with it. */
-  async #hangUp(reason: EndReason, { speech }: Conversation): Promise<void> {
-    const { agent, clock } = this.#options;
-    const line = agent.lastLines?.[reason] ?? lastLines[reason];
-    const { done } = speech.say(line, { priority: "immediate", interruptible: reason === "user-away" });
-    const late = Promise.withResolvers<void>();
-    using _ = clock.after(lastLineMs, late.resolve);
-    await Promise.race([done, late.promise]);
-    if (reason === "max-duration" || this.#attendance?.isLeaving) void this.close(reason);
   }
 
   /** Hands every mark and every transcript to turn-taking, until the session ends. */

@@ -1,0 +1,73 @@
+/** What is kept and told of replies: events, the history, the ledger, and an apology for what failed. */
+import type { Clock } from "./clock.ts";
+import type { StageError } from "./errors.ts";
+import type { ReplyLatency, SessionEventBody, SpeechGap } from "./events.ts";
+import type { History } from "./history.ts";
+import type { Ledger } from "./ledger.ts";
+import { latencySince, outcomeOf, turnOf } from "./outcome.ts";
+import type { Job } from "./replies.ts";
+import type { ReplyResult } from "./reply.ts";
+
+export interface AccountsOptions {
+  readonly history: History;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  /** Aborts when the session ends. */
+  readonly signal: AbortSignal;
+  readonly emit: (event: SessionEventBody) => void;
+  readonly onError: (error: StageError) => void;
+  /** Says that something failed. */
+  readonly apologize: () => void;
+}
+
+export interface Accounts {
+  /** The first sample of a reply is played. */
+  started(job: Job, latency: ReplyLatency): void;
+  /** A silence inside a reply is over. */
+  fellSilent(job: Job, gap: SpeechGap): void;
+  /** A reply has ended; `startedMs`: when it began to be heard, if it was. */
+  ended(job: Job, result: ReplyResult, startedMs: number | undefined): void;
+  /** A reply got no further for `waitedMs`, and was ended or given up. */
+  stalled(job: Job | undefined, error: StageError, waitedMs: number): void;
+}
+
+export function createAccounts(options: AccountsOptions): Accounts {
+  const { history, ledger, clock, signal, emit, onError, apologize } = options;
+  const stalled = (job: Job | undefined, { stage }: StageError, waitedMs: number) => {
+    const turnId = job && turnOf(job)?.turnId;
+    emit({
+      type: "stall-recovered",
+      replyId: job?.id ?? "",
+      ...(turnId !== undefined && { turnId }),
+      stage,
+      waitedMs,
+    });
+  };
+  return {
+    stalled,
+    started(job, own) {
+      const turn = turnOf(job);
+      const latency = turn ? latencySince(turn, own, clock.now()) : own;
+      emit({ type: "agent-started-speaking", replyId: job.id, latency });
+    },
+    fellSilent: ({ id: replyId }, gap) => emit({ type: "speech-gap", replyId, gap }),
+    ended(job, result, startedMs) {
+      const { id: replyId, recovery, addToHistory, settle } = job;
+      const { text, interrupted, error, stalledMs } = result;
+      if (text !== "") {
+        const began = startedMs === undefined ? {} : { atMs: startedMs };
+        if (addToHistory) history.add({ role: "assistant", text, interrupted, ...began });
+        emit({ type: "agent-stopped-speaking", replyId });
+        emit({ type: "agent-speech-committed", replyId, text, interrupted });
+      }
+      const turn = turnOf(job);
+      if (turn) ledger.end(turn.turnId, outcomeOf(result, signal.aborted));
+      if (error) {
+        onError(error);
+        if (stalledMs !== undefined) stalled(job, error, stalledMs);
+        if (!recovery && !signal.aborted) apologize();
+      }
+      settle({ text, interrupted, ...(error && { error }) });
+    },
+  };
+}
