@@ -7,9 +7,14 @@ export type {
   Agent,
   AgentContext,
   AgentDefinition,
+  AwayOptions,
   EndpointingOptions,
+  GenerateReplyOptions,
   InterruptionOptions,
+  SayOptions,
   SpeechHandle,
+  SpeechPriority,
+  SpeechResult,
   TurnDetection,
   VoiceSession,
 } from "./agent.ts";
@@ -17,7 +22,7 @@ export type { AudioFormat, AudioFrame } from "./audio/frame.ts";
 export type { BackgroundAudio, BackgroundSound } from "./background.ts";
 export { ConfigError, StageError } from "./errors.ts";
 export type { Stage } from "./errors.ts";
-export type { CloseReason, ReplyLatency, SessionEvent, TurnOutcome, Usage } from "./events.ts";
+export type { CloseReason, ReplyLatency, SessionEvent, SpeechGap, TurnOutcome, Usage } from "./events.ts";
 export type { HistoryItem } from "./history.ts";
 export type {
   LanguageEvent,
