@@ -1,0 +1,57 @@
+/** What became of a call, and how the model is told of it. */
+import { messageOf } from "../errors.ts";
+
+/**
+ * How a call ended. `"invalid"`: its arguments, or its name, were refused, and nothing was done. `"declined"`: the user was
+ * asked, and did not agree. `"failed"`: the tool threw. `"timed-out"`: it took too long and was stopped. `"cancelled"`: it was
+ * stopped, or not begun, since the user interrupted or the session ended. `"running"`: it goes on; the result is not the last.
+ */
+export type ToolOutcome =
+  | "done"
+  | "failed"
+  | "invalid"
+  | "declined"
+  | "timed-out"
+  | "cancelled"
+  | "running";
+
+/** What became of one call. */
+export interface ToolResult {
+  /** The id of the call. */
+  readonly callId: string;
+  readonly name: string;
+  readonly outcome: ToolOutcome;
+  /** What the model is told. */
+  readonly content: string;
+  /** What the tool returned, where it is "done". */
+  readonly value?: unknown;
+}
+
+/** What a result may have, in characters: some 4,000 tokens. */
+const mostCharacters = 16_000;
+
+/** Stands in for the result of a call that is under way. */
+export const pendingWords =
+  "This is still running, and there is no result yet. Do not call it again: its result will stand here.";
+
+/** What a tool returned, as text of a bounded length: JSON, or text as it stands. Never throws. */
+export function resultInWords(value: unknown): string {
+  if (value === undefined) return "Done.";
+  if (typeof value === "string" && value !== "") return bounded(value);
+  try {
+    return bounded(JSON.stringify(value) ?? `Done; the result is a ${typeof value}, which cannot be shown.`);
+  } catch (error) {
+    return bounded(`Done, but the result cannot be shown: ${messageOf(error)}`);
+  }
+}
+
+/** What a tool threw, as text of a bounded length. */
+export const failureInWords = (error: unknown): string => bounded(`This failed: ${messageOf(error)}`);
+
+function bounded(text: string): string {
+  if (text.length <= mostCharacters) return text;
+  const count = (n: number) => n.toLocaleString("en-US");
+  return `${text.slice(0, mostCharacters).toWellFormed()}… (the first ${count(mostCharacters)} of ${
+    count(text.length)
+  } characters)`;
+}
