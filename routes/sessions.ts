@@ -32,6 +32,13 @@ const sayBody = z.strictObject({
   example: { text: "One moment, please." },
 });
 
+const turnBody = z.strictObject({
+  action: z.enum(["start", "commit", "cancel"], { error: "expected start, commit or cancel" }).meta({
+    description:
+      "start: the key to talk is pressed; commit: it is let go, and the turn answered; cancel: it is forgotten.",
+  }),
+}, expectedObject('{"action": "commit"}')).meta({ id: "Turn", example: { action: "commit" } });
+
 const tags = ["Sessions"];
 const hasEnded = { 409: refuses("The session has ended, or the agent is not in the room yet.") };
 
@@ -152,6 +159,26 @@ export function sessionRoutes(
         const session = atWork(c, c.var.record);
         if (session instanceof Response) return session;
         session.interrupt();
+        return c.body(null, 204);
+      },
+    )
+    .post(
+      "/sessions/:id/turn",
+      operation({
+        summary: "Begin, end or forget the user's turn, as with a key to talk",
+        tags,
+        responses: { 204: answers("It is known."), ...hasEnded },
+      }),
+      ...admin,
+      ofSession,
+      json(turnBody),
+      (c) => {
+        const session = atWork(c, c.var.record);
+        if (session instanceof Response) return session;
+        const { action } = c.req.valid("json");
+        if (action === "start") session.startUserTurn();
+        else if (action === "commit") session.commitUserTurn();
+        else session.clearUserTurn();
         return c.body(null, 204);
       },
     )

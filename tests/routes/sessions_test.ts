@@ -87,6 +87,7 @@ const verbs: [method: string, path: string, body?: unknown][] = [
   ["DELETE", "/sessions/:id"],
   ["POST", "/sessions/:id/say", say],
   ["POST", "/sessions/:id/interrupt"],
+  ["POST", "/sessions/:id/turn", { action: "commit" }],
   ["GET", "/sessions/:id/events"],
 ];
 
@@ -97,7 +98,7 @@ describe("sessions over HTTP", () => {
       const other = await ask(method, path, { room: "other", body });
       const unknown = await ask(method, path.replace(":id", "session_0"), { body });
       assertEquals(await problemOf(other, 404), await problemOf(unknown, 404));
-      assertEquals([session.closes, session.said, session.interrupts], [[], [], 0]);
+      assertEquals([session.closes, session.said, session.interrupts, session.keys], [[], [], 0, []]);
       await problemOf(await ask(method, path, { room: "", body }), 404);
       await problemOf(await app.request(path.replace(":id", session.request.id), { method }), 401);
     });
@@ -257,6 +258,30 @@ describe("POST /sessions/:id/say", () => {
       );
       assertEquals([late.session.said, late.session.interrupts], [[], 0]);
     }
+  });
+});
+
+describe("POST /sessions/:id/turn", () => {
+  it("is a key to talk: pressed, let go, or pressed by mistake", async () => {
+    const { ask, session } = await setUp();
+    for (const action of ["start", "commit", "start", "cancel"]) {
+      assertEquals((await ask("POST", "/sessions/:id/turn", { body: { action } })).status, 204);
+    }
+    assertEquals(session.keys, ["start", "commit", "start", "clear"]);
+  });
+
+  it("says what it takes", async () => {
+    const { ask, session } = await setUp();
+    const refused = await ask("POST", "/sessions/:id/turn", { body: { action: "press" } });
+    assertEquals(await problemOf(refused, 400), "action: expected start, commit or cancel");
+    assertEquals(session.keys, []);
+  });
+
+  it("is refused once the session has ended", async () => {
+    const { ask, end } = await setUp();
+    await end();
+    const refused = await ask("POST", "/sessions/:id/turn", { body: { action: "start" } });
+    assertEquals(await problemOf(refused, 409), "The session has ended.");
   });
 });
 
