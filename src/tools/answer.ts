@@ -110,6 +110,7 @@ async function* steps<UserData>(
         calls.push({ ...call, id });
       }
     }
+    signal.throwIfAborted(); // a stream that is let go of may look as if it had ended
     if (calls.length === 0 || mustAnswer || reason === "content-filter") {
       return yield { type: "finish", reason, ...(usage && { usage }), steps: step };
     }
