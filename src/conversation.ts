@@ -27,6 +27,7 @@ import {
 } from "./turn/state.ts";
 import { turn } from "./turn/turn.ts";
 import { textOf } from "./turn/words.ts";
+import { userWords } from "./user_words.ts";
 import { watchdog } from "./watchdog.ts";
 
 /** Where the words of a reply lie in its audio is known to this, in milliseconds. */
@@ -71,11 +72,12 @@ export class Conversation {
   #agentSinceMs: number;
   #inbox: TurnEvent[] = [];
   #deciding = false;
-  #segments = 0;
+  readonly #showWords: ReturnType<typeof userWords>;
   #shown: AgentState = "initializing";
 
   constructor(options: ConversationOptions) {
     this.#options = options;
+    this.#showWords = userWords(options);
     this.#agentSinceMs = options.clock.now();
     this.history = createHistory(options.clock);
     this.#ledger = createLedger(options.emit);
@@ -183,14 +185,6 @@ export class Conversation {
     if (isUninterruptible(this.#state.agent)) return;
     this.#speech.drop(({ interruptible }) => interruptible);
     this.note({ type: "interrupt" });
-  }
-
-  /** Shows the room and the session's listeners what the recognizer hears. */
-  #showWords(text: string, final: boolean): void {
-    if (text === "") return;
-    this.#options.emit({ type: "user-transcript", text, final });
-    this.#options.room.transcripts.user({ id: `user-${this.#segments}`, text, final });
-    if (final) this.#segments++;
   }
 
   #decide(event: TurnEvent): void {

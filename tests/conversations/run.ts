@@ -97,6 +97,9 @@ export async function runScript(script: Script): Promise<Outcome> {
         return session.commitUserTurn();
       case "take back":
         return session.clearUserTurn();
+      case "stt twice":
+        stt.twice = true;
+        return;
       case "end":
         return;
     }

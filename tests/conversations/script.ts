@@ -3,7 +3,7 @@
  *
  *     options min 350 max 3000 interrupt 300 words 0 allowed yes speculate yes detection words mode fixed
  *     greeting "Hello!"
- *     llm "It is noon." ttft 200ms token 20ms     the answers in order; also: fail, die (after its words), hang
+ *     llm "It is noon." ttft 200ms token 20ms     the answers in order; also: fail, die (after its words), hang, deaf
  *     tts fail                                    how the replies in order are voiced: speak, fail, hang
  *     0.5 user "What time is it?" 1.2s            the user speaks for 1.2 s
  *     0.5 babble "what they knew" 1.2s            a voice of which the recognizer guesses these words
@@ -15,7 +15,7 @@
  *     3.0 generate "Be brief."                    a reply after these instructions
  *     3.0 reply to "Hello?"                       a reply to this input
  *     3.0 cut say-1                               handle.interrupt()
- *     3.0 say "One moment." | interrupt | leave | shutdown | stt drop | stt down | stt up | end
+ *     3.0 say "One moment." | interrupt | leave | shutdown | stt drop | stt down | stt up | stt twice | end
  *     3.0 press | release | take back             the user's key to talk
  */
 import type {
@@ -67,6 +67,7 @@ const happeningTypes = [
   "stt drop",
   "stt down",
   "stt up",
+  "stt twice",
   "press",
   "release",
   "take back",
@@ -133,7 +134,7 @@ export function parseScript(text: string): Script {
         mode: rest.includes("mode dynamic") ? "dynamic" : "fixed",
       };
     } else if (words[0] === "llm") {
-      const then = (["fail", "die", "hang"] as const).find((then) => words.includes(then));
+      const then = (["fail", "die", "hang", "deaf"] as const).find((then) => words.includes(then));
       const answer = { text: quoted, ttftMs: value("ttft", 200), tokenMs: value("token", 20) };
       answers.push(then ? { ...answer, then } : answer);
     } else if (words[0] === "tts") voicings.push(rest as Voicing);

@@ -20,6 +20,8 @@ export interface Utterance {
 export interface ScriptedSpeechToText extends SpeechToText {
   /** Whether new connections are refused. */
   down: boolean;
+  /** Whether every final comes twice. */
+  twice: boolean;
   /** Drops every connection there is. */
   drop(): void;
 }
@@ -36,6 +38,7 @@ export function scriptedSpeechToText(utterances: readonly Utterance[], clock: Cl
     model: "script",
     input: { sampleRate: 16_000, channels: 1 },
     down: false,
+    twice: false,
     drop() {
       for (const fail of connections) {
         fail(new StageError("stt", "the connection was dropped", { retryable: true }));
@@ -67,7 +70,10 @@ export function scriptedSpeechToText(utterances: readonly Utterance[], clock: Cl
       }
       connections.add(fail);
       signal.addEventListener("abort", () => fail(signal.reason), { signal: over.signal });
-      const hear = recognizer(utterances, (event) => later(() => out.push(event)));
+      const hear = recognizer(utterances, (event) => {
+        later(() => out.push(event));
+        if (stt.twice && event.type === "final") later(() => out.push(event));
+      });
       voice.pipeTo(
         new WritableStream({ write: (event) => event.type === "audio" ? hear(event.frame) : undefined }),
         { signal: over.signal },
@@ -110,8 +116,8 @@ export interface Answer {
   readonly text: string;
   readonly ttftMs: number;
   readonly tokenMs: number;
-  /** "fail": an error in place of the first token; "die": after the last; "hang": nothing, for ever. */
-  readonly then?: "fail" | "die" | "hang";
+  /** "fail": an error in place of the first token; "die": after the last; "hang": nothing, for ever; "deaf": not even an end when it is told to. */
+  readonly then?: "fail" | "die" | "hang" | "deaf";
 }
 
 export interface ScriptedLanguageModel extends LanguageModel {
@@ -129,6 +135,7 @@ export function scriptedLanguageModel(answers: readonly Answer[], clock: Clock):
     generate({ messages }, { signal }) {
       const answer = answers[Math.min(requests.length, answers.length - 1)];
       requests.push(messages);
+      if (answer?.then === "deaf") return new ReadableStream();
       return ReadableStream.from(generate(answer ?? { text: "", ttftMs: 0, tokenMs: 0 }, clock, signal));
     },
   };
