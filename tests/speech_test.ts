@@ -122,7 +122,7 @@ describe("say()", () => {
         void (session = ctx.session).say("Hi.", never).then(() => session?.say("First.", never)),
     }, {
       providers: {
-        llm: { provider: "", model: "", generate: () => ReadableStream.from(broken()) } as LanguageModel,
+        llm: { provider: "", model: "", generate: () => broken() } as LanguageModel,
       },
     });
     await call.clock.advance(10_000);
@@ -178,7 +178,7 @@ describe("say()", () => {
 
   it("tells what failed: a stream, a stalled stream, a voice", async () => {
     const failing: Record<string, ReadableStream<string>> = {
-      "agent: no words": ReadableStream.from(broken()) as ReadableStream<string>,
+      "agent: no words": broken(),
       "agent: no progress for 8000 ms": new ReadableStream(),
     };
     for (const [expected, stream] of Object.entries(failing)) {
@@ -267,7 +267,7 @@ describe("generateReply()", () => {
   });
 });
 
-async function* broken(): AsyncGenerator<never> {
-  await Promise.resolve();
-  throw new Error("no words");
+/** A stream that fails in place of its first words. */
+function broken<T>(): ReadableStream<T> {
+  return new ReadableStream({ pull: (controller) => controller.error(new Error("no words")) });
 }
