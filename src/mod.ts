@@ -23,7 +23,7 @@ export type { BackgroundAudio, BackgroundSound } from "./background.ts";
 export { ConfigError, StageError } from "./errors.ts";
 export type { Stage } from "./errors.ts";
 export type { CloseReason, ReplyLatency, SessionEvent, SpeechGap, TurnOutcome, Usage } from "./events.ts";
-export type { HistoryItem } from "./history.ts";
+export type { HistoryItem, ToolCallItem, ToolResultItem } from "./history.ts";
 export type {
   LanguageEvent,
   LanguageModel,
@@ -39,5 +39,8 @@ export type { LanguageModelSpec, SpeechToTextSpec, TextToSpeechSpec } from "./mo
 export type { AgentState, Participant, Room } from "./room/room.ts";
 export type { SpeechToText, TranscriptEvent } from "./stt/stt.ts";
 export type { TextTransform } from "./text/spoken_form.ts";
+export { tool } from "./tool.ts";
+export type { Tool, ToolContext, ToolDefinition, ToolEffect, ToolSet } from "./tool.ts";
+export type { ToolOutcome, ToolResult } from "./tools/result.ts";
 export type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
 export type { VoiceActivityDetector, VoiceEvent, VoiceOptions } from "./vad/vad.ts";

@@ -28,6 +28,15 @@ const mayImport: Record<string, readonly string[]> = {
     "src/vad/vad.ts",
     "src/worker.ts",
   ],
+  "src/tools/": [
+    "src/tools/",
+    "src/abort.ts",
+    "src/agent.ts",
+    "src/clock.ts",
+    "src/errors.ts",
+    "src/llm/llm.ts",
+    "src/tool.ts",
+  ],
   "src/text/": ["src/text/", "src/tts/tts.ts"],
   "src/audio/": ["src/audio/", "src/room/room.ts", "src/clock.ts", "src/errors.ts", "src/log.ts"],
   ...Object.fromEntries(["room", "vad", "stt", "llm", "tts"].map((stage) => [`src/${stage}/`, [

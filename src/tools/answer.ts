@@ -121,7 +121,6 @@ async function* steps<UserData>(
       await abortable(Promise.resolve(committed), signal);
       isCommitted = true;
     }
-    signal.throwIfAborted();
     const results = runner.run(calls, {
       turnId,
       tools,

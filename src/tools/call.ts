@@ -207,7 +207,7 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     begun = true;
     timer = clock.after(tool.timeoutMs, () => takesTooLong(tool.timeoutMs));
     const value = await tool.execute(checked.value, ctx);
-    if (!over) settle("done", resultInWords(value), value);
+    settle("done", resultInWords(value), value);
   };
 
   /** The same call was made before in this turn: it has one effect, and both have its result. */

@@ -181,6 +181,22 @@ describe("an answer with tools, interrupted", () => {
       true,
     ]);
   });
+
+  it("learns what has ended since it began, of the answer before", async () => {
+    const w = world();
+    const tools = {
+      order: of("once", () => w.clock.sleep(1_000).then(() => "number 7"), { timeoutMs: 100 }),
+      look: of("none", () => w.clock.sleep(2_000)),
+    };
+    void w.answer(tools, scripted([[call("a", "order")]]).generate);
+    await w.clock.advance(200);
+    const model = scripted([[call("b", "look")]]);
+    void w.answer(tools, model.generate, { messages: w.prompt("And?"), turnId: "turn-2" });
+    await w.clock.advance(2_000);
+    const told = model.requests.map(({ messages }) => messages.find(({ role }) => role === "tool")?.content);
+    assertMatch(told[0] ?? "", /still running/);
+    assertEquals(told[1], "number 7");
+  });
 });
 
 describe("an answer with tools, prepared before the turn is over", () => {
