@@ -7,6 +7,7 @@ import type { SessionRequest } from "../../src/dispatch/dispatcher.ts";
 import type { CloseReason, SessionEvent, SessionEventBody } from "../../src/events.ts";
 import type { Room } from "../../src/room/room.ts";
 import type { RunningSession } from "../../src/session.ts";
+import { fakeSpeech } from "./session.ts";
 
 export interface ScriptedCalls {
   readonly start: (request: SessionRequest) => RunningSession;
@@ -94,7 +95,8 @@ export function scriptedCalls(
       id: request.id,
       state: "listening",
       history: [],
-      say: () => ({ replyId: "", done: Promise.resolve({ text: "", interrupted: false }) }),
+      say: () => fakeSpeech(""),
+      generateReply: () => fakeSpeech(""),
       interrupt: () => reply.abort(),
       startUserTurn: () => {},
       commitUserTurn: () => {},
