@@ -3,7 +3,7 @@ import { defineAgent, type SpeechHandle } from "../../src/agent.ts";
 import { turnTakingFor } from "../../src/dispatch/turn_taking.ts";
 import type { SessionEvent } from "../../src/events.ts";
 import { memoryRoom, type PlayedSpan } from "../../src/room/memory.ts";
-import { startSession } from "../../src/session.ts";
+import { type RunningSession, type SessionOptions, startSession } from "../../src/session.ts";
 import { type FakeClock, fakeClock } from "../fakes/clock.ts";
 import { silentLog } from "../fakes/log.ts";
 import { scriptedLanguageModel, scriptedSpeechToText, scriptedTextToSpeech } from "../fakes/providers.ts";
@@ -17,8 +17,11 @@ export interface Outcome {
   readonly pending: number;
 }
 
-/** Plays `script` from its first line to its end, and ends the session. */
-export async function runScript(script: Script): Promise<Outcome> {
+/** Plays `script` from its first line to its end, and ends the session; `start`: what starts it. */
+export async function runScript(
+  script: Script,
+  start: (options: SessionOptions) => RunningSession = startSession,
+): Promise<Outcome> {
   const clock = fakeClock();
   const room = memoryRoom({ name: "golden", clock });
   const stt = scriptedSpeechToText(script.utterances, clock);
@@ -41,7 +44,7 @@ export async function runScript(script: Script): Promise<Outcome> {
       if (script.greeting) ctx.session.say(script.greeting);
     },
   });
-  const { session, joined } = startSession({
+  const { session, joined } = start({
     id: "golden",
     agentName: "golden",
     agent,

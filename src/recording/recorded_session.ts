@@ -1,0 +1,96 @@
+/** What the agent's own code, and whoever holds the session, asks of it: written down. */
+import type { Agent, SpeechHandle, VoiceSession } from "../agent.ts";
+import type { CloseReason } from "../events.ts";
+import { recordedStream } from "./recorded_stream.ts";
+import { failureOf, type Recorder } from "./recorder.ts";
+import type { Call } from "./recording.ts";
+
+/** The same session; every call of a method that does something is written down. */
+export function recordedSession(session: VoiceSession, recorder: Recorder): VoiceSession {
+  const note = (call: Call) => recorder.note({ type: "session-called", call });
+  const recordedHandle = (handle: SpeechHandle): SpeechHandle => ({
+    replyId: handle.replyId,
+    done: handle.done,
+    then: (...given) => handle.then(...given),
+    interrupt() {
+      note({ method: "cut", replyId: handle.replyId });
+      handle.interrupt();
+    },
+  });
+  return {
+    id: session.id,
+    done: session.done,
+    get state() {
+      return session.state;
+    },
+    get participant() {
+      return session.participant;
+    },
+    get history() {
+      return session.history;
+    },
+    say(text, options = {}) {
+      if (typeof text === "string" || text.locked) {
+        if (typeof text === "string") note({ method: "say", text, options: { ...options } });
+        return recordedHandle(session.say(text, options));
+      }
+      const run = recorder.next("say");
+      note({ method: "say", run, options: { ...options } });
+      return recordedHandle(session.say(recordedStream(text, { recorder, of: "say", run }), options));
+    },
+    generateReply(options = {}) {
+      note({ method: "generateReply", options: { ...options } });
+      return recordedHandle(session.generateReply(options));
+    },
+    interrupt() {
+      note({ method: "interrupt" });
+      session.interrupt();
+    },
+    startUserTurn() {
+      note({ method: "startUserTurn" });
+      session.startUserTurn();
+    },
+    commitUserTurn() {
+      note({ method: "commitUserTurn" });
+      session.commitUserTurn();
+    },
+    clearUserTurn() {
+      note({ method: "clearUserTurn" });
+      session.clearUserTurn();
+    },
+    events: () => session.events(),
+    close(reason: CloseReason = "closed") {
+      note({ method: "close", reason });
+      return session.close(reason);
+    },
+  };
+}
+
+/** The same agent, whose own code is handed the recorded session. */
+export function recordedAgent(agent: Agent, session: () => VoiceSession, recorder: Recorder): Agent {
+  const { entry } = agent;
+  if (!entry) return agent;
+  return {
+    ...agent,
+    async entry(context) {
+      try {
+        await entry({
+          ...context,
+          session: session(),
+          addShutdownCallback: (callback) =>
+            context.addShutdownCallback(async (reason) => {
+              recorder.note({ type: "farewell-began" });
+              try {
+                await callback(reason);
+              } finally {
+                recorder.note({ type: "farewell-ended" });
+              }
+            }),
+        });
+      } catch (error) {
+        recorder.note({ type: "entry-failed", error: failureOf("agent", error) });
+        throw error;
+      }
+    },
+  };
+}

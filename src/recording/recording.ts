@@ -1,0 +1,178 @@
+/**
+ * The format of a recorded session: JSON, a line each. The first line is the header, the last has the type "end"; between
+ * them lies what came in at the session's seams and what was decided, in the order in which it happened. All times are
+ * milliseconds since the session began.
+ */
+import * as z from "zod";
+import { ConfigError } from "../errors.ts";
+
+/** The number of this format; it grows when older recordings can no longer be read. */
+export const VERSION = 1;
+
+const ms = z.number();
+const failure = z.object({
+  stage: z.enum(["room", "vad", "stt", "llm", "tts", "turn", "agent", "session"]),
+  message: z.string(),
+  retryable: z.boolean(),
+  refused: z.boolean(),
+});
+
+const model = z.object({ provider: z.string(), model: z.string() });
+
+const header = z.object({
+  type: z.literal("header"),
+  format: z.literal("repartee-recording"),
+  version: z.number(),
+  /** The version of the runtime. */
+  deno: z.string(),
+  startedAt: z.string(),
+  sessionId: z.string(),
+  agentName: z.string(),
+  /** What the agent says of itself, without its prompt and its functions. */
+  agent: z.record(z.string(), z.unknown()),
+  /** What the configuration said of turn-taking. */
+  turnTaking: z.object({
+    endpointing: z.record(z.string(), z.unknown()),
+    interruption: z.record(z.string(), z.unknown()),
+    speculate: z.boolean(),
+  }),
+  /** The identity that was waited for, where there was one. */
+  participant: z.string().optional(),
+  maxCallMs: z.number().optional(),
+  stt: model.extend({ elsewhere: z.boolean() }),
+  llm: model,
+  tts: model,
+  turnDetector: z.object({ model: z.string(), windowMs: ms, silenceMs: ms }).optional(),
+});
+
+const mark = z.union([
+  z.object({ type: z.literal("speech-start"), atMs: ms, voicedMs: ms }),
+  z.object({ type: z.enum(["speech-pause", "speech-resume", "speech-end"]), atMs: ms }),
+]);
+
+const message = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text"), text: z.string() }),
+  z.object({ type: z.literal("transcript"), text: z.string(), final: z.boolean() }),
+  z.object({ type: z.literal("interrupt") }),
+  z.object({ type: z.literal("turn"), action: z.enum(["start", "commit", "cancel"]) }),
+]);
+
+const call = z.discriminatedUnion("method", [
+  /** `run`: the stream it says, where it is one. */
+  z.object({
+    method: z.literal("say"),
+    text: z.string().optional(),
+    run: z.number().optional(),
+    options: z.looseObject({}),
+  }),
+  z.object({ method: z.literal("generateReply"), options: z.looseObject({}) }),
+  z.object({ method: z.literal("cut"), replyId: z.string() }),
+  z.object({ method: z.enum(["interrupt", "startUserTurn", "commitUserTurn", "clearUserTurn"]) }),
+  z.object({ method: z.literal("close"), reason: z.string() }),
+]);
+
+/** What comes from a provider, or from the agent's own stream of words; each is opened once, and known by its number. */
+const of = z.enum(["stt", "llm", "tts", "text", "say", "turn"]);
+
+const entry = z.discriminatedUnion("type", [
+  z.object({
+    type: z.enum(["room-joined", "participant-audible", "farewell-began", "farewell-ended"]),
+    atMs: ms,
+  }),
+  z.object({ type: z.literal("room-ended"), atMs: ms, reason: z.string() }),
+  z.object({ type: z.enum(["room-failed", "entry-failed"]), atMs: ms, error: failure }),
+  z.object({ type: z.literal("participant-came"), atMs: ms, identity: z.string() }),
+  z.object({ type: z.literal("participant-told"), atMs: ms, message }),
+  z.object({ type: z.literal("voice-marked"), atMs: ms, mark }),
+  /** Frames: when each came, its timestamp, its length (ms), its loudness (RMS of samples), whether it lies in speech. */
+  z.object({
+    type: z.literal("microphone-heard"),
+    atMs: ms,
+    frames: z.array(z.tuple([ms, ms, ms, z.number(), z.union([z.literal(0), z.literal(1)])])),
+  }),
+  /** `input`: the last of what the model was told. */
+  z.object({ type: z.literal("stream-opened"), atMs: ms, of, run: z.number(), input: z.string().optional() }),
+  /** `askedMs`: when it was asked for, where whoever takes it is not always ready. */
+  z.object({
+    type: z.literal("stream-brought"),
+    atMs: ms,
+    of,
+    run: z.number(),
+    item: z.unknown(),
+    askedMs: ms.optional(),
+  }),
+  z.object({ type: z.literal("stream-ended"), atMs: ms, of, run: z.number() }),
+  z.object({ type: z.literal("stream-failed"), atMs: ms, of, run: z.number(), error: failure }),
+  z.object({ type: z.literal("session-called"), atMs: ms, call }),
+  z.object({ type: z.enum(["speaker-paused", "speaker-resumed", "speaker-started"]), atMs: ms }),
+  z.object({ type: z.literal("speaker-ended"), atMs: ms, playedMs: ms, interrupted: z.boolean() }),
+  z.object({ type: z.literal("session-told"), atMs: ms, event: z.looseObject({ type: z.string() }) }),
+  z.object({ type: z.literal("lines-lost"), atMs: ms, count: z.number() }),
+  z.object({ type: z.literal("end"), atMs: ms }),
+]);
+
+export type Failure = z.infer<typeof failure>;
+export type Header = z.infer<typeof header>;
+export type Entry = z.infer<typeof entry>;
+export type Source = z.infer<typeof of>;
+/** A call of one of the session's methods, by the agent's own code or over HTTP. */
+export type Call = z.infer<typeof call>;
+
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+/** An Entry before its time is stamped on it. */
+export type EntryBody = Without<Entry, "atMs">;
+
+export interface Recording {
+  readonly header: Header;
+  readonly entries: readonly Entry[];
+}
+
+/** Reads a recording; throws a ConfigError, one sentence that begins with `name`, when it is none or not whole. */
+export function readRecording(text: string, name: string): Recording {
+  const lines = text.split("\n");
+  const whole = lines.pop() === "";
+  const cutOff = (where: string) =>
+    new ConfigError(
+      `${name} is cut off ${where}; expected a whole recording, with a last line of type "end"`,
+    );
+  const read = (line: string, at: number): unknown => {
+    try {
+      return JSON.parse(line);
+    } catch {
+      throw new ConfigError(
+        `${name}: line ${at + 1} is no JSON; expected a recorded session, a JSON object a line`,
+      );
+    }
+  };
+  const first = lines[0] === undefined ? undefined : read(lines[0], 0);
+  const parsed = header.safeParse(first);
+  if (!parsed.success) {
+    throw new ConfigError(
+      `${name} does not begin with a recording's header; expected a file that RECORD has written`,
+    );
+  }
+  if (parsed.data.version !== VERSION) {
+    throw new ConfigError(
+      `${name} is a recording of version ${parsed.data.version}; expected version ${VERSION}`,
+    );
+  }
+  const entries = lines.slice(1).map((line, at) => {
+    const found = entry.safeParse(read(line, at + 1));
+    if (found.success) return found.data;
+    throw new ConfigError(
+      `${name}: line ${at + 2} is nothing that a recording holds; expected a file as RECORD wrote it`,
+    );
+  });
+  if (!whole) throw cutOff(`in line ${lines.length + 1}`);
+  if (entries.at(-1)?.type !== "end") throw cutOff(`after line ${lines.length}`);
+  const lost = entries.find((one) => one.type === "lines-lost");
+  if (lost) {
+    throw new ConfigError(
+      `${name} has lost ${lost.count} lines at ${
+        Math.round(lost.atMs)
+      } ms, since the disk did not take them in time; ` +
+        "expected a whole recording",
+    );
+  }
+  return { header: parsed.data, entries };
+}

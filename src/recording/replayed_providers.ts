@@ -1,0 +1,140 @@
+/** The providers of a session that is played again: they bring what the recording says. */
+import * as z from "zod";
+import { liveStream } from "../audio/live.ts";
+import type { Clock } from "../clock.ts";
+import type { LanguageEvent } from "../llm/llm.ts";
+import type { Providers } from "../session.ts";
+import type { TranscriptEvent } from "../stt/stt.ts";
+import type { SpeechEvent } from "../tts/tts.ts";
+import type { VoiceActivityDetector, VoiceEvent } from "../vad/vad.ts";
+import type { Recording } from "./recording.ts";
+import { errorFrom, type RecordedRun, replayedStream, runsOf } from "./replayed_streams.ts";
+
+const hearing = { sampleRate: 16_000, channels: 1 } as const;
+const speaking = { sampleRate: 24_000, channels: 1 } as const;
+
+const sound = z.object({ type: z.literal("audio"), ms: z.number() });
+
+/**
+ * The providers of `recording` on `clock`, which stands where the session begins. What was heard comes when it came then;
+ * answers and voices come as long after they were asked for as they came then.
+ */
+export function replayedProviders(recording: Recording, clock: Clock): Providers {
+  const { header } = recording;
+  const runs = {
+    stt: runsOf(recording, "stt"),
+    llm: runsOf(recording, "llm"),
+    turn: runsOf(recording, "turn"),
+  };
+  const voices = { tts: runsOf(recording, "tts"), text: runsOf(recording, "text") };
+  const next = { stt: 0, llm: 0, tts: 0, turn: 0 };
+  const asked = (run: RecordedRun | undefined) => clock.now() - (run?.openedMs ?? 0);
+  const { elsewhere, ...stt } = header.stt;
+  const { turnDetector } = header;
+  return {
+    vad: replayedDetector(recording, clock),
+    stt: {
+      ...stt,
+      ...(elsewhere && { elsewhere }),
+      input: hearing,
+      transcribe(voice, { signal }) {
+        voice.pipeTo(new WritableStream(), { signal }).catch(() => {}); // it is only read along with
+        const itemFrom = (item: unknown) => item as TranscriptEvent; // as the recorder wrote it
+        return replayedStream(runs.stt[next.stt++], { clock, signal, shiftMs: 0, itemFrom });
+      },
+    },
+    llm: {
+      ...header.llm,
+      generate(_, { signal }) {
+        const run = runs.llm[next.llm++];
+        const itemFrom = (item: unknown) => item as LanguageEvent; // as the recorder wrote it
+        return replayedStream(run, { clock, signal, shiftMs: asked(run), itemFrom });
+      },
+    },
+    tts: {
+      ...header.tts,
+      output: speaking,
+      synthesize(text, { signal }) {
+        const at = next.tts++;
+        const run = voices.tts[at];
+        void takeText(text, voices.text[at], { clock, signal, shiftMs: asked(run) });
+        return replayedStream(run, { clock, signal, shiftMs: asked(run), itemFrom: speechFrom });
+      },
+    },
+    ...(turnDetector && {
+      turnDetector: {
+        ...turnDetector,
+        async endOfTurn(_, { signal }) {
+          const run = runs.turn[next.turn++];
+          const shiftMs = asked(run);
+          const itemFrom = (item: unknown) => ({ probability: z.number().parse(item) });
+          for await (const { probability } of replayedStream(run, { clock, signal, shiftMs, itemFrom })) {
+            return probability;
+          }
+          throw errorFrom({ stage: "turn", message: "no answer", retryable: true, refused: false });
+        },
+      },
+    }),
+  };
+}
+
+/** Takes each clause when the voice was ready for it then. */
+async function takeText(
+  text: ReadableStream<string>,
+  run: RecordedRun | undefined,
+  { clock, signal, shiftMs }: {
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+    readonly shiftMs: number;
+  },
+): Promise<void> {
+  const times = (run?.entries ?? []).map((entry) => "askedMs" in entry ? (entry.askedMs ?? 0) + shiftMs : 0);
+  const reader = text.getReader();
+  try {
+    for (let at = 0;; at++) {
+      const waitMs = (times[at] ?? 0) - clock.now();
+      if (waitMs > 0) await clock.sleep(waitMs, { signal });
+      if ((await reader.read()).done) return;
+    }
+  } catch {
+    await reader.cancel().catch(() => {}); // the reply is over, or its words have failed: both are known elsewhere
+  }
+}
+
+function speechFrom(item: unknown): SpeechEvent {
+  const { data } = sound.safeParse(item);
+  if (!data) return item as SpeechEvent; // as the recorder wrote it
+  const samples = new Int16Array(Math.round(data.ms * speaking.sampleRate / 1000));
+  return { type: "audio", frame: { ...speaking, samples, timestampMs: 0 } };
+}
+
+/** Tells the marks and the frames of the recording, whatever it is given; the frames are as loud as those were. */
+function replayedDetector({ entries }: Recording, clock: Clock): VoiceActivityDetector {
+  return {
+    model: "recorded",
+    input: hearing,
+    detect({ signal } = {}) {
+      const timers: Disposable[] = [];
+      const stop = () => {
+        for (const timer of timers) timer[Symbol.dispose]();
+      };
+      const out = liveStream<VoiceEvent>({ limit: Infinity, onCancel: stop });
+      const at = (atMs: number, event: VoiceEvent) =>
+        timers.push(clock.after(atMs - clock.now(), () => out.push(event)));
+      for (const entry of entries) {
+        if (entry.type === "voice-marked") at(entry.atMs, entry.mark);
+        if (entry.type !== "microphone-heard") continue;
+        for (const [atMs, timestampMs, ms, level, speech] of entry.frames) {
+          const samples = new Int16Array(Math.round(ms * 16)).fill(Math.round(level));
+          at(atMs, { type: "audio", frame: { ...hearing, samples, timestampMs }, speech: speech === 1 });
+        }
+      }
+      const end = () => {
+        stop();
+        out.close();
+      };
+      signal?.addEventListener("abort", end, { once: true });
+      return { readable: out.readable, writable: new WritableStream({ close: end, abort: end }) };
+    },
+  };
+}

@@ -1,0 +1,104 @@
+/** Sessions on the fake clock that are recorded, played again, and compared with themselves. */
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import {
+  conversationLines,
+  decisionsOf,
+  farthestApart,
+  firstDifference,
+} from "../../src/recording/decisions.ts";
+import { readRecording, type Recording } from "../../src/recording/recording.ts";
+import { replay } from "../../src/recording/replay.ts";
+import { startRecorded } from "../../src/recording/start.ts";
+import { runScript } from "../conversations/run.ts";
+import { parseScript } from "../conversations/script.ts";
+
+const folder = new URL("../conversations/", import.meta.url);
+const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".txt"))
+  .sort();
+/** The same clock, the same times: but for what rounding to the microsecond leaves. */
+const exactly = { ms: 1, words: 0 };
+
+/** A golden conversation, recorded. */
+async function recordingOf(name: string): Promise<Recording> {
+  const [script = ""] = (await Deno.readTextFile(new URL(name, folder))).split("\n----\n");
+  const parsed = parseScript(script);
+  const lines: string[] = [];
+  const config = { endpointing: {}, interruption: {}, speculate: parsed.options.speculate };
+  const { pending } = await runScript(
+    parsed,
+    (options) => startRecorded(options, config, { write: (line) => lines.push(line) > 0, close() {} }),
+  );
+  assertEquals(pending, 0, "the recorded session left timers behind");
+  return readRecording(lines.join(""), name);
+}
+
+describe("a golden conversation, recorded and played again, is decided the same", () => {
+  for (const name of names) {
+    it(name.replace(".txt", "").replaceAll("-", " "), async () => {
+      const recording = await recordingOf(name);
+      const [then, now] = [decisionsOf(recording), decisionsOf(await replay(recording))];
+      assert(then.length > 0 && then.at(-1)?.what.startsWith("the session ended"), "nothing was recorded");
+      assertEquals(conversationLines(now), conversationLines(then));
+      assertEquals(firstDifference(then, now, exactly), undefined);
+      assert(farthestApart(then, now) < 1);
+    });
+  }
+});
+
+describe("firstDifference()", () => {
+  it("tells decisions apart that were altered", async () => {
+    const recording = await recordingOf("barge-in.txt");
+    const now = decisionsOf(await replay(recording));
+    const altered = (change: (line: string) => string): Recording => {
+      const lines = [recording.header, ...recording.entries].map((line) => change(JSON.stringify(line)));
+      return readRecording(`${lines.join("\n")}\n`, "altered");
+    };
+    const told = (change: (line: string) => string) =>
+      firstDifference(decisionsOf(altered(change)), now, { ms: 100, words: 1 });
+    assertEquals(told((line) => line), undefined);
+    const cases: [change: (line: string) => string, difference: RegExp][] = [
+      [
+        (line) => line.replace('"outcome":"interrupted"', '"outcome":"answered"'),
+        /^At \S+ s the recording has: turn-1 was answered; the replay has at \S+ s: turn-1 was interrupted\.$/,
+      ],
+      [
+        (line) => line.replace("speaker-paused", "farewell-began"),
+        /^At \S+ s the replay has, and the recording has not: the agent paused/,
+      ],
+      [
+        (line) =>
+          line.includes('"turn-ended"') && line.includes("turn-2")
+            ? line.replace("turn-ended", "turn-missing")
+            : line,
+        /the replay has, and the recording has not: turn-2 was answered/,
+      ],
+      [
+        (line) =>
+          line.includes("user-speech-committed")
+            ? line.replace(/"atMs":(\d+)/, (_, ms) => `"atMs":${Number(ms) + 150}`)
+            : line,
+        /150 ms apart; expected 100 at the most\.$/,
+      ],
+    ];
+    for (const [change, difference] of cases) {
+      const found = told(change) ?? "";
+      assert(difference.test(found), `${found}: expected ${difference}`);
+    }
+  });
+
+  const cut = (cutText: string) => [{ atMs: 0, kind: "cut", what: "say-1 was cut off", cutText }];
+  for (
+    const [then, now, same] of [
+      ["one two", "one two three", true],
+      ["one two", "one two", true],
+      ["one two", "one two three four", false],
+      ["one two", "one too", false],
+    ] as const
+  ) {
+    it(`takes ${JSON.stringify(then)} and ${JSON.stringify(now)} for ${same ? "the same" : "two"} cuts`, () => {
+      assertEquals(firstDifference(cut(then), cut(now), { ms: 0, words: 1 }) === undefined, same);
+      assertEquals(firstDifference(cut(now), cut(then), { ms: 0, words: 1 }) === undefined, same);
+    });
+  }
+});
