@@ -17,6 +17,7 @@ import { ConfigError, messageOf } from "./src/errors.ts";
 import { createLog } from "./src/log.ts";
 import { createModels, preload } from "./src/models.ts";
 import { SPEAKER_FORMAT } from "./src/room/browser/wire.ts";
+import { recordingFiles } from "./src/recording/files.ts";
 import { recognizesInBrowser, stageModels } from "./src/stand_ins.ts";
 import { catchStrayErrors } from "./src/stray.ts";
 import { createMetrics } from "./src/telemetry/metrics.ts";
@@ -28,6 +29,8 @@ import { loadSilero } from "./src/vad/silero.ts";
 const farewellMs = 10_000;
 /** How long the last reports may take to be taken. */
 const lastReportsMs = 5_000;
+/** How long the last lines of recordings may take to be written. */
+const lastRecordingsMs = 2_000;
 /** How long the last answers may take to leave. */
 const lastAnswersMs = 500;
 /** `deno task` passes on a Ctrl-C that the terminal has sent to this process too: so soon after, it is the same one. */
@@ -50,11 +53,15 @@ const archive = createArchive({
 const autoAgent = knownAutoAgent();
 const rooms = config.livekit && livekitRooms(config.livekit);
 const metrics = createMetrics({ clock });
+const { recordFolder } = config;
+const recordings = recordFolder === undefined
+  ? undefined
+  : await recordingFiles(recordFolder, log).catch(refuseToStart);
 const dispatcher = tellingResults(
   createDispatcher({
     agents,
     defaultAgent,
-    start: sessionStarter({ config, models, turnDetector: await turnDetector(), clock, log }),
+    start: sessionStarter({ config, models, turnDetector: await turnDetector(), recordings, clock, log }),
     onSession(session, facts) {
       archive.follow(session, facts);
       metrics.follow(session, facts);
@@ -194,6 +201,7 @@ async function leave(): Promise<never> {
     const lost = reportWebhook.waiting;
     if (lost > 0) log.error({ reports: lost }, "reports that were not taken in time are lost");
   }
+  if (recordings) await Promise.race([recordings.idle(), clock.sleep(lastRecordingsMs)]);
   const last = [...servers.map((server) => server.shutdown()), webhooks?.[Symbol.asyncDispose]()];
   await Promise.race([Promise.all(last), clock.sleep(lastAnswersMs)]);
   Deno.exit(0);

@@ -34,6 +34,7 @@
  * | `INTERRUPTION_MIN_MS` | `300` | speech that interrupts the agent, at least |
  * | `INTERRUPTION_MIN_WORDS` | `0` | words that interrupt the agent, at least; both must be reached |
  * | `TURN_MODEL` | – | a model that tells by the sound whether the user has finished: `.models/smart-turn-v3.2-cpu.onnx`, which `deno task turn-model` fetches |
+ * | `RECORD` | – | the folder that each session is recorded in, for `deno task replay`: `recordings`, or a folder in it; what was said is in there |
  * | `SPECULATE` | `1` | whether an answer is prepared before it is known that the user has finished; `0`: never |
  */
 import { parseEnv } from "node:util";
@@ -72,6 +73,8 @@ export interface Config {
   readonly interruption: InterruptionOptions;
   /** The file of a model that tells by the sound whether the user has finished. */
   readonly turnModel?: string;
+  /** The folder that each session is recorded in. */
+  readonly recordFolder?: string;
   /** Whether answers are prepared before it is known that the user has finished. */
   readonly speculate: boolean;
   readonly maxSessions: number;
@@ -172,6 +175,10 @@ export const environment = z.object({
   INTERRUPTION_MIN_MS: milliseconds.optional(),
   INTERRUPTION_MIN_WORDS: wholeNumber(0, 100).optional(),
   TURN_MODEL: z.string().optional(),
+  RECORD: z.string().transform((text) => text.replace(/^\.\//, "").replace(/\/+$/, ""))
+    .refine((text) => /^recordings(\/[\w-][\w.-]*)*$/.test(text), {
+      error: "recordings, or a folder in it: the server may write nowhere else",
+    }).optional(),
   SPECULATE: z.enum(["0", "1"], { error: "0 or 1" }).default("1"),
 });
 
@@ -255,7 +262,7 @@ function configFrom(env: z.infer<typeof environment>): Config {
     voice: defined({ minSpeechMs: env.VAD_MIN_SPEECH_MS, minSilenceMs: env.VAD_MIN_SILENCE_MS }),
     endpointing: defined({ minDelayMs: env.ENDPOINTING_MIN_MS, maxDelayMs: env.ENDPOINTING_MAX_MS }),
     interruption: defined({ minDurationMs: env.INTERRUPTION_MIN_MS, minWords: env.INTERRUPTION_MIN_WORDS }),
-    ...defined({ turnModel: env.TURN_MODEL }),
+    ...defined({ turnModel: env.TURN_MODEL, recordFolder: env.RECORD }),
     speculate: env.SPECULATE === "1",
     maxSessions: env.MAX_SESSIONS,
     ...(env.MAX_CALL_SECONDS !== undefined && { maxCallMs: env.MAX_CALL_SECONDS * 1000 }),

@@ -68,6 +68,7 @@ describe("loadConfig", () => {
       INTERRUPTION_MIN_WORDS: "6",
       SPECULATE: "0",
       TURN_MODEL: "models/turn.onnx",
+      RECORD: "./recordings/today/",
     });
     assertEquals(config, {
       livekit: { url: "wss://x.livekit.cloud", apiKey: "key", apiSecret: "s3cret" },
@@ -89,6 +90,7 @@ describe("loadConfig", () => {
       endpointing: { minDelayMs: 3, maxDelayMs: 4 },
       interruption: { minDurationMs: 5, minWords: 6 },
       turnModel: "models/turn.onnx",
+      recordFolder: "recordings/today",
       speculate: false,
       maxSessions: 2,
       maxCallMs: 600_000,

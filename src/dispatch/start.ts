@@ -5,6 +5,8 @@ import { ConfigError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Models } from "../models.ts";
 import { joinLiveKitRoom, type LiveKitRoomOptions } from "../room/livekit/room.ts";
+import type { RecordingFiles } from "../recording/files.ts";
+import { startRecorded } from "../recording/start.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
 import type { SessionRequest } from "./dispatcher.ts";
 import type { AudioTurnDetector } from "../turn/end_of_turn.ts";
@@ -16,19 +18,21 @@ export interface StarterOptions {
   readonly models: Models;
   /** Judges by the sound whether a user has finished, in every session. */
   readonly turnDetector?: AudioTurnDetector | undefined;
+  /** Where every session is recorded, if any is. */
+  readonly recordings?: RecordingFiles | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** Starts sessions for the dispatcher. The function throws a ConfigError when something it needs is not configured. */
 export function sessionStarter(
-  { config, models, turnDetector, clock, log }: StarterOptions,
+  { config, models, turnDetector, recordings, clock, log }: StarterOptions,
 ): (request: SessionRequest) => RunningSession {
   return ({ roomName, join, onRoom, ...request }) => {
     const { id, agentName, agent } = request;
     const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
     const place = { roomName, identity: `agent-${id}`, agentName, subscribe: agent.autoSubscribe ?? "audio" };
-    return startSession({
+    const options: SessionOptions = {
       ...request,
       providers: { ...providersFor(agent, config, models), ...(turnDetector && { turnDetector }) },
       turnTaking: turnTakingFor(agent, config),
@@ -36,7 +40,8 @@ export function sessionStarter(
       maxCallMs: agent.maxCallMs ?? config.maxCallMs,
       clock,
       log: sessionLog,
-    });
+    };
+    return recordings ? startRecorded(options, config, recordings.open(id)) : startSession(options);
   };
 }
 
