@@ -187,6 +187,16 @@ describe("loadConfig", () => {
       'CLIENT_IP_HEADER is "the caller"; expected a header\'s name, such as Fly-Client-IP',
     ],
     [
+      "a folder of recordings elsewhere",
+      { RECORD: "/tmp/recordings" },
+      'RECORD is "/tmp/recordings"; expected recordings, or a folder in it: the server may write nowhere else',
+    ],
+    [
+      "a folder of recordings that leads elsewhere",
+      { RECORD: "recordings/../src" },
+      'RECORD is "recordings/../src"; expected recordings, or a folder in it: the server may write nowhere else',
+    ],
+    [
       "an origin with a path",
       { CORS_ORIGINS: "https://a.example/app" },
       'CORS_ORIGINS is "https://a.example/app"; expected origins such as https://app.example.com, with commas between',

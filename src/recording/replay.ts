@@ -3,7 +3,7 @@ import type { Agent, SpeechHandle, VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import { turnTakingFor } from "../dispatch/turn_taking.ts";
 import type { CloseReason } from "../events.ts";
-import { createLog } from "../log.ts";
+import type { Log } from "../log.ts";
 import { type MemoryRoom, memoryRoom } from "../room/memory.ts";
 import type { Room, RoomEnd } from "../room/room.ts";
 import type { Call, Entry, Recording } from "./recording.ts";
@@ -15,6 +15,9 @@ import { virtualClock } from "./virtual_clock.ts";
 
 /** A session that has not ended so long after the recorded one had is stopped (ms). */
 const OVERTIME_MS = 60_000;
+
+/** What would be logged is in the recording. */
+const noLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => noLog };
 
 /** What came of it, as a recording of its own. */
 export async function replay(recording: Recording): Promise<Recording> {
@@ -38,7 +41,7 @@ export async function replay(recording: Recording): Promise<Recording> {
       participant: header.participant,
       maxCallMs: header.maxCallMs,
       clock,
-      log: createLog("silent"),
+      log: noLog,
     },
     config,
     { write: (line) => lines.push(line) > 0, close() {} },
