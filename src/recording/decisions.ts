@@ -9,6 +9,8 @@ export interface Decision {
   readonly what: string;
   /** Words that were heard until they were cut off: where that was is known to a word. */
   readonly cutText?: string;
+  /** It only gets ready for what may come, and depends on the moment: it is shown, and not compared. */
+  readonly prepares?: true;
 }
 
 /** How far apart the same decision may lie, in milliseconds, and two texts that were cut off, in words. */
@@ -25,7 +27,8 @@ const texts: Readonly<Record<string, (event: Told) => string>> = {
   "agent-started-speaking": ({ replyId }) => `${replyId} began to be heard`,
   "false-interruption": ({ replyId }) => `${replyId} went on: it was no interruption`,
   "speculation": ({ turnId, prepared, kept }) =>
-    `${turnId}: ${prepared} answers were prepared, ${kept ? "the last" : "none"} was kept`,
+    `${turnId}: ${prepared} ${prepared === 1 ? "answer was" : "answers were"} prepared, ` +
+    `${kept ? (prepared === 1 ? "and kept" : "the last was kept") : "and not kept"}`,
   "stall-recovered": ({ replyId, stage }) => `${replyId} stood still at ${stage} and was ended`,
   "user-away": () => "the user was taken to be away",
   "user-returned": () => "the user was there again",
@@ -44,7 +47,12 @@ export function decisionsOf({ entries }: Recording): Decision[] {
         return [{ atMs, kind: "pause", what: "the agent went on where it had paused" }];
       case "stream-opened":
         return entry.of === "llm"
-          ? [{ atMs, kind: "model", what: `the model was asked, last with ${quoted(entry.input)}` }]
+          ? [{
+            atMs,
+            kind: "model",
+            prepares: true,
+            what: `the model was asked, last with ${quoted(entry.input)}`,
+          }]
           : [];
       case "session-told":
         return told(atMs, entry.event);
@@ -62,7 +70,8 @@ function told(atMs: number, event: Extract<Entry, { type: "session-told" }>["eve
     return [{ atMs, kind: type, what: `${replyId} was cut off`, cutText: String(text) }];
   }
   const what = texts[type]?.(event);
-  return what === undefined ? [] : [{ atMs, kind: type, what }];
+  if (what === undefined) return [];
+  return [{ atMs, kind: type, what, ...(type === "speculation" && { prepares: true }) }];
 }
 
 /** The first decision in which `replayed` differs from `recorded`, as a sentence; undefined when there is none. */
@@ -71,9 +80,11 @@ export function firstDifference(
   replayed: readonly Decision[],
   tolerance: Tolerance,
 ): string | undefined {
+  const compared = comparable(recorded);
+  const found = comparable(replayed);
   const differences: { readonly atMs: number; readonly text: string }[] = [];
-  for (const kind of new Set([...recorded, ...replayed].map(({ kind }) => kind))) {
-    const [then, now] = [recorded, replayed].map((all) => all.filter((one) => one.kind === kind));
+  for (const kind of new Set([...compared, ...found].map(({ kind }) => kind))) {
+    const [then, now] = [compared, found].map((all) => all.filter((one) => one.kind === kind));
     const count = Math.max(then?.length ?? 0, now?.length ?? 0);
     for (let at = 0; at < count; at++) {
       const [was, is] = [then?.[at], now?.[at]];
@@ -85,6 +96,8 @@ export function firstDifference(
   }
   return differences.toSorted((a, b) => a.atMs - b.atMs)[0]?.text;
 }
+
+const comparable = (decisions: readonly Decision[]) => decisions.filter(({ prepares }) => !prepares);
 
 function difference(
   was: Decision | undefined,
@@ -115,8 +128,8 @@ function sameUntilCut(a: string, b: string, words: number): boolean {
 
 /** How far the same decisions lie apart at the most, in milliseconds. */
 export function farthestApart(recorded: readonly Decision[], replayed: readonly Decision[]): number {
-  const left = [...replayed];
-  return recorded.reduce((most, { kind, atMs }) => {
+  const left = comparable(replayed);
+  return comparable(recorded).reduce((most, { kind, atMs }) => {
     const at = left.findIndex((one) => one.kind === kind);
     const [found] = at < 0 ? [] : left.splice(at, 1);
     return found ? Math.max(most, Math.abs(found.atMs - atMs)) : most;

@@ -96,9 +96,7 @@ function recordedLanguageModel(llm: LanguageModel, recorder: Recorder): Language
     ...llm,
     generate(request, options) {
       const run = recorder.next("llm");
-      const last = request.messages.findLast(({ role }) => role !== "system");
-      const input = last && "content" in last ? String(last.content) : "";
-      recorder.note({ type: "stream-opened", of: "llm", run, input });
+      recorder.note({ type: "stream-opened", of: "llm", run, input: lastInput(request.messages) });
       return recordedStream(llm.generate(request, options), {
         recorder,
         of: "llm",
@@ -107,6 +105,12 @@ function recordedLanguageModel(llm: LanguageModel, recorder: Recorder): Language
       });
     },
   };
+}
+
+/** The last of what a model is told that is no instruction. */
+export function lastInput(messages: Parameters<LanguageModel["generate"]>[0]["messages"]): string {
+  const last = messages.findLast(({ role }) => role !== "system");
+  return last && "content" in last ? String(last.content) : "";
 }
 
 function recordedTextToSpeech(tts: TextToSpeech, recorder: Recorder): TextToSpeech {

@@ -1,5 +1,6 @@
 /** The providers of a session that is played again: they bring what the recording says. */
 import * as z from "zod";
+import { abortable } from "../abort.ts";
 import { liveStream } from "../audio/live.ts";
 import type { Clock } from "../clock.ts";
 import type { LanguageEvent } from "../llm/llm.ts";
@@ -7,8 +8,9 @@ import type { Providers } from "../session.ts";
 import type { TranscriptEvent } from "../stt/stt.ts";
 import type { SpeechEvent } from "../tts/tts.ts";
 import type { VoiceActivityDetector, VoiceEvent } from "../vad/vad.ts";
+import { lastInput } from "./recorded_providers.ts";
 import type { Recording } from "./recording.ts";
-import { errorFrom, type RecordedRun, replayedStream, runsOf } from "./replayed_streams.ts";
+import { errorFrom, type RecordedRun, replayedStream, runPicker, runsOf } from "./replayed_streams.ts";
 
 const hearing = { sampleRate: 16_000, channels: 1 } as const;
 const speaking = { sampleRate: 24_000, channels: 1 } as const;
@@ -21,13 +23,12 @@ const sound = z.object({ type: z.literal("audio"), ms: z.number() });
  */
 export function replayedProviders(recording: Recording, clock: Clock): Providers {
   const { header } = recording;
-  const runs = {
-    stt: runsOf(recording, "stt"),
-    llm: runsOf(recording, "llm"),
-    turn: runsOf(recording, "turn"),
-  };
-  const voices = { tts: runsOf(recording, "tts"), text: runsOf(recording, "text") };
-  const next = { stt: 0, llm: 0, tts: 0, turn: 0 };
+  const heard = runsOf(recording, "stt");
+  const judged = runsOf(recording, "turn");
+  const pickAnswer = runPicker(runsOf(recording, "llm"));
+  const texts = runsOf(recording, "text");
+  const pickVoice = runPicker(runsOf(recording, "tts").map((run, at) => ({ run, text: texts[at] })));
+  const next = { stt: 0, turn: 0 };
   const asked = (run: RecordedRun | undefined) => clock.now() - (run?.openedMs ?? 0);
   const { elsewhere, ...stt } = header.stt;
   const { turnDetector } = header;
@@ -40,13 +41,14 @@ export function replayedProviders(recording: Recording, clock: Clock): Providers
       transcribe(voice, { signal }) {
         voice.pipeTo(new WritableStream(), { signal }).catch(() => {}); // it is only read along with
         const itemFrom = (item: unknown) => item as TranscriptEvent; // as the recorder wrote it
-        return replayedStream(runs.stt[next.stt++], { clock, signal, shiftMs: 0, itemFrom });
+        return replayedStream(heard[next.stt++], { clock, signal, shiftMs: 0, itemFrom });
       },
     },
     llm: {
       ...header.llm,
-      generate(_, { signal }) {
-        const run = runs.llm[next.llm++];
+      generate({ messages }, { signal }) {
+        const input = lastInput(messages);
+        const run = pickAnswer((run) => run.input === input);
         const itemFrom = (item: unknown) => item as LanguageEvent; // as the recorder wrote it
         return replayedStream(run, { clock, signal, shiftMs: asked(run), itemFrom });
       },
@@ -55,17 +57,15 @@ export function replayedProviders(recording: Recording, clock: Clock): Providers
       ...header.tts,
       output: speaking,
       synthesize(text, { signal }) {
-        const at = next.tts++;
-        const run = voices.tts[at];
-        void takeText(text, voices.text[at], { clock, signal, shiftMs: asked(run) });
-        return replayedStream(run, { clock, signal, shiftMs: asked(run), itemFrom: speechFrom });
+        const askedMs = clock.now();
+        return ReadableStream.from(speak(text, { pick: pickVoice, askedMs, clock, signal }));
       },
     },
     ...(turnDetector && {
       turnDetector: {
         ...turnDetector,
         async endOfTurn(_, { signal }) {
-          const run = runs.turn[next.turn++];
+          const run = judged[next.turn++];
           const shiftMs = asked(run);
           const itemFrom = (item: unknown) => ({ probability: z.number().parse(item) });
           for await (const { probability } of replayedStream(run, { clock, signal, shiftMs, itemFrom })) {
@@ -78,9 +78,38 @@ export function replayedProviders(recording: Recording, clock: Clock): Providers
   };
 }
 
-/** Takes each clause when the voice was ready for it then. */
-async function takeText(
+interface Speaking {
+  readonly pick: (
+    fits: (voice: { readonly text: RecordedRun | undefined }) => boolean,
+  ) => { readonly run: RecordedRun; readonly text: RecordedRun | undefined } | undefined;
+  /** When the voice was asked to speak. */
+  readonly askedMs: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Speaks as the voice did that was given the same first clause. */
+async function* speak(
   text: ReadableStream<string>,
+  { pick, askedMs, clock, signal }: Speaking,
+): AsyncGenerator<SpeechEvent> {
+  const reader = text.getReader();
+  const { done, value: first } = await abortable(reader.read(), signal);
+  if (done) return;
+  const voice = pick(({ text }) => firstClause(text) === first);
+  const shiftMs = askedMs - (voice?.run.openedMs ?? askedMs);
+  void takeText(reader, voice?.text, { clock, signal, shiftMs });
+  yield* replayedStream(voice?.run, { clock, signal, shiftMs, itemFrom: speechFrom });
+}
+
+function firstClause(run: RecordedRun | undefined): unknown {
+  const [first] = run?.entries ?? [];
+  return first?.type === "stream-brought" ? first.item : undefined;
+}
+
+/** Takes each clause, from the second on, when the voice was ready for it then. */
+async function takeText(
+  reader: ReadableStreamDefaultReader<string>,
   run: RecordedRun | undefined,
   { clock, signal, shiftMs }: {
     readonly clock: Clock;
@@ -89,9 +118,8 @@ async function takeText(
   },
 ): Promise<void> {
   const times = (run?.entries ?? []).map((entry) => "askedMs" in entry ? (entry.askedMs ?? 0) + shiftMs : 0);
-  const reader = text.getReader();
   try {
-    for (let at = 0;; at++) {
+    for (let at = 1;; at++) {
       const waitMs = (times[at] ?? 0) - clock.now();
       if (waitMs > 0) await clock.sleep(waitMs, { signal });
       if ((await reader.read()).done) return;

@@ -9,19 +9,38 @@ type StreamEntry = Extract<Entry, { readonly run: number }>;
 /** One stream of a recording. */
 export interface RecordedRun {
   readonly openedMs: number;
+  /** The last of what the model was told. */
+  readonly input?: string | undefined;
   /** What it brought and how it ended, in order. */
   readonly entries: readonly Exclude<StreamEntry, { type: "stream-opened" }>[];
 }
 
 /** The streams from `of`, by their numbers. */
 export function runsOf({ entries }: Recording, of: Source): readonly RecordedRun[] {
-  const runs: { openedMs: number; entries: Exclude<StreamEntry, { type: "stream-opened" }>[] }[] = [];
+  const runs: {
+    openedMs: number;
+    input: string | undefined;
+    entries: Exclude<StreamEntry, { type: "stream-opened" }>[];
+  }[] = [];
   for (const entry of entries) {
     if (!("run" in entry) || entry.of !== of) continue;
-    const run = runs[entry.run] ??= { openedMs: entry.atMs, entries: [] };
+    const run = runs[entry.run] ??= {
+      openedMs: entry.atMs,
+      input: entry.type === "stream-opened" ? entry.input : undefined,
+      entries: [],
+    };
     if (entry.type !== "stream-opened") run.entries.push(entry);
   }
   return runs;
+}
+
+/**
+ * Gives each run once: the first that `fits`, or else the first there is. What was prepared in vain may be prepared once
+ * more, or once less, when it is played again; the others keep what is theirs.
+ */
+export function runPicker<T>(runs: readonly T[]): (fits: (run: T) => boolean) => T | undefined {
+  const left = [...runs];
+  return (fits) => left.splice(Math.max(0, left.findIndex(fits)), 1)[0];
 }
 
 /**

@@ -32,8 +32,9 @@ await runTask(async () => {
   for (const line of conversationLines(now)) console.log(line);
   const difference = firstDifference(then, now, { ms, words });
   if (difference !== undefined) throw new ConfigError(`The replay differs. ${difference}`);
+  const decided = now.filter(({ prepares }) => !prepares).length;
   console.log(
-    `The replay decided the same: ${now.length} decisions, ${
+    `The replay decided the same: ${decided} decisions, ${
       Math.ceil(farthestApart(then, now))
     } ms apart at the most.`,
   );
