@@ -142,12 +142,11 @@ describe("the first words", () => {
     const roomName = room();
     await using caller = await call(roomName);
     const session = await greeter(roomName);
-    await until(() => caller.agent(), "the agent");
-    let reason: string | undefined;
-    const look = () => reason ??= caller.agent()?.attributes["repartee.close_reason"];
-    const looking = until(look, "the reason", 5_000);
+    const agent = await until(() => caller.agent(), "the agent");
     await session.close("max-duration");
-    await looking;
-    assertEquals(reason, "max-duration");
+    assertEquals(
+      await until(() => agent.attributes["repartee.close_reason"], "the reason", 5_000),
+      "max-duration",
+    );
   });
 });
