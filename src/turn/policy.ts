@@ -81,7 +81,10 @@ export function commit(state: TurnState, declined: boolean): Decision {
       turns,
       prepared: undefined,
       preparations: 0,
-      speculation: { ...state.speculation, kept: state.speculation.kept + (prepared ? 1 : 0) },
+      speculation: {
+        turns: state.speculation.turns + (state.preparations > 0 ? 1 : 0),
+        kept: state.speculation.kept + (prepared ? 1 : 0),
+      },
     },
     actions: [action],
   };

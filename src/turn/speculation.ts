@@ -8,18 +8,17 @@ import { sameWords, textOf } from "./words.ts";
 const MOST_PREPARATIONS = 3;
 /** So many of them are kept for when the detector, too, is sure that the user has paused. */
 const KEPT_FOR_PAUSE = 1;
-/** What a call has shown after so many preparations decides how many more are made for a turn. */
-const JUDGED_AFTER = 6;
+/** What a call has shown after so many turns decides how many are made for the next. */
+const JUDGED_AFTER = 4;
 /** Words after which more is to be expected are prepared for only this long before they count as the whole turn. */
 const AHEAD_MS = 800;
 /** From this probability of the end on, an answer is prepared at once. */
 const LIKELY = 0.5;
 
-/** How many answers may be prepared for one turn: fewer in a call where few of them were of use. */
-function mostPreparations({ speculation: { prepared, kept } }: TurnState): number {
-  if (prepared < JUDGED_AFTER) return MOST_PREPARATIONS;
-  if (kept * 2 >= prepared) return MOST_PREPARATIONS;
-  return kept * 4 >= prepared ? 2 : 1;
+/** How many answers may be prepared for one turn: fewer in a call where few turns were answered by one. */
+function mostPreparations({ speculation: { turns, kept } }: TurnState): number {
+  if (turns < JUDGED_AFTER || kept * 4 >= turns) return MOST_PREPARATIONS;
+  return kept * 8 >= turns ? 2 : 1;
 }
 
 /** The voice has faded, which may be a pause: worth an answer to the words there are, if some are left for later. */
@@ -49,14 +48,8 @@ export const speculate: Policy = {
   },
   decide(state) {
     const text = textOf(state.words);
-    const { prepared, kept } = state.speculation;
     return {
-      state: {
-        ...state,
-        prepared: text,
-        preparations: state.preparations + 1,
-        speculation: { prepared: prepared + 1, kept },
-      },
+      state: { ...state, prepared: text, preparations: state.preparations + 1 },
       actions: [{ type: "prepare-answer", turnId: `turn-${state.turns + 1}`, text }],
     };
   },

@@ -86,8 +86,8 @@ export interface TurnState {
   readonly prepared: string | undefined;
   /** How many answers were prepared since the last turn was committed. */
   readonly preparations: number;
-  /** How many answers were prepared in this call, and how many of them were of use. */
-  readonly speculation: { readonly prepared: number; readonly kept: number };
+  /** For how many turns of this call answers were prepared, and for how many one of them was of use. */
+  readonly speculation: { readonly turns: number; readonly kept: number };
   /** How many turns were committed; the last one's id is `turn-<turns>`. */
   readonly turns: number;
 }
@@ -203,6 +203,6 @@ export const initialTurnState: TurnState = {
   judged: undefined,
   prepared: undefined,
   preparations: 0,
-  speculation: { prepared: 0, kept: 0 },
+  speculation: { turns: 0, kept: 0 },
   turns: 0,
 };
