@@ -55,12 +55,15 @@ export const speculate: Policy = {
   },
 };
 
-/** The user goes on, takes it back, or the agent has begun to say something else. */
+/**
+ * The user has said more, takes it back, or the agent has begun to say something else. A voice alone does not drop it:
+ * as long as the words are the same the answer is, and the next pause finds it further on.
+ */
 export const dropPrepared: Policy = {
   name: "drop-prepared",
   dueMs: (state) =>
     state.prepared !== undefined &&
-      ((state.user.is === "speaking" && !state.faded) || state.agent.is !== "silent" || wordsOf(state) === 0)
+      (state.agent.is !== "silent" || !sameWords(state.prepared, textOf(state.words)))
       ? NOW
       : undefined,
   decide: (state) => ({ state: { ...state, prepared: undefined }, actions: [{ type: "drop-answer" }] }),

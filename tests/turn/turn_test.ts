@@ -194,7 +194,7 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
       '2350 commit-turn turn-1 "What time is it?" prepared',
     ],
   },
-  "speculation: other words are prepared for again; going on drops it": {
+  "speculation: other words are prepared for again, and drop what was prepared before": {
     options: { ...defaults, speculate: true },
     steps: [
       ...utterance("what time").slice(0, 3),
@@ -206,9 +206,11 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
     ],
     expected: [
       '2040 prepare-answer turn-1 "what time"',
+      "2100 drop-answer",
       '2100 prepare-answer turn-1 "what time is"',
-      "2240 drop-answer",
+      "2900 drop-answer",
       '3040 prepare-answer turn-1 "what time is it"',
+      "3200 drop-answer",
       '3350 commit-turn turn-1 "what time is it now"',
     ],
   },
