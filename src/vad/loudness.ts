@@ -1,10 +1,12 @@
 /** Whether a voice that was loud has just fallen silent, by its loudness alone: sooner than a detector can be sure of it. */
-import { type AudioFrame, durationMs } from "../audio/frame.ts";
+import type { AudioFrame } from "../audio/frame.ts";
 
 /** Quieter than this share of how loud the voice was lately counts as silent. */
 const SILENT_SHARE = 0.08;
 /** Silent for so long, in milliseconds: shorter gaps lie between the sounds of a word. */
-const LEAST_MS = 40;
+const LEAST_MS = 30;
+/** Loudness is measured over this much audio at a time, in milliseconds. */
+const PIECE_MS = 10;
 /** What is known of the voice's loudness halves in this time, in milliseconds. */
 const HALF_LIFE_MS = 450;
 
@@ -18,12 +20,18 @@ export type LoudnessChange = "fade" | "swell";
 export function followLoudness(): (frame: AudioFrame) => LoudnessChange | undefined {
   let peak = 0;
   let silentMs = 0;
-  return (frame) => {
-    const ms = durationMs(frame);
-    const level = rms(frame.samples);
+  const take = (samples: Int16Array, ms: number) => {
+    const level = rms(samples);
     peak = Math.max(level, peak * 0.5 ** (ms / HALF_LIFE_MS));
-    const wasSilent = silentMs >= LEAST_MS;
     silentMs = level < peak * SILENT_SHARE ? silentMs + ms : 0;
+  };
+  return ({ samples, sampleRate, channels }) => {
+    const wasSilent = silentMs >= LEAST_MS;
+    const size = sampleRate * channels * PIECE_MS / 1000;
+    for (let at = 0; at < samples.length; at += size) {
+      const piece = samples.subarray(at, at + size);
+      take(piece, piece.length / size * PIECE_MS);
+    }
     const isSilent = silentMs >= LEAST_MS;
     if (isSilent === wasSilent) return undefined;
     return isSilent ? "fade" : "swell";
