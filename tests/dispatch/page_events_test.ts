@@ -48,7 +48,14 @@ describe("what a page is told of a failure", () => {
 
 describe("what a page is told of a long silence", () => {
   it("is what it was spent on, once the reply is heard", async () => {
-    const latency = { endpointingMs: 400, llmMs: 1_500, clauseMs: 0, ttsMs: 100, playoutMs: 0, totalMs: 2_000 };
+    const latency = {
+      endpointingMs: 400,
+      llmMs: 1_500,
+      clauseMs: 0,
+      ttsMs: 100,
+      playoutMs: 0,
+      totalMs: 2_000,
+    };
     const events: VoiceSession["events"] = () =>
       ReadableStream.from([
         { type: "user-speech-committed", turnId: "turn-1", text: "Hi", waitedMs: 400, atMs: 1_000 },
