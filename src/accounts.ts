@@ -5,7 +5,7 @@ import type { ReplyLatency, SessionEventBody, SpeechGap } from "./events.ts";
 import type { History } from "./history.ts";
 import type { Ledger } from "./ledger.ts";
 import { latencySince, outcomeOf, turnOf } from "./outcome.ts";
-import type { Job } from "./replies.ts";
+import type { Break, Job } from "./replies.ts";
 import type { ReplyResult } from "./reply.ts";
 
 export interface AccountsOptions {
@@ -55,8 +55,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const { id: replyId, recovery, addToHistory, settle } = job;
       const { text, interrupted, error, stalledMs } = result;
       if (text !== "") {
-        const began = startedMs === undefined ? {} : { atMs: startedMs };
-        if (addToHistory) history.add({ role: "assistant", text, interrupted, ...began });
+        const pieces = addToHistory ? piecesOf(text, job.breaks?.() ?? [], startedMs ?? clock.now()) : [];
+        for (const [i, piece] of pieces.entries()) {
+          history.add({ role: "assistant", ...piece, interrupted: interrupted && i === pieces.length - 1 });
+        }
         emit({ type: "agent-stopped-speaking", replyId });
         emit({ type: "agent-speech-committed", replyId, text, interrupted });
       }
@@ -70,4 +72,21 @@ export function createAccounts(options: AccountsOptions): Accounts {
       settle({ text, interrupted, ...(error && { error }) });
     },
   };
+}
+
+/** What was heard of a reply, in pieces: before, between and after what was done in it; each with when it began. */
+function piecesOf(
+  text: string,
+  breaks: readonly Break[],
+  startedMs: number,
+): { readonly text: string; readonly atMs: number }[] {
+  const pieces: { text: string; atMs: number }[] = [];
+  let from = { characters: 0, atMs: startedMs };
+  // What was done before anything was heard lies before all of it.
+  for (const next of [...breaks.filter(({ atMs }) => atMs > startedMs), undefined]) {
+    const piece = text.slice(from.characters, next?.characters);
+    if (piece.trim() !== "") pieces.push({ text: piece, atMs: from.atMs });
+    if (next) from = next;
+  }
+  return pieces.length > 1 ? pieces.map(({ text, atMs }) => ({ text: text.trim(), atMs })) : pieces;
 }

@@ -13,6 +13,7 @@ import {
 import type { AgentState, Participant, Room } from "./room/room.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import type { TextTransform } from "./text/spoken_form.ts";
+import { problemOfTools, type ToolSet } from "./tool.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 import type { TurnLanguage } from "./turn/languages.ts";
@@ -101,6 +102,10 @@ export interface AgentDefinition {
   readonly lastLines?: Partial<Readonly<Record<"user-away" | "max-duration", string>>>;
   /** What to receive from the room: only audio (the default), or video too. */
   readonly autoSubscribe?: "audio" | "all";
+  /** What the agent can do besides talking, by the names that the model calls it by; each is made by `tool()`. */
+  readonly tools?: ToolSet;
+  /** Makes the data of a session, which its tools and `session.userdata` are handed. */
+  readonly userdata?: () => unknown;
   /** What the agent does by itself, from the moment it is in the room. A throw ends the session with reason "error". */
   readonly entry?: (ctx: AgentContext) => void | Promise<void>;
   /** Told of every failure that the session survived. A throw here is logged and changes nothing. */
@@ -138,7 +143,8 @@ export function defineAgent(definition: AgentDefinition): Agent {
         "expected milliseconds, more than 0 (closeAfterMs: 0 or more)",
     );
   }
-  const problem = problemOfModels(definition) ?? problemOfBackground(definition.backgroundAudio);
+  const problem = problemOfModels(definition) ?? problemOfBackground(definition.backgroundAudio) ??
+    problemOfTools(definition.tools ?? {});
   if (problem) throw new TypeError(`defineAgent(): ${problem}`);
   for (const transform of definition.textTransforms ?? []) {
     if (typeof transform === "function" || transform === "markup" || transform === "numbers") continue;
@@ -192,7 +198,7 @@ export interface GenerateReplyOptions extends SayOptions {
   readonly instructions?: string;
   /** What is answered, as though the user had said it; it enters the history when the reply's turn in line comes. */
   readonly userInput?: string;
-  /** Which tools the model may use; handed to the model as it is. */
+  /** Which of the agent's tools the model may use, or must. */
   readonly toolChoice?: ToolChoice;
 }
 
@@ -225,8 +231,10 @@ export interface VoiceSession {
   readonly state: AgentState | "closed";
   /** The one it talks with, once there. */
   readonly participant?: Participant | undefined;
-  /** What was said so far, as it was heard. */
+  /** What was said so far, as it was heard, and what was done: each call of a tool, and its result once there is one. */
   readonly history: readonly HistoryItem[];
+  /** What the agent's `userdata()` made for this session. */
+  readonly userdata?: unknown;
   /**
    * Says `text`, which may come in pieces, after what is being said now, what waits in line, and a turn that the user is
    * at; before anybody is there it waits for them. A stream that fails, or brings nothing for 8 s (5 s within it), ends

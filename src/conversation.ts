@@ -1,17 +1,19 @@
 /** One conversation: performs what turn-taking decides, and keeps what was said. */
 import { type Accounts, createAccounts } from "./accounts.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent, VoiceSession } from "./agent.ts";
+import { type Answers, createAnswers } from "./answers.ts";
 import type { Clock } from "./clock.ts";
 import { asStageError, StageError } from "./errors.ts";
 import type { SessionEventBody } from "./events.ts";
 import { createHistory, type History, messagesFrom } from "./history.ts";
+import { createLateResults, type LateResults } from "./late.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { unheard } from "./line.ts";
 import type { LanguageModel } from "./llm/llm.ts";
 import { type Job, Replies } from "./replies.ts";
 import type { AgentState, Room } from "./room/room.ts";
 import { createSpeculationMeter, type SpeculationMeter } from "./speculation.ts";
-import { Speech, textOnly } from "./speech.ts";
+import { Speech } from "./speech.ts";
 import { createSpokenLog, type SpokenLog } from "./spoken.ts";
 import { spokenForm } from "./text/spoken_form.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
@@ -42,6 +44,8 @@ const deadlineMs = 15_000;
 
 export interface ConversationOptions {
   readonly agent: Agent;
+  /** The session that it is the conversation of. */
+  readonly session: VoiceSession;
   readonly room: Room;
   readonly llm: LanguageModel;
   readonly tts: TextToSpeech;
@@ -55,18 +59,21 @@ export interface ConversationOptions {
   readonly onPresence: (event: { readonly quiet: boolean; readonly returned: boolean }) => void;
 }
 
+type CommitTurn = Extract<TurnAction, { readonly type: "commit-turn" }>;
 type Unstamped<T> = T extends unknown ? Omit<T, "nowMs"> : never;
 
 export class Conversation {
   readonly history: History;
   readonly #options: ConversationOptions;
   readonly #replies: Replies;
+  readonly #answers: Answers;
   readonly #speech: Speech;
   readonly #ledger: Ledger;
   readonly #accounts: Accounts;
   readonly #spoken: SpokenLog;
   readonly #speculation: SpeculationMeter;
   #state: TurnState = initialTurnState;
+  readonly #late: LateResults;
   #wake: Disposable | undefined;
   #guard: Disposable | undefined;
   #agentSinceMs: number;
@@ -102,8 +109,19 @@ export class Conversation {
       onGap: (job, gap) => this.#accounts.fellSilent(job, gap),
       onSaid: this.#spoken.said,
     });
+    this.#answers = createAnswers({
+      ...options,
+      history: this.history,
+      note: (event) => this.note(event),
+      onLate: (result) => {
+        if (options.signal.aborted) return;
+        this.#replies.dropPrepared(); // it does not know of it
+        this.#late.tell(result);
+      },
+    });
     this.#speech = new Speech({
       ...options,
+      answers: this.#answers,
       history: this.history,
       replies: this.#replies,
       freeInMs: (job) => this.#freeInMs(job),
@@ -111,6 +129,10 @@ export class Conversation {
       onBegin: ({ id: replyId, interruptible }) =>
         this.note({ type: "reply-begun", replyId, ...(interruptible ? {} : { uninterruptible: true }) }),
       cut: () => this.note({ type: "interrupt" }),
+    });
+    this.#late = createLateResults({
+      generateReply: (options) => this.#speech.generateReply(options),
+      isSaid: (replyId) => this.#replies.current?.id === replyId,
     });
     const { history } = this;
     const apologize = () => this.#speech.apologize();
@@ -122,9 +144,9 @@ export class Conversation {
     return this.#shown;
   }
 
-  /** Settles when every reply has ended; after the signal aborted, soon. */
-  idle(): Promise<void> {
-    return this.#replies.idle();
+  /** Settles when every reply and every tool has ended; at most 2 s after the signal aborted. */
+  async idle(): Promise<void> {
+    await Promise.all([this.#replies.idle(), this.#answers.idle()]);
   }
 
   /** Begins to listen: from now on the user can be heard. */
@@ -231,17 +253,17 @@ export class Conversation {
     }
   }
 
-  #commit(action: Extract<TurnAction, { type: "commit-turn" }>): void {
-    const { emit, clock } = this.#options;
-    const { turnId, text, declined, prepared, lastVoicedMs, finalAtMs } = action;
+  #commit(action: CommitTurn): void {
+    const { clock } = this.#options;
+    const { turnId, text, declined, agreed, prepared, lastVoicedMs, finalAtMs } = action;
     if (!prepared) this.#replies.dropPrepared();
     this.#speculation.commit(turnId, this.#replies.prepared !== undefined);
+    if (declined || agreed !== undefined) return this.#hear(action);
+    this.#late.takeBack();
     const answer = this.#replies.prepared ?? this.#answer(turnId, text);
     const nowMs = clock.now();
-    this.history.add({ role: "user", text, interrupted: false });
-    this.#ledger.open(turnId);
-    emit({ type: "user-speech-committed", turnId, text, waitedMs: nowMs - lastVoicedMs });
-    if (declined) return this.#ledger.end(turnId, "declined");
+    this.#hear(action);
+    answer.commit?.(); // what was done for it follows what the user said
     const sttMs = finalAtMs === undefined ? {} : { sttMs: finalAtMs - lastVoicedMs };
     answer.answers = {
       turnId,
@@ -251,17 +273,35 @@ export class Conversation {
     this.#replies.start(answer);
   }
 
+  /** Takes in what the user said; a turn that is not answered anew has its outcome now. */
+  #hear({ turnId, text, declined, agreed, lastVoicedMs }: CommitTurn): void {
+    const { emit, clock } = this.#options;
+    this.history.add({ role: "user", text, interrupted: false });
+    this.#ledger.open(turnId);
+    emit({ type: "user-speech-committed", turnId, text, waitedMs: clock.now() - lastVoicedMs });
+    if (declined) this.#ledger.end(turnId, "declined");
+    if (agreed === undefined) return;
+    this.#answers.answer(agreed);
+    this.#ledger.end(turnId, "answered"); // by the reply that has asked, which goes on
+  }
+
   /** The answer to what was said so far and then `text`. */
   #answer(turnId: string, text: string, { prepared = false } = {}): Job {
     const { agent, llm } = this.#options;
     const messages = messagesFrom(agent.instructions, [...this.history.items, { role: "user", text }]);
+    const counts = prepared ? this.#speculation.prepare() : undefined;
+    const committed = prepared ? Promise.withResolvers<void>() : undefined;
+    const answer = this.#answers.make({
+      id: turnId,
+      messages: () => messages,
+      committed: committed?.promise,
+      generate: counts &&
+        ((request, options) => llm.generate(request, options).pipeThrough(counts(request.messages))),
+    });
     return {
       id: turnId,
-      words: (signal) => {
-        const events = llm.generate({ messages }, { signal });
-        return (prepared ? events.pipeThrough(this.#speculation.prepare(messages)) : events)
-          .pipeThrough(textOnly());
-      },
+      ...answer,
+      ...(committed && { commit: committed.resolve }),
       author: "llm",
       answers: "none yet",
       recovery: false,

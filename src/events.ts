@@ -1,5 +1,7 @@
 import type { Stage, StageError } from "./errors.ts";
+import type { ToolCall } from "./llm/llm.ts";
 import type { AgentState } from "./room/room.ts";
+import type { ToolResult } from "./tools/result.ts";
 
 /** Why a session ended. */
 export type CloseReason =
@@ -136,6 +138,17 @@ export type SessionEvent =
       readonly prepared: number;
       readonly kept: boolean;
       readonly wasted: { readonly inputTokens: number; readonly outputTokens: number };
+    }
+    /** The model has called tools, all at once, for this reply. */
+    | { readonly type: "tools-called"; readonly replyId: string; readonly calls: readonly ToolCall[] }
+    /**
+     * What the model is told of them, in their order. Where that is "running", the reply went on without waiting for the
+     * result, and the event comes once more, with the result alone.
+     */
+    | {
+      readonly type: "tools-finished";
+      readonly replyId: string;
+      readonly results: readonly Omit<ToolResult, "value">[];
     }
     | { readonly type: "usage"; readonly usage: Usage }
     /** A failure that the session survived, or that ends it; `provider`: whose, where the stage has one. */

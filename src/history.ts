@@ -4,7 +4,7 @@ import type { Message, ToolCall } from "./llm/llm.ts";
 import { pendingWords, type ToolOutcome } from "./tools/result.ts";
 
 /** One thing that was said. `atMs`: milliseconds since the session began, when it began to be said. */
-export interface HistoryItem {
+export interface MessageItem {
   readonly type?: "message";
   readonly id: string;
   readonly role: "user" | "assistant";
@@ -34,30 +34,48 @@ export interface ToolResultItem {
   readonly atMs: number;
 }
 
+/** What was said, a tool that was called, or what became of that. */
+export type HistoryItem = MessageItem | ToolCallItem | ToolResultItem;
+
 export interface History {
-  /** In the order in which they began to be said. */
+  /** In the order in which they began. */
   readonly items: readonly HistoryItem[];
   /** Adds what was said; `atMs` (clock milliseconds): when it began, now if it is left out. */
-  add(item: Pick<HistoryItem, "role" | "text" | "interrupted"> & { readonly atMs?: number }): void;
+  add(item: Pick<MessageItem, "role" | "text" | "interrupted"> & { readonly atMs?: number }): void;
+  /** Adds a call that is being made. */
+  addCall(call: ToolCall): void;
+  /** Adds what became of a call. */
+  addResult(result: Pick<ToolResultItem, "callId" | "outcome" | "content">): void;
 }
+
+/** What was said, without what was done. */
+export const saidIn = (items: readonly HistoryItem[]): MessageItem[] =>
+  items.filter((item) => item.type !== "tool-call" && item.type !== "tool-result");
 
 /** An empty history whose time begins now. */
 export function createHistory(clock: Clock): History {
   const beganMs = clock.now();
   const items: HistoryItem[] = [];
+  const insert = (item: HistoryItem) => {
+    const after = items.findLastIndex((other) => other.atMs <= item.atMs);
+    items.splice(after + 1, 0, item);
+  };
+  const about = (atMs = clock.now()) => ({ id: `item-${items.length + 1}`, atMs: atMs - beganMs });
   return {
     items,
-    add({ role, text, interrupted, atMs = clock.now() }) {
-      const item = { id: `item-${items.length + 1}`, role, text, interrupted, atMs: atMs - beganMs };
-      const after = items.findLastIndex((other) => other.atMs <= item.atMs);
-      items.splice(after + 1, 0, item);
+    add({ role, text, interrupted, atMs }) {
+      const { id, ...at } = about(atMs);
+      insert({ id, role, text, interrupted, ...at });
     },
+    addCall: (call) => insert({ type: "tool-call", ...about(), call }),
+    addResult: ({ callId, outcome, content }) =>
+      insert({ type: "tool-result", ...about(), callId, outcome, content }),
   };
 }
 
 /** What of an item the model is told. */
 export type PromptItem =
-  | Pick<HistoryItem, "type" | "role" | "text">
+  | Pick<MessageItem, "type" | "role" | "text">
   | Pick<ToolCallItem, "type" | "call">
   | Pick<ToolResultItem, "type" | "callId" | "content">;
 

@@ -23,7 +23,7 @@ export type { BackgroundAudio, BackgroundSound } from "./background.ts";
 export { ConfigError, StageError } from "./errors.ts";
 export type { Stage } from "./errors.ts";
 export type { CloseReason, ReplyLatency, SessionEvent, SpeechGap, TurnOutcome, Usage } from "./events.ts";
-export type { HistoryItem, ToolCallItem, ToolResultItem } from "./history.ts";
+export type { HistoryItem, MessageItem, ToolCallItem, ToolResultItem } from "./history.ts";
 export type {
   LanguageEvent,
   LanguageModel,

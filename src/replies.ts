@@ -17,7 +17,7 @@ export interface CommittedTurn {
 }
 
 /** Something to say. */
-export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author"> {
+export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author" | "workedMs"> {
   readonly id: string;
   readonly priority: SpeechPriority;
   readonly interruptible: boolean;
@@ -27,6 +27,16 @@ export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author"> {
   /** It stands in for a reply that failed: when it fails too, nothing stands in for it. */
   readonly recovery: boolean;
   readonly settle: (result: SpeechResult) => void;
+  /** Where something was done between its words. */
+  readonly breaks?: () => readonly Break[];
+  /** The turn is sure to be over that it was prepared for. */
+  readonly commit?: () => void;
+}
+
+/** A place in a reply's words, after so many characters, at which something else was done until then (clock milliseconds). */
+export interface Break {
+  readonly characters: number;
+  readonly atMs: number;
 }
 
 export interface RepliesOptions {
@@ -134,6 +144,7 @@ export class Replies {
     const reply = startReply({
       id: job.id,
       words: job.words,
+      workedMs: job.workedMs,
       author: job.author,
       tts,
       spokenForm,

@@ -30,6 +30,8 @@ export interface ReplyOptions {
   readonly id: string;
   /** The reply's words as they are made; called once. When they fail, what there is of them is spoken. */
   readonly words: (signal: AbortSignal) => ReadableStream<string>;
+  /** When something was last done for the reply other than making words: now, while it is. Clock milliseconds. */
+  readonly workedMs?: (() => number) | undefined;
   /** Who makes the words: a model, which owes some, or the agent's own code. */
   readonly author: Extract<Stage, "llm" | "agent">;
   readonly tts: TextToSpeech;
@@ -78,9 +80,10 @@ export interface Reply {
 
 /** Begins a reply at once; it is heard as soon as the speaker is free. */
 export function startReply(
-  { id, words, author, tts, spokenForm, pace, speaker, clock, onStart, onText, onGap, ...options }:
+  { id, words, workedMs = () => -Infinity, author, tts, spokenForm, pace, speaker, clock, ...options }:
     ReplyOptions,
 ): Reply {
+  const { onStart, onText, onGap } = options;
   const cut = new AbortController();
   const signal = AbortSignal.any([options.signal, cut.signal]);
   const clauses: Clause[] = [];
@@ -101,13 +104,16 @@ export function startReply(
   let lastPlayedMs = 0;
   const lastMs = { clause: beganMs, audio: beganMs };
   let lastProgressMs = beganMs;
-  const progressMs = () => paused ? clock.now() : lastProgressMs;
+  const progressMs = () => paused ? clock.now() : Math.max(lastProgressMs, workedMs());
   const progress = () => lastProgressMs = clock.now();
 
   /** Whichever stage it waits for, a reply that gets no further is ended. */
   const dueMs = () => {
-    const allowedMs = firstMs.token === undefined ? patienceMs.firstToken : patienceMs.otherwise;
-    const soundMs = paused || firstMs.played !== undefined ? Infinity : releasedMs + patienceMs.firstSound;
+    // After a tool the model begins anew.
+    const begins = firstMs.token === undefined || workedMs() >= lastProgressMs;
+    const allowedMs = begins ? patienceMs.firstToken : patienceMs.otherwise;
+    const beganMs = Math.max(releasedMs, workedMs());
+    const soundMs = paused || firstMs.played !== undefined ? Infinity : beganMs + patienceMs.firstSound;
     return Math.min(progressMs() + allowedMs, soundMs);
   };
   const onStall = () => {

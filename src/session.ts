@@ -80,6 +80,7 @@ class Session implements VoiceSession {
   readonly #broadcast: Broadcast;
   readonly #farewells: ((reason: CloseReason) => void | Promise<void>)[] = [];
   readonly #children = new Set<Promise<unknown>>();
+  #userdata: unknown;
   #conversation: Conversation | undefined;
   #pauses: PauseJudge | undefined;
   #room: Room | undefined;
@@ -111,6 +112,10 @@ class Session implements VoiceSession {
 
   get history() {
     return this.#conversation?.history.items ?? [];
+  }
+
+  get userdata() {
+    return this.#userdata;
   }
 
   say(text: string | ReadableStream<string>, options?: SayOptions) {
@@ -172,8 +177,10 @@ class Session implements VoiceSession {
     const { backgroundAudio } = agent;
     const background: CallBackground | undefined = backgroundAudio && room.background &&
       playBackground(room.background, backgroundAudio, { onError: (error) => this.#report(error) });
+    this.#userdata = agent.userdata?.();
     const conversation = new Conversation({
       agent,
+      session: this,
       room,
       llm: providers.llm,
       tts,

@@ -6,8 +6,11 @@ import type { LanguageEvent, Message, TokenUsage } from "./llm/llm.ts";
 const charactersPerToken = 4;
 
 export interface SpeculationMeter {
-  /** An answer to `messages` is prepared: passes on what the model sends for it, and counts. */
-  prepare(messages: readonly Message[]): TransformStream<LanguageEvent, LanguageEvent>;
+  /**
+   * An answer is prepared. What is returned is for each request that is made for it: it passes on what the model sends,
+   * and counts it.
+   */
+  prepare(): (messages: readonly Message[]) => TransformStream<LanguageEvent, LanguageEvent>;
   /**
    * The turn was committed; `kept`: the answer that was prepared last is its answer. Tells what was prepared since the
    * turn before, if anything was.
@@ -19,23 +22,32 @@ export interface SpeculationMeter {
 export function createSpeculationMeter(emit: (event: SessionEventBody) => void): SpeculationMeter {
   let prepared: TokenUsage[] = [];
   return {
-    prepare(messages) {
-      const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
+    prepare() {
       const at = prepared.length;
       const counting = prepared;
-      let tokens: TokenUsage = { inputTokens: Math.ceil(characters / charactersPerToken), outputTokens: 0 };
-      counting.push(tokens);
-      let written = 0;
-      return new TransformStream({
-        transform(event, controller) {
-          if (event.type === "text") {
-            written += event.text.length;
-            tokens = { ...tokens, outputTokens: Math.ceil(written / charactersPerToken) };
-          } else if (event.type === "finish" && event.usage) tokens = event.usage;
-          counting[at] = tokens;
-          controller.enqueue(event);
-        },
-      });
+      counting.push({ inputTokens: 0, outputTokens: 0 });
+      return (messages) => {
+        const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
+        const before = counting[at] ?? { inputTokens: 0, outputTokens: 0 };
+        let written = 0;
+        const count = (tokens: TokenUsage) => {
+          counting[at] = {
+            inputTokens: before.inputTokens + tokens.inputTokens,
+            outputTokens: before.outputTokens + tokens.outputTokens,
+          };
+        };
+        const inputTokens = Math.ceil(characters / charactersPerToken);
+        count({ inputTokens, outputTokens: 0 });
+        return new TransformStream({
+          transform(event, controller) {
+            if (event.type === "text") {
+              written += event.text.length;
+              count({ inputTokens, outputTokens: Math.ceil(written / charactersPerToken) });
+            } else if (event.type === "finish" && event.usage) count(event.usage);
+            controller.enqueue(event);
+          },
+        });
+      };
     },
     commit(turnId, kept) {
       if (prepared.length === 0) return;

@@ -1,16 +1,16 @@
 /** What the agent is to say other than its answers: it waits in line, and can be taken out of it. */
 import type { Agent, GenerateReplyOptions, SayOptions, SpeechHandle, SpeechResult } from "./agent.ts";
+import type { Answers } from "./answers.ts";
 import type { Clock } from "./clock.ts";
 import { type History, messagesFrom } from "./history.ts";
 import { createLine, unheard } from "./line.ts";
-import type { LanguageModel } from "./llm/llm.ts";
 import type { Job, Replies } from "./replies.ts";
 
 const defaultApology = "Sorry, something went wrong on my side. Could you say that again?";
 
 export interface SpeechOptions {
   readonly agent: Agent;
-  readonly llm: LanguageModel;
+  readonly answers: Answers;
   readonly history: History;
   readonly replies: Replies;
   readonly clock: Clock;
@@ -73,16 +73,15 @@ export class Speech {
   generateReply(
     { instructions, userInput, toolChoice, ...options }: GenerateReplyOptions = {},
   ): SpeechHandle {
-    const { agent, llm, history } = this.#options;
-    const words = (signal: AbortSignal) => {
+    const { agent, answers, history } = this.#options;
+    const messages = () => {
       if (userInput) history.add({ role: "user", text: userInput, interrupted: false });
       const messages = messagesFrom(agent.instructions, history.items);
       if (instructions) messages.push({ role: "system", content: instructions });
-      return llm.generate({ messages, ...(toolChoice && { toolChoice }) }, { signal }).pipeThrough(
-        textOnly(),
-      );
+      return messages;
     };
-    return this.#enqueue({ id: this.#newId("reply"), words, author: "llm" }, options);
+    const id = this.#newId("reply");
+    return this.#enqueue({ id, ...answers.make({ id, messages, toolChoice }), author: "llm" }, options);
   }
 
   /** Says that something failed; when that fails too, nothing more is said of it. */
@@ -119,7 +118,7 @@ export class Speech {
   }
 
   #enqueue(
-    made: Pick<Job, "id" | "words" | "author"> & { readonly recovery?: true },
+    made: Pick<Job, "id" | "words" | "author" | "workedMs" | "breaks"> & { readonly recovery?: true },
     { interruptible = true, addToHistory = true, priority = "normal" }: SayOptions,
     discard = () => {},
   ): SpeechHandle {
@@ -154,13 +153,4 @@ export function wordsOf(
 ): (signal: AbortSignal) => ReadableStream<string> {
   if (typeof text === "string") return () => ReadableStream.from(text === "" ? [] : [text]);
   return () => text;
-}
-
-/** Takes the text out of what a model sends. */
-export function textOnly(): TransformStream<{ type: string; text?: string }, string> {
-  return new TransformStream({
-    transform(event, controller) {
-      if (event.type === "text" && event.text) controller.enqueue(event.text);
-    },
-  });
 }

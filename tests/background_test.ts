@@ -1,6 +1,7 @@
 /** A call with sound behind the agent's voice, on the fake clock. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { saidIn } from "../src/history.ts";
 import { defineAgent } from "../src/agent.ts";
 import { type BackgroundAudio, preloadBackgrounds } from "../src/background.ts";
 import type { PlayedSpan } from "../src/room/memory.ts";
@@ -65,7 +66,7 @@ describe("background audio", () => {
     while (errors.length === 0) await new Promise((resolve) => setImmediate(resolve));
     await talk(call, 6000);
     assert(errors[0]?.startsWith("agent: the sound no/such.wav cannot be played: "), errors[0]);
-    assertEquals(call.session.history.map(({ role }) => role), ["user", "assistant"]);
+    assertEquals(saidIn(call.session.history).map(({ role }) => role), ["user", "assistant"]);
     await timeToClose(call);
     assertEquals(call.clock.pending, 0);
   });

@@ -35,6 +35,7 @@ const mayImport: Record<string, readonly string[]> = {
     "src/clock.ts",
     "src/errors.ts",
     "src/llm/llm.ts",
+    "src/queue.ts",
     "src/tool.ts",
   ],
   "src/text/": ["src/text/", "src/tts/tts.ts"],

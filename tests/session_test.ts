@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { saidIn } from "../src/history.ts";
 import { defineAgent } from "../src/agent.ts";
 import type { LanguageModel } from "../src/llm/llm.ts";
 import { type Providers, startSession } from "../src/session.ts";
@@ -126,7 +127,7 @@ describe("a session", () => {
     await talk(call, 1900);
     call.session.interrupt();
     await call.clock.advance(100);
-    const [user, assistant] = call.session.history;
+    const [user, assistant] = saidIn(call.session.history);
     assertEquals([user?.role, user?.text], ["user", "hello there"]);
     assertEquals([assistant?.role, assistant?.interrupted], ["assistant", true]);
     assertMatch(assistant?.text ?? "", /^Good day( to)?$/);

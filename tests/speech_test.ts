@@ -8,6 +8,7 @@ import {
   type SpeechResult,
   type VoiceSession,
 } from "../src/agent.ts";
+import { saidIn } from "../src/history.ts";
 import type { LanguageModel } from "../src/llm/llm.ts";
 import { startSession } from "../src/session.ts";
 import { type Call, startCall, talk, timeToClose, turnTaking } from "./fakes/call.ts";
@@ -58,7 +59,7 @@ describe("say()", () => {
     assertEquals([call.room.played.length, call.session.state], [0, "listening"]);
     call.room.enter("caller");
     await call.clock.advance(1_000);
-    assertEquals(call.session.history.map(({ text }) => text), ["Hello there."]);
+    assertEquals(saidIn(call.session.history).map(({ text }) => text), ["Hello there."]);
     await timeToClose(call);
   });
 
@@ -108,7 +109,7 @@ describe("say()", () => {
       await call.joined;
       await call.clock.settle();
       const tookMs = await timeToClose(call);
-      assertEquals(call.session.history.map(({ text }) => text), someone ? ["Goodbye."] : []);
+      assertEquals(saidIn(call.session.history).map(({ text }) => text), someone ? ["Goodbye."] : []);
       assert(someone ? tookMs >= 250 : tookMs <= 100, `${tookMs} ms`);
     }
   });
@@ -126,7 +127,9 @@ describe("say()", () => {
       },
     });
     await call.clock.advance(10_000);
-    const said = call.session.history.filter(({ role }) => role === "assistant").map(({ text }) => text);
+    const said = saidIn(call.session.history).filter(({ role }) => role === "assistant").map(({ text }) =>
+      text
+    );
     assertEquals(said, [
       "Hi.",
       "First.",
@@ -262,7 +265,7 @@ describe("generateReply()", () => {
     const { error } = await outcome(call, call.session.generateReply());
     assertEquals([error?.stage, error?.message], ["llm", "no model"]);
     await call.clock.advance(5_000);
-    assertMatch(call.session.history.at(-1)?.text ?? "", /^Sorry/);
+    assertMatch(saidIn(call.session.history).at(-1)?.text ?? "", /^Sorry/);
     await timeToClose(call);
   });
 });

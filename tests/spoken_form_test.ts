@@ -1,6 +1,7 @@
 /** A call whose agent says what is written in figures: the voice reads words, everybody else sees what was written. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { saidIn } from "../src/history.ts";
 import type { AgentDefinition } from "../src/agent.ts";
 import { defineAgent } from "../src/agent.ts";
 import type { TextToSpeech } from "../src/tts/tts.ts";
@@ -37,7 +38,7 @@ async function call(text: string, definition: Partial<AgentDefinition>, { cutAft
   session.interrupt();
   await clock.advance(1000);
   const shown = room.shown.filter(({ of }) => of === "agent").map(({ text }) => text).join("");
-  const history = session.history.map(({ text }) => text);
+  const history = saidIn(session.history).map(({ text }) => text);
   const closed = session.close();
   await clock.advance(10_000);
   await closed;

@@ -2,6 +2,7 @@
 import type { Agent } from "../agent.ts";
 import type { Config } from "../config.ts";
 import { ConfigError } from "../errors.ts";
+import { consentIn } from "../turn/consent.ts";
 import { type TurnLanguage, turnLanguage } from "../turn/languages.ts";
 import { phrases } from "../turn/phrases.ts";
 import type { TurnOptions } from "../turn/state.ts";
@@ -41,6 +42,7 @@ export function turnTakingFor(
       backchannels: phrases(language.backchannels),
       stopWords: phrases(language.stopWords),
     },
+    consent: consentIn(language),
     speculate: config.speculate,
   };
 }

@@ -29,6 +29,9 @@ export function recordedSession(session: VoiceSession, recorder: Recorder): Voic
     get history() {
       return session.history;
     },
+    get userdata() {
+      return session.userdata;
+    },
     say(text, options = {}) {
       if (typeof text === "string" || text.locked) {
         if (typeof text === "string") note({ method: "say", text, options: { ...options } });

@@ -2,6 +2,7 @@
 import type { VoiceSession } from "../agent.ts";
 import { type Clock, wallTime } from "../clock.ts";
 import type { CloseReason } from "../events.ts";
+import { saidIn } from "../history.ts";
 import type { Log } from "../log.ts";
 import { createEventLog, type LoggedEvent } from "./event_log.ts";
 import type { SessionFacts } from "./facts.ts";
@@ -126,7 +127,7 @@ function createRecord(
   let session: VoiceSession | undefined = followed;
   /** What was said, once the session has ended. */
   let said: SessionReport["transcript"] = [];
-  const transcript = () => session ? session.history.map((item) => ({ ...item })) : said;
+  const transcript = () => session ? saidIn(session.history).map((item) => ({ ...item })) : said;
   let participant = facts.participant;
   let end: { readonly reason: CloseReason; readonly ms: number; readonly at: number } | undefined;
 

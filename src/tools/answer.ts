@@ -9,6 +9,7 @@ import {
   type ToolCall,
   type ToolChoice,
 } from "../llm/llm.ts";
+import { createQueue } from "../queue.ts";
 import { type ToolSet, toolSpecs } from "../tool.ts";
 import type { ToolHost } from "./call.ts";
 import type { ToolResult } from "./result.ts";
@@ -59,15 +60,14 @@ export interface AnswerOptions<UserData> {
  */
 export function answerWithTools<UserData>(options: AnswerOptions<UserData>): ReadableStream<AnswerEvent> {
   const cut = new AbortController();
-  const events = steps({ ...options, signal: AbortSignal.any([options.signal, cut.signal]) });
-  return new ReadableStream<AnswerEvent>({
-    async pull(controller) {
-      const { done, value } = await events.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: (reason) => cut.abort(reason),
-  }, { highWaterMark: Infinity }); // a tool begins when the model asks for it, not when the words before it were spoken
+  const events = createQueue<AnswerEvent>((reason) => cut.abort(reason));
+  const signal = AbortSignal.any([options.signal, cut.signal]);
+  // Not as it is read: a tool begins when the model asks for it, not when the words before it were spoken.
+  const run = async () => {
+    for await (const event of steps({ ...options, signal })) events.push(event);
+  };
+  run().then(() => events.end(), (error: unknown) => events.end({ error }));
+  return events.readable;
 }
 
 async function* steps<UserData>(

@@ -2,7 +2,8 @@
 import { delayFor } from "./end_of_turn.ts";
 import {
   commit,
-  interrupt,
+  endTurn,
+  isAsking,
   lastVoicedMs,
   listensByItself,
   NOW,
@@ -74,8 +75,9 @@ export function turnEndsMs(state: TurnState, options: TurnOptions): number | und
  */
 export const endOfTurn: Policy = {
   name: "end-of-turn",
-  dueMs: (state, options) => state.agent.is === "silent" ? turnEndsMs(state, options) : undefined,
-  decide: (state) => commit(state, false),
+  dueMs: (state, options) =>
+    state.agent.is === "silent" || isAsking(state.agent) ? turnEndsMs(state, options) : undefined,
+  decide: (state, _, options) => endTurn(state, options),
 };
 
 /** The key was let go: the turn is over as soon as its words are final, and cuts off what the agent says. */
@@ -84,16 +86,12 @@ export const endOfPress: Policy = {
   dueMs(state, options) {
     const { key, user, words } = state;
     if (key.is !== "released" || wordsOf(state) === 0) return undefined;
-    if (state.agent.is !== "silent" && !yields(state, options)) return undefined;
+    if (state.agent.is !== "silent" && !isAsking(state.agent) && !yields(state, options)) return undefined;
     const voiceHeard = user.is === "silent" ||
       (user.is !== "speaking" && (words.finalAtMs ?? -Infinity) >= user.lastVoicedMs);
     return settled(state) && voiceHeard ? NOW : key.atMs + RELEASED_WAIT_MS;
   },
-  decide(state) {
-    const cut = interrupt(state);
-    const committed = commit(cut.state, false);
-    return { state: committed.state, actions: [...cut.actions, ...committed.actions] };
-  },
+  decide: (state, _, options) => endTurn(state, options),
 };
 
 /** The key was let go and no words have come. */
@@ -112,7 +110,7 @@ export const decline: Policy = {
   name: "decline",
   dueMs(state, options) {
     if (state.agent.is !== "speaking" || state.user.is === "speaking") return undefined;
-    if (!listensByItself(state, options) || !settled(state)) return undefined;
+    if (isAsking(state.agent) || !listensByItself(state, options) || !settled(state)) return undefined;
     // What stopped nobody because nobody is to be stopped is answered afterwards.
     if (!yields(state, options) && weight(state, options) !== "listening") return undefined;
     return lastVoicedMs(state) + Math.max(options.endpointing.minDelayMs, DECLINED_AFTER_MS);

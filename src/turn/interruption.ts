@@ -107,13 +107,20 @@ export const falseInterruption: Policy = {
     return user.is === "silent" ? NOW : Math.min(latest, user.lastVoicedMs + AFTER_VOICE_MS);
   },
   decide(state) {
-    if (state.agent.is !== "paused" && state.agent.is !== "held") return { state, actions: [] };
-    const { replyId } = state.agent;
-    const agent: AgentVoice = state.agent.is === "paused"
-      ? { is: "speaking", replyId, ...dismissed(state) }
-      : { is: "thinking", replyId, answers: state.agent.answers, ...dismissed(state) };
-    const actions: TurnAction[] = [{ type: "resume-reply", replyId }];
-    if (agent.is === "speaking") actions.push({ type: "report-false-interruption", replyId });
-    return { state: { ...state, agent }, actions };
+    const { agent } = state;
+    const decision = goOn(state);
+    if (agent.is !== "paused") return decision;
+    const report: TurnAction = { type: "report-false-interruption", replyId: agent.replyId };
+    return { ...decision, actions: [...decision.actions, report] };
   },
 };
+
+/** A reply that is kept back goes on. */
+export function goOn(state: TurnState): Decision {
+  if (state.agent.is !== "paused" && state.agent.is !== "held") return { state, actions: [] };
+  const { replyId } = state.agent;
+  const agent: AgentVoice = state.agent.is === "paused"
+    ? { is: "speaking", replyId, ...dismissed(state) }
+    : { is: "thinking", replyId, answers: state.agent.answers, ...dismissed(state) };
+  return { state: { ...state, agent }, actions: [{ type: "resume-reply", replyId }] };
+}

@@ -13,6 +13,10 @@ export interface TurnLanguage {
   readonly backchannels: readonly string[];
   /** What interrupts, however short. */
   readonly stopWords: readonly string[];
+  /** What agrees to a question, and what goes with that. */
+  readonly agreement: readonly string[];
+  /** What declines, whatever else of these is said with it. */
+  readonly refusal: readonly string[];
   /** The digits from zero to nine, each with its other names. */
   readonly digits: readonly (readonly string[])[];
   /** How "@" and "." are said in an address. */
@@ -68,6 +72,39 @@ const en: TurnLanguage = {
       "one second",
     ],
   ],
+  agreement: [
+    ..."yes yeah yea yep yup ok okay sure right alright correct fine good great perfect exactly please do"
+      .split(" "),
+    ..."absolutely definitely certainly confirmed mhm mm-hmm uh-huh thanks then now".split(" "),
+    ...[
+      "all right",
+      "of course",
+      "go ahead",
+      "go for it",
+      "do it",
+      "do that",
+      "that is",
+      "that's",
+      "it is",
+      "it's",
+    ],
+    ...[
+      "sounds good",
+      "by all means",
+      "i agree",
+      "i do",
+      "i am",
+      "i'm sure",
+      "you can",
+      "you may",
+      "thank you",
+    ],
+    ...["that works", "for me", "works for me", "uh huh", "mm hmm", "why not"],
+  ],
+  refusal: [
+    ..."no nope nah not don't stop cancel wait never".split(" "),
+    ...["do not", "never mind", "forget it", "rather not", "not now", "hold on", "i don't", "leave it"],
+  ],
   digits: [
     ["zero", "oh", "o"],
     ["one"],
@@ -102,6 +139,24 @@ const de: TurnLanguage = {
     ..."stopp stop halt warte warten nein nee moment ruhe genug abbrechen".split(" "),
     ...["moment mal", "einen moment", "hör auf", "sei still", "warte mal"],
   ],
+  agreement: [
+    ..."ja jaja jo jawohl okay ok gut gerne gern klar genau richtig stimmt sicher natürlich bitte mhm danke dann"
+      .split(" "),
+    ..."passt einverstanden perfekt".split(" "),
+    ...[
+      "alles klar",
+      "in ordnung",
+      "mach das",
+      "machen sie das",
+      "tun sie das",
+      "auf jeden fall",
+      "das passt",
+    ],
+  ],
+  refusal: [
+    ..."nein nee nö nicht stopp stop halt abbrechen".split(" "),
+    ...["lieber nicht", "lass das", "lassen sie das", "doch nicht", "bloß nicht", "vergiss es"],
+  ],
   digits: [
     ["null"],
     ["eins", "ein"],
@@ -133,6 +188,14 @@ const es: TurnLanguage = {
   stopWords: [
     ..."para alto espera espere no basta detente cállate silencio cancela".split(" "),
     ...["un momento", "un segundo", "ya basta"],
+  ],
+  agreement: [
+    ..."sí si vale claro bueno bien correcto exacto perfecto adelante gracias seguro ok okay mhm".split(" "),
+    ...["por favor", "de acuerdo", "está bien", "desde luego", "por supuesto", "hazlo", "hágalo", "así es"],
+  ],
+  refusal: [
+    ..."no nunca cancela cancelar espera para alto".split(" "),
+    ...["mejor no", "déjalo", "déjelo", "olvídalo", "olvídelo", "ahora no"],
   ],
   digits: [
     ["cero"],
@@ -174,6 +237,16 @@ const fr: TurnLanguage = {
     ..."stop attends attendez arrête arrêtez non silence assez annule".split(" "),
     ...["un moment", "une seconde", "un instant", "ça suffit", "tais-toi"],
   ],
+  agreement: [
+    ..."oui ouais d'accord ok okay bien bon parfait exactement certainement volontiers merci mhm allez-y vas-y"
+      .split(" "),
+    ...["bien sûr", "s'il vous plaît", "s'il te plaît", "c'est ça", "c'est bon", "tout à fait", "très bien"],
+    ...["allez y", "vas y", "faites le", "fais le", "d accord"],
+  ],
+  refusal: [
+    ..."non pas jamais stop arrête arrêtez annule annulez attends attendez".split(" "),
+    ...["pas maintenant", "surtout pas", "laisse tomber", "laissez tomber", "plutôt pas"],
+  ],
   digits: [
     ["zéro"],
     ["un"],
@@ -197,6 +270,8 @@ const others: TurnLanguage = {
   finished: [],
   backchannels: ["mhm", "mm", "mmm", "hm", "hmm", "mm-hmm", "aha", "ah", "oh", "ok", "okay"],
   stopWords: ["stop"],
+  agreement: ["ok", "okay"],
+  refusal: ["stop"],
   digits: [],
   at: ["at"],
   dot: ["dot"],

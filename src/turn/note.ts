@@ -1,5 +1,6 @@
 /** Takes note of what happened; decides nothing. */
 import { withoutEcho } from "./echo.ts";
+import { withoutQuestion } from "./policy.ts";
 import type { AgentVoice, TurnEvent, TurnOptions, TurnState, UserVoice, Words } from "./state.ts";
 import { commitWords, hearFinal, hearInterim, textOf } from "./words.ts";
 
@@ -67,6 +68,10 @@ export function note(state: TurnState, event: TurnEvent, options: TurnOptions): 
     }
     case "reply-started":
       return { ...state, agent: followReply(state.agent, event) };
+    case "reply-kept":
+    case "question-asked":
+    case "question-over":
+      return { ...state, agent: changeReply(state.agent, event) };
     case "interrupt":
     case "wake":
       return state;
@@ -156,10 +161,24 @@ function followReply(
   return agent.is === "thinking" ? { is: "speaking", replyId, ...kept(agent) } : agent;
 }
 
+function changeReply(
+  agent: AgentVoice,
+  { type, replyId }: Extract<TurnEvent, { readonly type: "reply-kept" | "question-asked" | "question-over" }>,
+): AgentVoice {
+  if (agent.is !== "thinking" && agent.is !== "speaking" || agent.replyId !== replyId) return agent;
+  if (type === "question-over") return withoutQuestion(agent);
+  return type === "reply-kept" ? { ...agent, uninterruptible: true } : { ...agent, asks: true };
+}
+
 /** What is known of a reply and stays so. */
 const kept = (
-  { uninterruptible, dismissedMs }: { readonly uninterruptible?: true; readonly dismissedMs?: number },
+  { uninterruptible, asks, dismissedMs }: {
+    readonly uninterruptible?: true;
+    readonly asks?: true;
+    readonly dismissedMs?: number;
+  },
 ) => ({
   ...(uninterruptible && { uninterruptible }),
+  ...(asks && { asks }),
   ...(dismissedMs !== undefined && { dismissedMs }),
 });

@@ -11,7 +11,7 @@ export interface Decision {
 export interface Policy {
   readonly name: string;
   dueMs(state: TurnState, options: TurnOptions): number | undefined;
-  decide(state: TurnState, nowMs: number): Decision;
+  decide(state: TurnState, nowMs: number, options: TurnOptions): Decision;
 }
 
 /** Due whenever it applies. */
@@ -31,9 +31,13 @@ export const lastVoicedMs = ({ user, words }: TurnState): number =>
 export const isUninterruptible = (agent: AgentVoice): boolean =>
   (agent.is === "thinking" || agent.is === "speaking") && agent.uninterruptible === true;
 
+/** Whether the agent has asked the user something, and waits for the answer. */
+export const isAsking = (agent: AgentVoice): boolean =>
+  (agent.is === "thinking" || agent.is === "speaking") && agent.asks === true;
+
 /** Whether the user's voice may stop what the agent is at. */
 export const yields = ({ agent }: TurnState, { interruption }: TurnOptions): boolean =>
-  interruption.allowed && !isUninterruptible(agent);
+  interruption.allowed && !isUninterruptible(agent) && !isAsking(agent);
 
 /** Whether silence ends the turn and a voice is meant for the agent: not so where a key says when the user talks. */
 export const listensByItself = ({ key }: TurnState, { detection }: TurnOptions): boolean =>
@@ -97,4 +101,29 @@ export function interrupt(state: TurnState): Decision {
     state: { ...state, agent: { is: "silent" } },
     actions: [{ type: "interrupt-reply", replyId: state.agent.replyId }],
   };
+}
+
+/** Ends the user's turn: it answers what the agent has asked, or cuts off what it is at. */
+export function endTurn(state: TurnState, { consent }: TurnOptions): Decision {
+  const { agent } = state;
+  const agreed = isAsking(agent) ? consent?.(textOf(state.words)) : undefined;
+  if (agreed === undefined) {
+    const cut = interrupt(state);
+    const committed = commit(cut.state, false);
+    return { state: committed.state, actions: [...cut.actions, ...committed.actions] };
+  }
+  const committed = commit(state, false);
+  return {
+    state: { ...committed.state, agent: withoutQuestion(agent) },
+    actions: committed.actions.map((action) =>
+      action.type === "commit-turn" ? { ...action, agreed } : action
+    ),
+  };
+}
+
+/** The agent once it does not wait for an answer any more. */
+export function withoutQuestion(agent: AgentVoice): AgentVoice {
+  if (agent.is !== "thinking" && agent.is !== "speaking") return agent;
+  const { asks: _, ...rest } = agent;
+  return rest;
 }

@@ -24,6 +24,8 @@ export type AgentVoice =
     readonly dismissedMs?: number;
     /** The user's voice does not stop it: it is played out, and the user's words are answered afterwards. */
     readonly uninterruptible?: true;
+    /** It asks the user something and waits: what they say is the answer, and no interruption. */
+    readonly asks?: true;
   }
   /** The reply is kept back because the user speaks. */
   | { readonly is: "held"; readonly replyId: string; readonly answers: boolean; readonly sinceMs: number }
@@ -33,6 +35,7 @@ export type AgentVoice =
     readonly replyId: string;
     readonly dismissedMs?: number;
     readonly uninterruptible?: true;
+    readonly asks?: true;
   }
   /** The reply is paused because the user seems to interrupt. */
   | { readonly is: "paused"; readonly replyId: string; readonly sinceMs: number };
@@ -125,6 +128,10 @@ export type TurnEvent =
     | { readonly type: "hearing-lost" | "hearing-found" }
     /** A reply that answers no turn (something to say) is being made. */
     | { readonly type: "reply-begun"; readonly replyId: string; readonly uninterruptible?: true }
+    /** From now on the user's voice does not stop it. */
+    | { readonly type: "reply-kept"; readonly replyId: string }
+    /** It asks the user whether to do something; that is over. */
+    | { readonly type: "question-asked" | "question-over"; readonly replyId: string }
     /** Its first sample left the speaker. */
     | { readonly type: "reply-started"; readonly replyId: string }
     /** It was played out, cut off or failed. */
@@ -143,6 +150,8 @@ export type TurnAction =
     readonly turnId: string;
     readonly text: string;
     readonly declined: boolean;
+    /** It is the answer to what the agent has asked: whether they agree. The reply that asked goes on. */
+    readonly agreed?: boolean;
     /** The answer that was prepared last is the answer to these words. */
     readonly prepared: boolean;
     readonly lastVoicedMs: number;
@@ -184,6 +193,8 @@ export interface TurnOptions {
     /** What interrupts whatever the minimums. */
     readonly stopWords?: Phrases;
   };
+  /** Whether the user agrees, by their words; undefined when they say something else (without it: always). */
+  readonly consent?: (text: string) => boolean | undefined;
   /** Whether an answer is prepared as soon as the user falls silent, and kept if the turn ends with the same words. */
   readonly speculate: boolean;
 }

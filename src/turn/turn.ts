@@ -1,7 +1,8 @@
 /** Turn-taking as a pure function: no I/O, no timers, no promises. The session performs what it decides. */
+import { goOn } from "./interruption.ts";
 import { note } from "./note.ts";
 import { policies } from "./policies.ts";
-import { commit, interrupt, isUninterruptible, yields } from "./policy.ts";
+import { endTurn, interrupt, isAsking, isUninterruptible, yields } from "./policy.ts";
 import type { TurnAction, TurnEvent, TurnOptions, TurnState } from "./state.ts";
 
 export interface TurnResult {
@@ -13,22 +14,25 @@ export interface TurnResult {
 
 /** What `event` makes of `state`, and what is to be done. */
 export function turn(state: TurnState, event: TurnEvent, options: TurnOptions): TurnResult {
-  let next = note(state, event, options);
   const actions: TurnAction[] = [];
+  let next = state;
   const take = (decision: { state: TurnState; actions: readonly TurnAction[] }) => {
     next = decision.state;
     actions.push(...decision.actions);
   };
+  // A reply that is kept back for the user's sake, and is not to be any more, goes on.
+  const isBack = state.agent.is === "held" || state.agent.is === "paused";
+  if (isBack && (event.type === "reply-kept" || event.type === "question-asked")) take(goOn(state));
+  next = note(next, event, options);
   if (event.type === "interrupt") take(interrupt(next));
   if (event.type === "turn-start" && yields(next, options)) take(interrupt(next));
-  if (event.type === "text-message" && !isUninterruptible(next.agent)) {
-    take(interrupt(next));
-    take(commit(next, false));
+  if (event.type === "text-message" && (isAsking(next.agent) || !isUninterruptible(next.agent))) {
+    take(endTurn(next, options));
   }
   for (;;) {
     const due = policies.find((policy) => (policy.dueMs(next, options) ?? Infinity) <= event.nowMs);
     if (!due) break;
-    take(due.decide(next, event.nowMs));
+    take(due.decide(next, event.nowMs, options));
   }
   const wakeAtMs = Math.min(...policies.map((policy) => policy.dueMs(next, options) ?? Infinity));
   return { state: next, actions, wakeAtMs: wakeAtMs === Infinity ? undefined : wakeAtMs };

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { agents } from "../../agents/mod.ts";
 import echo from "../../agents/echo.ts";
+import { saidIn } from "../../src/history.ts";
 import { providersFor } from "../../src/dispatch/settings.ts";
 import { loadConfig } from "../../src/config.ts";
 import { createModels } from "../../src/models.ts";
@@ -17,7 +18,7 @@ describe("agents/echo", () => {
     await call.joined;
     call.room.enter("caller");
     await talk(call, 3_000);
-    assertEquals(call.session.history.map(({ role, text }) => [role, text]), [
+    assertEquals(saidIn(call.session.history).map(({ role, text }) => [role, text]), [
       ["user", "hello there"],
       ["assistant", "hello there"],
     ]);

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import support from "../../agents/support.ts";
+import { saidIn } from "../../src/history.ts";
 import { loadConfig } from "../../src/config.ts";
 import type { SessionEvent } from "../../src/events.ts";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
@@ -97,7 +98,7 @@ describe("agents/support", () => {
     const words = wordsIn(cut.text);
     assert(words < wordsIn(answer), "the answer was over before it was interrupted");
     assert(Math.abs(words - playedMs / msPerWord) <= 1, `${words} words in ${playedMs} ms`);
-    assertEquals(call.session.history.find(({ interrupted }) => interrupted)?.text, cut.text);
+    assertEquals(saidIn(call.session.history).find(({ interrupted }) => interrupted)?.text, cut.text);
 
     const [listening] = ears.connections;
     assertEquals(

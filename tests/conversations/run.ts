@@ -8,7 +8,8 @@ import { type FakeClock, fakeClock } from "../fakes/clock.ts";
 import { silentLog } from "../fakes/log.ts";
 import { scriptedLanguageModel, scriptedSpeechToText, scriptedTextToSpeech } from "../fakes/providers.ts";
 import { frameMs, loudnessDetector, microphoneFrame } from "../fakes/speech.ts";
-import type { Happening, Script } from "./script.ts";
+import { tool } from "../../src/tool.ts";
+import type { Happening, Script, ScriptedTool } from "./script.ts";
 
 export interface Outcome {
   /** One line an event, in order: seconds, what happened. */
@@ -25,6 +26,7 @@ export async function runScript(
   const clock = fakeClock();
   const room = memoryRoom({ name: "golden", clock });
   const stt = scriptedSpeechToText(script.utterances, clock);
+  const results: string[] = [];
   const { options } = script;
   const agent = defineAgent({
     instructions: "You are a test.",
@@ -36,6 +38,14 @@ export async function runScript(
     },
     turnDetection: options.detection,
     ...(script.away && { away: script.away }),
+    tools: Object.fromEntries(
+      script.tools.map((one) => [
+        one.name,
+        toolFrom(one, clock, (what) => {
+          results.push(`${seconds(clock.now())} (${one.name} ${what})`);
+        }),
+      ]),
+    ),
     async entry(ctx) {
       ctx.addShutdownCallback(async (reason) => {
         if (reason === "shutdown") await ctx.session.say("Goodbye.").done;
@@ -64,7 +74,6 @@ export async function runScript(
   const events = Array.fromAsync(session.events());
   room.enter("caller");
   const said = new Map<string, SpeechHandle>();
-  const results: string[] = [];
   const keep = (handle: SpeechHandle) => {
     said.set(handle.replyId, handle);
     void handle.then(({ text, interrupted, error }) => {
@@ -116,12 +125,41 @@ export async function runScript(
   await closed;
   await clock.settle();
   const told = (await events).filter(({ type }) => type !== "usage"); // what it cost is no part of a conversation
-  const history = session.history.map(({ role, text, interrupted }) =>
-    `       ${role}: ${JSON.stringify(text)}${interrupted ? " interrupted" : ""}`
-  );
+  const history = session.history.map((item) => {
+    if (item.type === "tool-call") return `       calls ${item.call.name}`;
+    if (item.type === "tool-result") return `       ${item.outcome}: ${JSON.stringify(item.content)}`;
+    return `       ${item.role}: ${JSON.stringify(item.text)}${item.interrupted ? " interrupted" : ""}`;
+  });
   const lines = [...told.map(eventLine), ...spans(room.played).map(spanLine), ...results];
   lines.sort((a, b) => Number.parseFloat(a) - Number.parseFloat(b));
   return { lines: script.showsHistory ? [...lines, ...history] : lines, pending: clock.pending };
+}
+
+/** A tool that does as `script` says, and tells when it begins and ends. */
+function toolFrom(
+  { name, effect, ms, text, does }: ScriptedTool,
+  clock: FakeClock,
+  tell: (what: string) => void,
+) {
+  return tool({
+    description: `Use ${name}`,
+    effect,
+    confirm: does.includes("asks"),
+    async execute(_, ctx) {
+      tell("begins");
+      if (does.includes("kept")) ctx.disallowInterruptions();
+      if (does.includes("progress")) ctx.progress("Still looking.");
+      try {
+        await clock.sleep(ms, { signal: ctx.signal });
+      } catch (error) {
+        tell("is stopped");
+        throw error;
+      }
+      tell("ends");
+      if (does.includes("fails")) throw new Error(text);
+      return text;
+    },
+  });
 }
 
 /** The words of `text`, one a piece, and then what becomes of the stream. */
@@ -158,6 +196,8 @@ function eventLine({ atMs, type, ...event }: SessionEvent): string {
     if (
       name === "waitedMs" && type === "user-speech-committed" || name === "silentMs" && type !== "user-away"
     ) return "";
+    if (name === "calls") return event_names(value);
+    if (name === "results") return event_outcomes(value);
     if (name === "gap") return partsOf(value);
     if (name === "latency") return `after ${Math.round(event_total(value))} ms`;
     if (value instanceof Error) return `${value.message}`;
@@ -170,6 +210,14 @@ function eventLine({ atMs, type, ...event }: SessionEvent): string {
 const partsOf = (gap: unknown): string =>
   Object.entries(gap as object).filter(([, ms]) => ms > 0).map(([name, ms]) => `${name} ${Math.round(ms)}`)
     .join(" ");
+
+const event_names = (calls: unknown): string =>
+  (calls as { name: string }[]).map(({ name }) => name).join(", ");
+
+const event_outcomes = (results: unknown): string =>
+  (results as { name: string; outcome: string }[]).map(({ name, outcome }) => `${name} ${outcome}`).join(
+    ", ",
+  );
 
 const event_total = (latency: unknown): number => (latency as { totalMs: number }).totalMs;
 

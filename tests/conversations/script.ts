@@ -4,6 +4,9 @@
  *     options min 350 max 3000 interrupt 300 words 0 allowed yes speculate yes detection words mode fixed
  *     greeting "Hello!"
  *     llm "It is noon." ttft 200ms token 20ms     the answers in order; also: fail, die (after its words), hang, deaf
+ *     llm "Let me look." calls look, book         the tools that it calls behind its words; ttft and token before "calls"
+ *     tool look none 0.5s "It is sunny."          a tool, its effect, how long it takes, what it returns; also: fails,
+ *                                                 asks (the user first), progress (says so), kept (not to be interrupted)
  *     tts fail                                    how the replies in order are voiced: speak, fail, hang
  *     0.5 user "What time is it?" 1.2s            the user speaks for 1.2 s
  *     0.5 babble "what they knew" 1.2s            a voice of which the recognizer guesses these words
@@ -25,6 +28,7 @@ import type {
   SayOptions,
   TurnDetection,
 } from "../../src/agent.ts";
+import type { ToolEffect } from "../../src/tool.ts";
 import type { Answer, Utterance, Voicing } from "../fakes/providers.ts";
 
 export type Happening =
@@ -39,6 +43,15 @@ export type Happening =
   | { readonly type: "cut"; readonly atMs: number; readonly replyId: string }
   | { readonly type: (typeof happeningTypes)[number]; readonly atMs: number };
 
+export interface ScriptedTool {
+  readonly name: string;
+  readonly effect: ToolEffect;
+  readonly ms: number;
+  /** What it returns, or fails with. */
+  readonly text: string;
+  readonly does: readonly string[];
+}
+
 export interface Script {
   readonly away: AwayOptions | undefined;
   readonly maxCallMs: number | undefined;
@@ -51,6 +64,7 @@ export interface Script {
     readonly detection: Extract<TurnDetection, string>;
     readonly mode: NonNullable<EndpointingOptions["mode"]>;
   };
+  readonly tools: readonly ScriptedTool[];
   readonly answers: readonly Answer[];
   readonly voicings: readonly Voicing[];
   readonly utterances: readonly Utterance[];
@@ -91,6 +105,7 @@ export function parseScript(text: string): Script {
     detection: "words",
     mode: "fixed",
   };
+  const tools: ScriptedTool[] = [];
   const answers: Answer[] = [];
   const voicings: Voicing[] = [];
   const utterances: Utterance[] = [];
@@ -136,7 +151,13 @@ export function parseScript(text: string): Script {
     } else if (words[0] === "llm") {
       const then = (["fail", "die", "hang", "deaf"] as const).find((then) => words.includes(then));
       const answer = { text: quoted, ttftMs: value("ttft", 200), tokenMs: value("token", 20) };
-      answers.push(then ? { ...answer, then } : answer);
+      const at = words.indexOf("calls");
+      const calls = at < 0 ? [] : words.slice(at + 1).map((name) => ({ name: name.replace(",", "") }));
+      answers.push({ ...answer, ...(then && { then }), ...(calls.length > 0 && { calls }) });
+    } else if (words[0] === "tool") {
+      const [, name = "", effect, duration = "", ...does] = words;
+      const ms = Number.parseFloat(duration) * 1000;
+      tools.push({ name, effect: effect as ToolEffect, ms, text: quoted, does });
     } else if (words[0] === "tts") voicings.push(rest as Voicing);
     else if (words[1] === "user" || words[1] === "babble") {
       const guessed = words[1] === "babble" ? { confidence: 0.2 } : {};
@@ -165,6 +186,7 @@ export function parseScript(text: string): Script {
     showsHistory,
     greeting,
     options,
+    tools,
     answers,
     voicings,
     utterances,

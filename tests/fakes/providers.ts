@@ -4,8 +4,10 @@ import { liveStream } from "../../src/audio/live.ts";
 import type { Clock } from "../../src/clock.ts";
 import { StageError } from "../../src/errors.ts";
 import type { LanguageEvent, LanguageModel, Message } from "../../src/llm/llm.ts";
+import { wireMessages } from "../../src/llm/openai_tools.ts";
 import type { SpeechToText, TranscriptEvent } from "../../src/stt/stt.ts";
 import type { SpeechEvent, TextToSpeech } from "../../src/tts/tts.ts";
+import { refusalOfMessages } from "../emulators/openai_requests.ts";
 import { isVoiced } from "./speech.ts";
 
 /** Words that are spoken, and when (clock milliseconds of the frames they are in). */
@@ -118,6 +120,8 @@ export interface Answer {
   readonly tokenMs: number;
   /** "fail": an error in place of the first token; "die": after the last; "hang": nothing, for ever; "deaf": not even an end when it is told to. */
   readonly then?: "fail" | "die" | "hang" | "deaf";
+  /** The tools it calls behind its words. */
+  readonly calls?: readonly { readonly name: string; readonly arguments?: unknown }[];
 }
 
 export interface ScriptedLanguageModel extends LanguageModel {
@@ -125,7 +129,7 @@ export interface ScriptedLanguageModel extends LanguageModel {
   readonly requests: readonly (readonly Message[])[];
 }
 
-/** Gives the answers in order; the last one again when there are no more. */
+/** Gives the answers in order; the last one again when there are no more. Refuses what OpenAI refuses to be asked. */
 export function scriptedLanguageModel(answers: readonly Answer[], clock: Clock): ScriptedLanguageModel {
   const requests: (readonly Message[])[] = [];
   return {
@@ -135,13 +139,23 @@ export function scriptedLanguageModel(answers: readonly Answer[], clock: Clock):
     generate({ messages }, { signal }) {
       const answer = answers[Math.min(requests.length, answers.length - 1)];
       requests.push(messages);
+      const refusal = refusalOfMessages(wireMessages(messages) as never);
+      if (refusal) throw new StageError("llm", refusal.message, { refused: true });
       if (answer?.then === "deaf") return new ReadableStream();
-      return ReadableStream.from(generate(answer ?? { text: "", ttftMs: 0, tokenMs: 0 }, clock, signal));
+      const { length } = requests;
+      return ReadableStream.from(
+        generate(answer ?? { text: "", ttftMs: 0, tokenMs: 0 }, `call-${length}`, clock, signal),
+      );
     },
   };
 }
 
-async function* generate(answer: Answer, clock: Clock, signal: AbortSignal): AsyncGenerator<LanguageEvent> {
+async function* generate(
+  answer: Answer,
+  id: string,
+  clock: Clock,
+  signal: AbortSignal,
+): AsyncGenerator<LanguageEvent> {
   const broken = () => new StageError("llm", "the model failed", { retryable: true });
   await clock.sleep(answer.then === "hang" ? 1e9 : answer.ttftMs, { signal });
   if (answer.then === "fail") throw broken();
@@ -150,7 +164,10 @@ async function* generate(answer: Answer, clock: Clock, signal: AbortSignal): Asy
     await clock.sleep(answer.tokenMs, { signal });
   }
   if (answer.then === "die") throw broken();
-  yield { type: "finish", reason: "stop" };
+  for (const [i, call] of (answer.calls ?? []).entries()) {
+    yield { type: "tool-call", id: `${id}-${i + 1}`, name: call.name, arguments: call.arguments ?? {} };
+  }
+  yield { type: "finish", reason: answer.calls ? "tool-calls" : "stop" };
 }
 
 /** How one reply is voiced. */

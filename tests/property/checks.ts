@@ -1,7 +1,7 @@
 /** What holds of every call, whatever happens in it; each check returns what does not, in words. */
 import type { VoiceSession } from "../../src/agent.ts";
 import type { SessionEvent } from "../../src/events.ts";
-import type { HistoryItem } from "../../src/history.ts";
+import { type HistoryItem, saidIn } from "../../src/history.ts";
 import type { Message } from "../../src/llm/llm.ts";
 import type { PlayedSpan, ShownTranscript } from "../../src/room/memory.ts";
 
@@ -12,10 +12,17 @@ const stuckMs = 15_500;
 export function checkHistory(history: readonly HistoryItem[]): string[] {
   const wrong: string[] = [];
   if (new Set(history.map(({ id }) => id)).size < history.length) wrong.push("an id is in the history twice");
-  for (const [i, { text, atMs, role }] of history.entries()) {
+  for (const { text, role } of saidIn(history)) {
     if (text.trim() === "") wrong.push(`an empty item of the ${role} is in the history`);
+  }
+  for (const [i, { atMs }] of history.entries()) {
     if (atMs < (history[i - 1]?.atMs ?? 0)) wrong.push("the history is out of order");
   }
+  const calls = history.flatMap((item) => item.type === "tool-call" ? [item.call.id] : []);
+  const results = history.flatMap((item) => item.type === "tool-result" ? [item.callId] : []);
+  if (new Set(calls).size < calls.length) wrong.push("a call is in the history twice");
+  if (new Set(results).size < results.length) wrong.push("a result is in the history twice");
+  if (results.some((id) => !calls.includes(id))) wrong.push("a result is in the history whose call is not");
   return wrong;
 }
 

@@ -1,4 +1,5 @@
 /** A whole session whose agent speaks, and a sound that is made over it, through the real voice detector. */
+import { saidIn } from "../../src/history.ts";
 import { defineAgent, type InterruptionOptions } from "../../src/agent.ts";
 import { liveStream } from "../../src/audio/live.ts";
 import type { Clock } from "../../src/clock.ts";
@@ -85,7 +86,7 @@ export async function over(sound: Sound, recording: Recording, settings: Setting
     await clock.advance(20);
     room.hear(frame);
     await clock.settle();
-    const told = session.history.some(({ role }) => role === "assistant");
+    const told = saidIn(session.history).some(({ role }) => role === "assistant");
     if (told && clock.now() > toMs + answeredByMs) break;
   }
   const closed = session.close();

@@ -1,0 +1,178 @@
+/** What the model answers, and what it does for that with the agent's tools. */
+import type { Agent, VoiceSession } from "./agent.ts";
+import type { Clock } from "./clock.ts";
+import type { StageError } from "./errors.ts";
+import type { SessionEventBody } from "./events.ts";
+import type { History } from "./history.ts";
+import type { LanguageModel, Message, ToolChoice } from "./llm/llm.ts";
+import { createQueue } from "./queue.ts";
+import { createQuestions, questionOf, type Questions } from "./questions.ts";
+import type { Break, Job } from "./replies.ts";
+import { answerWithTools } from "./tools/answer.ts";
+import type { ToolHost } from "./tools/call.ts";
+import type { ToolResult } from "./tools/result.ts";
+import { createToolRunner, type StepOptions, type ToolRunner } from "./tools/runner.ts";
+
+export interface AnswersOptions {
+  readonly agent: Agent;
+  /** What tools are handed. */
+  readonly session: VoiceSession;
+  readonly llm: LanguageModel;
+  readonly history: History;
+  readonly clock: Clock;
+  /** Aborts when the session ends. */
+  readonly signal: AbortSignal;
+  readonly emit: (event: SessionEventBody) => void;
+  /** Told of tools that failed. */
+  readonly onError: (error: StageError) => void;
+  /** Tells turn-taking what a tool has made of a reply. */
+  readonly note: (
+    event: { type: "reply-kept" | "question-asked" | "question-over"; replyId: string },
+  ) => void;
+  /** Told of a result that the answer has not waited for. */
+  readonly onLate: (result: ToolResult) => void;
+}
+
+/** What is answered. */
+export interface Asked {
+  /** The reply's id: for a user's turn, the turn's. */
+  readonly id: string;
+  /** What the model is told; called when the answer begins. */
+  readonly messages: () => readonly Message[];
+  readonly toolChoice?: ToolChoice | undefined;
+  /** Settles when the turn is sure to be over, for an answer that is prepared before. */
+  readonly committed?: Promise<void> | undefined;
+  /** In place of the model's own. */
+  readonly generate?: LanguageModel["generate"] | undefined;
+}
+
+export interface Answers extends Pick<Questions, "answer"> {
+  /** An answer, as a reply takes it. */
+  make(asked: Asked): Required<Pick<Job, "words" | "workedMs" | "breaks">>;
+  /** Settles when every call has its last result; at most 2 s after the session has ended. */
+  idle(): Promise<void>;
+}
+
+/** The answers of one session. */
+export function createAnswers(options: AnswersOptions): Answers {
+  const { agent, session, llm, history, clock, signal: ended, emit, onError, note, onLate } = options;
+  /** By the ids of their calls. */
+  const replies = new Map<string, string>();
+  const runner = createToolRunner({
+    sessionId: session.id,
+    clock,
+    signal: ended,
+    onError,
+    onCall: (call) => history.addCall(call),
+    onResult(result, { late }) {
+      history.addResult(result);
+      const replyId = replies.get(result.callId);
+      replies.delete(result.callId);
+      if (!late) return;
+      emit({ type: "tools-finished", replyId: replyId ?? "", results: [told(result)] });
+      onLate(result);
+    },
+  });
+  const questions = createQuestions({ clock, note });
+
+  /** Makes calls and tells of them, once the turn is sure to be over. */
+  const run = (replyId: string, calls: Parameters<ToolRunner["run"]>[0], step: StepOptions<unknown>) => {
+    for (const { id } of calls) replies.set(id, replyId);
+    const made = runner.run(calls, step);
+    const tell = async (event: SessionEventBody) => {
+      if (step.committed) {
+        await step.committed;
+        if (step.signal.aborted) return;
+      }
+      emit(event);
+    };
+    void tell({ type: "tools-called", replyId, calls });
+    void made.then((results) => tell({ type: "tools-finished", replyId, results: results.map(told) }));
+    return made;
+  };
+
+  return {
+    answer: questions.answer,
+    idle: () => runner.idle(),
+    make({ id: replyId, messages, toolChoice, committed, generate = (...asked) => llm.generate(...asked) }) {
+      const breaks: Break[] = [];
+      let written = 0;
+      /** How many steps are at work: one at the most. */
+      let working = 0;
+      let lastMs = -Infinity;
+      const pause = () => void breaks.push({ characters: written, atMs: clock.now() });
+
+      const words = (signal: AbortSignal) => {
+        const cut = new AbortController();
+        const texts = createQueue<string>((reason) => cut.abort(reason));
+        const write = (text: string) => {
+          written += text.length;
+          texts.push(text);
+        };
+        /** What tools have the reply say, until what the model said before them is written. */
+        let held: string[] | undefined = [];
+        const say = (text: string) => held ? void held.push(`${text}\n`) : write(`${text}\n`);
+        const host: ToolHost = {
+          session,
+          userdata: session.userdata,
+          say(text) {
+            if (working > 0) say(text.trim()); // the model's next words are not to be cut in two
+          },
+          disallowInterruptions: () => note({ type: "reply-kept", replyId }),
+          async confirm(request, { signal }) {
+            const ask = () => say(questionOf(request));
+            try {
+              return await questions.ask({ replyId, say: ask, signal });
+            } finally {
+              pause();
+            }
+          },
+        };
+        const runStep: ToolRunner["run"] = async (calls, step) => {
+          working++;
+          try {
+            return await run(replyId, calls, step);
+          } finally {
+            working--;
+            lastMs = clock.now();
+          }
+        };
+        const events = answerWithTools({
+          generate,
+          messages: messages(),
+          tools: agent.tools ?? {},
+          toolChoice,
+          runner: { ...runner, run: runStep },
+          host,
+          turnId: replyId,
+          signal: AbortSignal.any([signal, cut.signal]),
+          committed,
+        });
+        const read = async () => {
+          for await (const event of events) {
+            if (event.type === "text") write(event.text);
+            if (event.type === "tools-called") {
+              for (const text of held ?? []) write(text);
+              held = undefined;
+            }
+            if (event.type === "tools-finished") {
+              held = [];
+              pause();
+            }
+          }
+        };
+        read().then(() => texts.end(), (error: unknown) => texts.end({ error }));
+        return texts.readable;
+      };
+      return { words, workedMs: () => working > 0 ? clock.now() : lastMs, breaks: () => breaks };
+    },
+  };
+}
+
+/** What anybody may be told of a result: not what the tool returned, which may be anything. */
+const told = ({ callId, name, outcome, content }: ToolResult): Omit<ToolResult, "value"> => ({
+  callId,
+  name,
+  outcome,
+  content,
+});

@@ -1,0 +1,34 @@
+/** Results of tools that come after the answer has gone on without them: the user is told, unless they know by then. */
+import type { GenerateReplyOptions, SpeechHandle } from "./agent.ts";
+import type { ToolResult } from "./tools/result.ts";
+
+export interface LateResults {
+  /** One has come. */
+  tell(result: ToolResult): void;
+  /** Something else is answered, which knows of the results anyway: what waits to be said of them is not said. */
+  takeBack(): void;
+}
+
+export function createLateResults({ generateReply, isSaid }: {
+  readonly generateReply: (options: GenerateReplyOptions) => SpeechHandle;
+  /** Whether the reply of that id is being said, and does not wait any more. */
+  readonly isSaid: (replyId: string) => boolean;
+}): LateResults {
+  let waiting: SpeechHandle | undefined;
+  const takeBack = () => {
+    if (waiting && !isSaid(waiting.replyId)) waiting.interrupt();
+    waiting = undefined;
+  };
+  return {
+    takeBack,
+    tell({ name, outcome }) {
+      if (outcome === "cancelled") return; // by the session's end
+      takeBack();
+      waiting = generateReply({
+        instructions:
+          `The result of the tool ${JSON.stringify(name)} has come. Tell the user what it means to ` +
+          "them, in a sentence, unless they know it.",
+      });
+    },
+  };
+}
