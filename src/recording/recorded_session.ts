@@ -2,6 +2,7 @@
 import type { Agent, SpeechHandle, VoiceSession } from "../agent.ts";
 import type { CloseReason } from "../events.ts";
 import { recordedStream } from "./recorded_stream.ts";
+import { recordedTools } from "./recorded_tools.ts";
 import { failureOf, type Recorder } from "./recorder.ts";
 import type { Call } from "./recording.ts";
 
@@ -71,10 +72,12 @@ export function recordedSession(session: VoiceSession, recorder: Recorder): Voic
 
 /** The same agent, whose own code is handed the recorded session. */
 export function recordedAgent(agent: Agent, session: () => VoiceSession, recorder: Recorder): Agent {
-  const { entry } = agent;
-  if (!entry) return agent;
+  const { entry, ...rest } = agent;
+  const tools = agent.tools && { tools: recordedTools(agent.tools, session, recorder) };
+  if (!entry) return { ...rest, ...tools };
   return {
-    ...agent,
+    ...rest,
+    ...tools,
     async entry(context) {
       try {
         await entry({

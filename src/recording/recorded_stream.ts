@@ -10,6 +10,7 @@ const stages: Readonly<Record<Source, Stage>> = {
   text: "llm",
   say: "agent",
   turn: "turn",
+  tool: "agent",
 };
 
 /**

@@ -39,6 +39,13 @@ const header = z.object({
   /** The identity that was waited for, where there was one. */
   participant: z.string().optional(),
   maxCallMs: z.number().optional(),
+  /** The agent's tools, where it has any. */
+  tools: z.array(z.object({
+    name: z.string(),
+    effect: z.enum(["none", "idempotent", "once"]),
+    timeoutMs: ms,
+    confirm: z.boolean(),
+  })).optional(),
   stt: model.extend({ elsewhere: z.boolean() }),
   llm: model,
   tts: model,
@@ -72,7 +79,7 @@ const call = z.discriminatedUnion("method", [
 ]);
 
 /** What comes from a provider, or from the agent's own stream of words; each is opened once, and known by its number. */
-const of = z.enum(["stt", "llm", "tts", "text", "say", "turn"]);
+const of = z.enum(["stt", "llm", "tts", "text", "say", "turn", "tool"]);
 
 const entry = z.discriminatedUnion("type", [
   z.object({
@@ -90,7 +97,19 @@ const entry = z.discriminatedUnion("type", [
     atMs: ms,
     frames: z.array(z.tuple([ms, ms, ms, z.number(), z.union([z.literal(0), z.literal(1)])])),
   }),
-  /** `input`: the last of what the model was told. */
+  /** The arguments that a tool was called with were checked; `issues`: what was wrong with them. */
+  z.object({
+    type: z.literal("tool-checked"),
+    atMs: ms,
+    input: z.string(),
+    issues: z.array(z.object({
+      message: z.string(),
+      path: z.array(z.string()),
+    })),
+  }),
+  /** The user was asked before a tool was used. */
+  z.object({ type: z.literal("tool-asked"), atMs: ms, name: z.string(), question: z.string() }),
+  /** `input`: the last of what the model was told, or the tool's name. */
   z.object({ type: z.literal("stream-opened"), atMs: ms, of, run: z.number(), input: z.string().optional() }),
   /** `askedMs`: when it was asked for, where whoever takes it is not always ready. */
   z.object({

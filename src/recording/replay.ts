@@ -10,6 +10,7 @@ import type { Call, Entry, Recording } from "./recording.ts";
 import { readRecording } from "./recording.ts";
 import { errorFrom, replayedStream, runsOf } from "./replayed_streams.ts";
 import { replayedProviders } from "./replayed_providers.ts";
+import { replayedTools } from "./replayed_tools.ts";
 import { startRecorded, type TurnTakingConfig } from "./start.ts";
 import { virtualClock } from "./virtual_clock.ts";
 
@@ -121,17 +122,19 @@ function call(called: Call, { recording, clock, handles, running: { session } }:
 
 /** The agent as it was, but for its own code: what that did is done by the recording. */
 function agentFrom(
-  { header, entries }: Recording,
+  recording: Recording,
   handles: ReadonlyMap<string, SpeechHandle>,
   clock: Clock,
   signal: AbortSignal,
 ): Agent {
+  const { header, entries } = recording;
   const failed = entries.find((entry) => entry.type === "entry-failed");
   const farewells = entries.filter((entry) => entry.type === "farewell-began");
   const ends = entries.filter((entry) => entry.type === "farewell-ended");
   return {
     ...header.agent,
     instructions: "(not recorded)",
+    tools: replayedTools(recording, clock),
     async entry(context) {
       for (const at of farewells.keys()) {
         context.addShutdownCallback(async () => {

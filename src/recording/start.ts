@@ -66,6 +66,11 @@ function headerOf(
     turnTaking: { endpointing: { ...endpointing }, interruption: { ...interruption }, speculate },
     ...(participant !== undefined && { participant }),
     ...(maxCallMs !== undefined && { maxCallMs }),
+    ...(agent.tools && {
+      tools: Object.entries(agent.tools).map(([name, { effect, timeoutMs, confirm }]) => (
+        { name, effect, timeoutMs, confirm: confirm !== undefined }
+      )),
+    }),
     stt: { provider: stt.provider, model: stt.model, elsewhere: stt.elsewhere === true },
     llm: { provider: llm.provider, model: llm.model },
     tts: { provider: tts.provider, model: tts.model },

@@ -16,7 +16,7 @@ const none = { endpointing: {}, interruption: {}, speculate: true };
 
 /** The numbers and switches of the options, without their functions. */
 function plain(agent: Partial<AgentDefinition>, config: Parameters<typeof turnTakingFor>[1] = none) {
-  const { endpointing, interruption, ...others } = turnTakingFor(
+  const { endpointing, interruption, consent: _, ...others } = turnTakingFor(
     defineAgent({ instructions, ...agent }),
     config,
   );
