@@ -4,8 +4,9 @@ import assistant from "./assistant.ts";
 import echo from "./echo.ts";
 import events from "./events.ts";
 import support from "./support.ts";
+import tools from "./tools.ts";
 
 /** The agent of a dispatch that names none. */
 export const defaultAgent = "assistant";
 
-export const agents: Readonly<Record<string, Agent>> = { assistant, support, echo, events };
+export const agents: Readonly<Record<string, Agent>> = { assistant, support, echo, events, tools };

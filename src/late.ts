@@ -28,6 +28,7 @@ export function createLateResults({ generateReply, isSaid }: {
         instructions:
           `The result of the tool ${JSON.stringify(name)} has come. Tell the user what it means to ` +
           "them, in a sentence, unless they know it.",
+        toolChoice: "none", // or one late result could lead to the next for ever
       });
     },
   };

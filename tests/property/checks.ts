@@ -3,6 +3,8 @@ import type { VoiceSession } from "../../src/agent.ts";
 import type { SessionEvent } from "../../src/events.ts";
 import { type HistoryItem, saidIn } from "../../src/history.ts";
 import type { Message } from "../../src/llm/llm.ts";
+import { wireMessages } from "../../src/llm/openai_tools.ts";
+import { refusalOfMessages } from "../emulators/openai_requests.ts";
 import type { PlayedSpan, ShownTranscript } from "../../src/room/memory.ts";
 
 /** The agent is not "thinking" or "speaking" for longer without anything happening or being heard. */
@@ -26,14 +28,18 @@ export function checkHistory(history: readonly HistoryItem[]): string[] {
   return wrong;
 }
 
-/** What a model is asked: the instructions first, then the conversation, and no other instructions than at the end. */
+/** What a model is asked: the instructions first, then the conversation, well formed, with no more than one reply's instructions. */
 export function checkMessages(messages: readonly Message[]): string[] {
   const wrong: string[] = [];
   if (messages[0]?.role !== "system") wrong.push("the model was asked without instructions");
-  if (messages.slice(1).some(({ role }) => role === "system")) {
+  // Those of one reply stand where it began: before the tools that it has called.
+  if (messages.slice(1).filter(({ role }) => role === "system").length > 1) {
     wrong.push("the instructions were given twice");
   }
-  if (messages.some(({ content }) => content.trim() === "")) wrong.push("the model was told nothing");
+  const empty = messages.some((message) => message.content.trim() === "" && !("toolCalls" in message));
+  if (empty) wrong.push("the model was told nothing");
+  const refusal = refusalOfMessages(wireMessages(messages) as never);
+  if (refusal) wrong.push(refusal.message);
   return wrong;
 }
 
@@ -73,7 +79,21 @@ export function checkStory({ events, played, shown, history }: {
     ...checkStalls(events),
     ...checkProgress(events, played),
     ...checkTranscripts(events, shown),
+    ...checkCalls(events, history),
     ...(events.at(-1)?.type === "closed" ? [] : ["the last event is not that the session was closed"]),
+  ];
+}
+
+/** Each call that was told of has one result at the end, in the history and, but for what ended it all, in the events. */
+function checkCalls(events: readonly SessionEvent[], history: readonly HistoryItem[]): string[] {
+  const told = events.flatMap((event) => event.type === "tools-called" ? event.calls : []).map(({ id }) =>
+    id
+  );
+  const calls = history.flatMap((item) => item.type === "tool-call" ? [item.call.id] : []);
+  const results = history.flatMap((item) => item.type === "tool-result" ? [item.callId] : []);
+  return [
+    ...(told.some((id) => !calls.includes(id)) ? ["a call was told of that is not in the history"] : []),
+    ...calls.filter((id) => !results.includes(id)).map((id) => `${id} has no result`),
   ];
 }
 

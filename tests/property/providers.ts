@@ -7,7 +7,9 @@ import type { LanguageEvent, LanguageModel, Message } from "../../src/llm/llm.ts
 import type { SpeechToText, TranscriptEvent } from "../../src/stt/stt.ts";
 import type { SpeechEvent, TextToSpeech } from "../../src/tts/tts.ts";
 import type { VoiceActivityDetector, VoiceEvent, VoiceMark } from "../../src/vad/vad.ts";
-import type { Script } from "./script.ts";
+import * as z from "zod";
+import { tool, type ToolEffect, type ToolSet } from "../../src/tool.ts";
+import type { Called, Script } from "./script.ts";
 
 /** How many streams were begun that have not ended. */
 export interface Open {
@@ -33,6 +35,41 @@ function counted<T>(open: Open, events: AsyncGenerator<T>): ReadableStream<T> {
   return ReadableStream.from(each());
 }
 
+/** The tool that a call is of. */
+const nameOf = ({ effect, asks }: Pick<Called, "effect" | "asks">): string =>
+  `${effect}${asks ? "-asks" : ""}`;
+
+/** Tools that do as they are told by their arguments. `begun` is told of each use, by its idempotency key. */
+export function toolbox(
+  { clock, begun }: { readonly clock: Clock; readonly begun: (effect: ToolEffect, key: string) => void },
+): ToolSet {
+  const parameters = z.object({ n: z.number(), fate: z.string(), ms: z.number() });
+  const effects: readonly ToolEffect[] = ["none", "idempotent", "once"];
+  return Object.fromEntries(
+    effects.flatMap((effect) =>
+      [false, true].map((asks) => [
+        nameOf({ effect, asks }),
+        tool({
+          description: "Do it",
+          effect,
+          parameters,
+          confirm: asks && (() => "Shall I?"),
+          timeoutMs: 5_000,
+          async execute({ fate, ms, n }, { idempotencyKey, signal, progress, disallowInterruptions }) {
+            begun(effect, idempotencyKey);
+            if (n === 1) progress("Still at it.");
+            if (n === 1 && ms === 400) disallowInterruptions();
+            if (fate === "hang") return new Promise(() => {});
+            await clock.sleep(ms, fate === "deaf" ? {} : { signal });
+            if (fate === "fail") throw new Error("it failed");
+            return n;
+          },
+        }),
+      ])
+    ),
+  );
+}
+
 export function model(
   { models }: Script,
   { clock, open, onRequest }: {
@@ -42,8 +79,8 @@ export function model(
   },
 ): LanguageModel {
   let answers = 0;
-  async function* generate(at: number, signal: AbortSignal): AsyncGenerator<LanguageEvent> {
-    const { fate, words, ttftMs, tokenMs } = models[at % models.length]!;
+  async function* generate(at: number, mayCall: boolean, signal: AbortSignal): AsyncGenerator<LanguageEvent> {
+    const { fate, words, ttftMs, tokenMs, calls } = models[at % models.length]!;
     await clock.sleep(fate === "hang" ? 1e9 : ttftMs, { signal });
     if (fate === "fail") throw new StageError("llm", "the model failed", { retryable: true });
     for (const text of wordsFrom(`answer${at}-`, words).match(/\S+\s*/g) ?? []) {
@@ -51,16 +88,21 @@ export function model(
       await clock.sleep(tokenMs, { signal });
     }
     if (fate === "die") throw new StageError("llm", "the model died", { retryable: true });
+    for (const [i, { effect, asks, ...args }] of mayCall ? calls.entries() : []) {
+      yield { type: "tool-call", id: `call${at}-${i}`, name: nameOf({ effect, asks }), arguments: args };
+    }
   }
   return {
     provider: "random",
     model: "random",
-    generate({ messages }, { signal }) {
+    generate({ messages, toolChoice }, { signal }) {
       onRequest(messages);
       const at = answers++;
       const { fate } = models[at % models.length]!;
       if (fate === "throw") throw new Error("the model threw");
-      return fate === "deaf" ? new ReadableStream() : counted(open, generate(at, signal));
+      return fate === "deaf"
+        ? new ReadableStream()
+        : counted(open, generate(at, toolChoice !== "none", signal));
     },
   };
 }

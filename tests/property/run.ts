@@ -4,11 +4,14 @@ import type { SessionEvent } from "../../src/events.ts";
 import type { Message } from "../../src/llm/llm.ts";
 import { memoryRoom } from "../../src/room/memory.ts";
 import { startSession } from "../../src/session.ts";
+import type { ToolEffect } from "../../src/tool.ts";
+import { consentIn } from "../../src/turn/consent.ts";
+import { turnLanguage } from "../../src/turn/languages.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { silentLog } from "../fakes/log.ts";
 import { microphoneFrame } from "../fakes/speech.ts";
 import { checkHistory, checkMessages, checkRest, checkStory, isAtRest } from "./checks.ts";
-import { detector, model, recognizer, voice, wordsFrom } from "./providers.ts";
+import { detector, model, recognizer, toolbox, voice, wordsFrom } from "./providers.ts";
 import type { Act, Script } from "./script.ts";
 
 /** What happens at random is over by then; and everything that it led to, so much later at the latest. */
@@ -23,11 +26,21 @@ export async function violations(script: Script): Promise<string[]> {
   const wrong: string[] = [];
   const found = (more: readonly string[]) => void wrong.push(...more);
   const stt = recognizer();
+  /** What is to be done once, and how often it was begun. */
+  const once = new Map<string, number>();
+  /** What had an effect, for which turn and when. */
+  const effects: { readonly turnId: string; readonly atMs: number }[] = [];
+  const begun = (effect: ToolEffect, key: string) => {
+    if (effect === "once") once.set(key, (once.get(key) ?? 0) + 1);
+    const turnId = key.split(":")[1] ?? "";
+    if (effect !== "none" && turnId.startsWith("turn")) effects.push({ turnId, atMs: clock.now() });
+  };
   const { session, joined } = startSession({
     id: "random",
     agentName: "random",
     agent: defineAgent({
       instructions: "You are a test.",
+      tools: toolbox({ clock, begun }),
       ...(script.away && { away: { afterMs: 3_000, prompts: ["Hello?"], closeAfterMs: 20_000 } }),
     }),
     providers: {
@@ -48,6 +61,7 @@ export async function violations(script: Script): Promise<string[]> {
         minWords: script.minWords,
         falseAfterMs: 2_000,
       },
+      consent: consentIn(turnLanguage("en")),
       detection: script.manual ? "manual" : "silence",
       speculate: script.speculate,
     },
@@ -104,6 +118,13 @@ export async function violations(script: Script): Promise<string[]> {
   await reading;
   await clock.advance(busyMs); // what was still to happen happens to a session that has ended
   found(checkStory({ events, played: room.played, shown: room.shown, history: session.history }));
+  for (const { turnId, atMs } of effects) {
+    const committed = events.some((event) =>
+      event.type === "user-speech-committed" && event.turnId === turnId && event.atMs <= atMs
+    );
+    if (!committed) wrong.push(`something was done for ${turnId} before it was over`);
+  }
+  for (const [key, count] of once) if (count !== 1) wrong.push(`${key} was done ${count} times`);
   if (clock.pending > 0) wrong.push(`${clock.pending} timers are left`);
   for (const [name, { count }] of Object.entries({ models, voices, streams })) {
     if (count > 0) wrong.push(`${count} ${name} are left open`);
@@ -155,6 +176,9 @@ function performer({ session, room, stt, marks, clock, streams, keep, handles }:
         return session.interrupt();
       case "press":
         return room.tell({ type: "interrupt" });
+      case "yes":
+      case "no":
+        return room.tell({ type: "text", text: act.type });
       case "typed":
         return room.tell({ type: "text", text: `typed${++utterances}` });
       case "key-down":

@@ -2,9 +2,20 @@
 import * as fc from "fast-check";
 import type { SpeechPriority } from "../../src/agent.ts";
 import type { SessionEvent } from "../../src/events.ts";
+import type { ToolEffect } from "../../src/tool.ts";
 
 /** How a model or a voice makes one answer. `deaf`: it hangs, and does not even end when it is told to. */
 export type Fate = "well" | "fail" | "throw" | "die" | "hang" | "deaf";
+
+/** A call of a tool: what it does to the world, how it goes, and how long it takes. `deaf`: it does not end when it is told to. */
+export interface Called {
+  readonly effect: ToolEffect;
+  readonly asks: boolean;
+  readonly fate: "well" | "fail" | "deaf" | "hang";
+  readonly ms: number;
+  /** Calls with the same are the same call. */
+  readonly n: number;
+}
 
 /** What can be done from outside, at any moment. */
 export type Act =
@@ -21,7 +32,9 @@ export type Act =
   | { readonly type: "interrupt" | "press" | "typed" | "key-down" | "key-up" }
   | { readonly type: "voice-start" | "voice-pause" | "voice-resume" | "voice-end" | "hearing-lost" }
   /** A final may come twice, and without a voice. */
-  | { readonly type: "interim" | "final" | "final-twice"; readonly words: number };
+  | { readonly type: "interim" | "final" | "final-twice"; readonly words: number }
+  /** In writing. */
+  | { readonly type: "yes" | "no" };
 
 /** An act at a time, or so many microtasks after the `nth` event of a type. */
 export type When =
@@ -35,6 +48,8 @@ export interface Script {
     readonly words: number;
     readonly ttftMs: number;
     readonly tokenMs: number;
+    /** What it calls behind its words. */
+    readonly calls: readonly Called[];
   }[];
   readonly voices: readonly { readonly fate: Fate; readonly firstMs: number; readonly marks: boolean }[];
   readonly speculate: boolean;
@@ -85,6 +100,8 @@ const act: fc.Arbitrary<Act> = fc.oneof(
         "interrupt" as const,
         "press" as const,
         "typed" as const,
+        "yes" as const,
+        "no" as const,
         "key-down" as const,
         "key-up" as const,
       ),
@@ -111,6 +128,14 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   },
 );
 
+const called: fc.Arbitrary<Called> = fc.record({
+  effect: fc.constantFrom<ToolEffect>("none", "idempotent", "once"),
+  asks: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
+  fate: fc.constantFrom("well" as const, "well" as const, "fail" as const, "deaf" as const, "hang" as const),
+  ms: fc.constantFrom(0, 10, 400, 2_500, 12_000),
+  n: fc.nat(1),
+});
+
 const events: readonly SessionEvent["type"][] = [
   "state-changed",
   "user-started-speaking",
@@ -120,6 +145,8 @@ const events: readonly SessionEvent["type"][] = [
   "agent-stopped-speaking",
   "false-interruption",
   "turn-ended",
+  "tools-called",
+  "tools-finished",
   "error",
 ];
 
@@ -167,6 +194,10 @@ export const script: fc.Arbitrary<Script> = fc.record({
       words,
       ttftMs: fc.constantFrom(0, 50, 400, 2_500, 7_900),
       tokenMs: fc.constantFrom(0, 20, 300, 4_000),
+      calls: fc.oneof(
+        { weight: 2, arbitrary: fc.constant([]) },
+        { weight: 1, arbitrary: fc.array(called, { minLength: 1, maxLength: 3 }) },
+      ),
     }),
     { minLength: 1, maxLength: 5 },
   ),
