@@ -104,6 +104,8 @@ export function startReply(
   let lastPlayedMs = 0;
   const lastMs = { clause: beganMs, audio: beganMs };
   let lastProgressMs = beganMs;
+  /** The voice was given words, and has brought nothing since. */
+  let owesSound = false;
   const progressMs = () => paused ? clock.now() : Math.max(lastProgressMs, workedMs());
   const progress = () => lastProgressMs = clock.now();
 
@@ -114,7 +116,9 @@ export function startReply(
     const allowedMs = begins ? patienceMs.firstToken : patienceMs.otherwise;
     const beganMs = Math.max(releasedMs, workedMs());
     const soundMs = paused || firstMs.played !== undefined ? Infinity : beganMs + patienceMs.firstSound;
-    return Math.min(progressMs() + allowedMs, soundMs);
+    // A voice that owes sound is not excused by a tool that is at work.
+    const voiceMs = paused || !owesSound ? Infinity : lastProgressMs + patienceMs.firstSound;
+    return Math.min(progressMs() + allowedMs, soundMs, voiceMs);
   };
   const onStall = () => {
     stalledMs = clock.now() - (firstMs.played === undefined ? releasedMs : lastProgressMs);
@@ -140,12 +144,14 @@ export function startReply(
 
   const onClause = (clause: Clause) => {
     lastMs.clause = progress();
+    owesSound ||= clause.spoken !== "";
     firstMs.clause ??= lastMs.clause;
     clauses.push(clause);
   };
 
   const onSpeech = (event: SpeechEvent) => {
     progress();
+    owesSound = false;
     if (event.type === "words") wordTimes.push(...event.words);
     else if (event.type === "mark") marks.push({ characters: event.characters, audioMs });
     else {

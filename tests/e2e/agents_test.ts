@@ -89,6 +89,47 @@ describe("agents in LiveKit", () => {
     assert(!server.log.some(({ level }) => level === "warn" || level === "error"), server.output);
   });
 
+  it("tools: schedules a meeting once, and reads its confirmation id back", options, async () => {
+    await using deepgram = await ears();
+    const meeting = { date: "2099-05-02", time: "10:30", reason: "the sea" };
+    await using openai = await startOpenAIEmulator({
+      apiKey: "mind-key",
+      answer(_user, _n, { messages }) {
+        const last = messages.at(-1);
+        if (last?.role !== "tool") return { calls: [{ name: "scheduleMeeting", arguments: meeting }] };
+        return `It is scheduled as ${JSON.parse(last.content ?? "{}").confirmationId}.`;
+      },
+    });
+    await using server = await startServer({
+      ...environment,
+      DEEPGRAM_API_KEY: "ears-key",
+      DEEPGRAM_BASE_URL: deepgram.url,
+      OPENAI_API_KEY: "mind-key",
+      OPENAI_BASE_URL: openai.url,
+    });
+    const address = await server.url;
+    const room = `room-${crypto.randomUUID()}`;
+    await using caller = await joinCaller({ url, apiKey, apiSecret, roomName: room });
+    assertEquals((await dispatch(address, room, "tools")).status, 201);
+    await untilSaid(caller, "Hello! I can tell you the weather, or schedule a meeting.");
+    await caller.untilQuiet();
+    await caller.speak((await loadClip("one")).samples);
+    await untilSaid(caller, "It is scheduled as M1001.");
+
+    const asked = openai.requests.at(-1)?.body.messages ?? [];
+    assertEquals(asked.map(({ role }) => role), ["system", "assistant", "user", "assistant", "tool"]);
+    const results = openai.requests.flatMap(({ body }) =>
+      body.messages.filter(({ role }) => role === "tool")
+    );
+    assertEquals(
+      new Set(results.map(({ content }) => content)).size,
+      1,
+      "the meeting is in the calendar twice",
+    );
+    await caller.leave();
+    assert(!server.log.some(({ level }) => level === "warn" || level === "error"), server.output);
+  });
+
   it(
     "echo: repeats what it heard, with Deepgram's key alone; whose keys are missing is told",
     options,

@@ -9,6 +9,8 @@ import type { PlayedSpan, ShownTranscript } from "../../src/room/memory.ts";
 
 /** The agent is not "thinking" or "speaking" for longer without anything happening or being heard. */
 const stuckMs = 15_500;
+/** While tools are used: three questions that the user does not answer, and a tool that is stopped after 5 s. */
+const busyMs = 3 * 15_500 + 5_500;
 
 /** Well formed at every instant: in the order in which it was said, nothing twice, nothing empty. */
 export function checkHistory(history: readonly HistoryItem[]): string[] {
@@ -128,15 +130,20 @@ function checkStalls(events: readonly SessionEvent[]): string[] {
 function checkProgress(events: readonly SessionEvent[], played: readonly PlayedSpan[]): string[] {
   let state = "listening";
   let sinceMs = 0;
+  let usesTools = false;
   for (const event of events) {
     const heardMs = played.reduce((sum, { fromMs, toMs }) => {
       return sum + Math.max(0, Math.min(toMs, event.atMs) - Math.max(fromMs, sinceMs));
     }, 0);
     const stillMs = event.atMs - sinceMs - heardMs;
-    if ((state === "thinking" || state === "speaking") && stillMs > stuckMs) {
+    const allowedMs = usesTools ? busyMs : stuckMs;
+    if ((state === "thinking" || state === "speaking") && stillMs > allowedMs) {
       return [`the agent was ${state} for ${Math.round(stillMs)} ms without progress`];
     }
     if (event.type === "state-changed") state = event.state;
+    if (event.type === "tools-called" || event.type === "tools-finished") {
+      usesTools = event.type === "tools-called";
+    }
     sinceMs = event.atMs;
   }
   return [];
