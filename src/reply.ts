@@ -102,7 +102,7 @@ export function startReply(
   const holds: { fromMs: number; toMs: number }[] = [];
   let late: { readonly atMs: number; readonly clauseMs: number } | undefined;
   let lastPlayedMs = 0;
-  const lastMs = { clause: beganMs, audio: beganMs };
+  const lastMs = { clause: beganMs, audio: beganMs, heard: beganMs };
   let lastProgressMs = beganMs;
   /** The voice was given words, and has brought nothing since. */
   let owesSound = false;
@@ -114,8 +114,9 @@ export function startReply(
     // After a tool the model begins anew.
     const begins = firstMs.token === undefined || workedMs() >= lastProgressMs;
     const allowedMs = begins ? patienceMs.firstToken : patienceMs.otherwise;
-    const beganMs = Math.max(releasedMs, workedMs());
-    const soundMs = paused || firstMs.played !== undefined ? Infinity : beganMs + patienceMs.firstSound;
+    const isHeard = firstMs.played !== undefined && lastMs.audio > workedMs();
+    const beganMs = Math.max(releasedMs, workedMs(), lastMs.heard);
+    const soundMs = paused || isHeard ? Infinity : beganMs + patienceMs.firstSound;
     // A voice that owes sound is not excused by a tool that is at work.
     const voiceMs = paused || !owesSound ? Infinity : lastProgressMs + patienceMs.firstSound;
     return Math.min(progressMs() + allowedMs, soundMs, voiceMs);
@@ -171,7 +172,7 @@ export function startReply(
   const findSilence = silenceFinder();
   const look = () => {
     const playedMs = playout?.playedMs ?? 0;
-    if (playedMs > lastPlayedMs) progress();
+    if (playedMs > lastPlayedMs) lastMs.heard = progress();
     lastPlayedMs = playedMs;
     const silence = findSilence(clock.now(), playedMs);
     if (silence) onGap(gapOf(silence, { holds, late }));
@@ -254,7 +255,7 @@ export function startReply(
       if (paused && hold) hold.toMs = clock.now();
       if (firstMs.played === undefined) releasedMs = clock.now();
       paused = false;
-      progress();
+      lastMs.heard = progress();
       playout?.resume();
     },
     abort: () => cut.abort(),
