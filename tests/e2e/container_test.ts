@@ -69,6 +69,7 @@ describe("the image", () => {
       "deno.lock",
       "main.ts",
       "node_modules",
+      "recordings",
       "routes",
       "src",
     ]);
