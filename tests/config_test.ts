@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { parseEnv } from "node:util";
-import { environment, loadConfig, secretsIn, warningsFor } from "../src/config.ts";
+import { loadConfig, secretsIn, warningsFor } from "../src/config.ts";
+import { environment } from "../src/environment.ts";
 import { ConfigError } from "../src/errors.ts";
 
 const livekit = {

@@ -66,7 +66,7 @@ const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"pino"/, /^src\/log\.ts$/],
   [/(from |import\()"(prom-client|standardwebhooks)"/, /^src\/telemetry\//],
   [/(from |import\()"zod-openapi"/, /^routes\//],
-  [/\b(Deno\.env|process\.env)\b/, /^src\/config\.ts$/],
+  [/\b(Deno\.env|process\.env)\b/, /^src\/environment\.ts$/],
   [/\b(setTimeout|setInterval|Date\.now|performance\.now)\(/, /^src\/clock\.ts$/],
 ];
 

@@ -1,6 +1,7 @@
 /** What the tasks of the command line have in common: their arguments, the configuration, and how they fail. */
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
-import { type Config, type LiveKitConfig, loadConfig, readEnvironment } from "../config.ts";
+import { type Config, type LiveKitConfig, loadConfig } from "../config.ts";
+import { readEnvironment } from "../environment.ts";
 import { ConfigError, messageOf } from "../errors.ts";
 
 /** Runs a task. What the user got wrong, a ConfigError, is said in its words alone; the process exits with 1 then. */

@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { AccessToken } from "livekit-server-sdk";
-import { environment, loadConfig } from "../../src/config.ts";
+import { loadConfig } from "../../src/config.ts";
+import { environment } from "../../src/environment.ts";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startOpenAIEmulator } from "../emulators/openai.ts";
 import { loadClip } from "../fixtures/speech.ts";

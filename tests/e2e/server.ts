@@ -1,5 +1,5 @@
 /** The server as an operator runs it: the command of `deno task start`, in a process of its own. */
-import { environment } from "../../src/config.ts";
+import { environment } from "../../src/environment.ts";
 import { readLines } from "./lines.ts";
 
 /** A line of the server's log. */

@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { TokenVerifier } from "livekit-server-sdk";
 import { createApp } from "../../routes/app.ts";
 import { defineAgent } from "../../src/agent.ts";
-import { environment } from "../../src/config.ts";
+import { environment } from "../../src/environment.ts";
 import { createDispatcher } from "../../src/dispatch/dispatcher.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";

@@ -1,0 +1,188 @@
+/**
+ * The environment: the one place that reads it. Real variables win over a `.env` file in the working directory; an empty
+ * one counts as not set.
+ *
+ * | variable | default | what it is |
+ * |---|---|---|
+ * | `LIVEKIT_URL` | – | where LiveKit runs: `wss://….livekit.cloud` or `ws://localhost:7880` (`https`, `http` are taken too) |
+ * | `LIVEKIT_API_KEY`, `LIVEKIT_API_SECRET` | – | its key pair; all three or none |
+ * | `OPENAI_API_KEY` | – | for models named `openai/…` |
+ * | `OPENAI_BASE_URL` | OpenAI's | any server that speaks OpenAI's API |
+ * | `DEEPGRAM_API_KEY` | – | for models named `deepgram/…` |
+ * | `DEEPGRAM_BASE_URL` | Deepgram's | a Deepgram of your own |
+ * | `ELEVENLABS_API_KEY` | – | for models named `elevenlabs/…` |
+ * | `ELEVENLABS_BASE_URL` | ElevenLabs' | another address of theirs, such as one that keeps data in a region |
+ * | `STT` | `deepgram/nova-3` | what the agents hear with, unless they name their own; with OpenAI's key alone `openai/gpt-4o-transcribe`, without keys the browser's own recognition |
+ * | `LLM` | `openai/gpt-4o-mini` | what they think with; without a key a demo of fixed rules |
+ * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; with ElevenLabs' key `elevenlabs/eleven_turbo_v2_5`, with OpenAI's alone `openai/gpt-4o-mini-tts`, without keys `flite/slt` on this machine |
+ * | `HOST` | `0.0.0.0`; without LiveKit keys `127.0.0.1` | address to listen on |
+ * | `PORT` | `8080` | port to listen on; 0: any that is free |
+ * | `LOG_LEVEL` | `info` | `debug` (with transcripts), `info`, `warn`, `error`, `silent` |
+ * | `AUTO_AGENT` | – | the agent that LiveKit's webhooks send to a room whose metadata names none; without it, none |
+ * | `REPORT_TTL` | `3600` | seconds that a session's report is kept after its end |
+ * | `REPORT_WEBHOOK_URL`, `REPORT_WEBHOOK_SECRET` | – | where the report is posted when a session ends, and the secret it is signed with (`whsec_…`, Standard Webhooks); both or none |
+ * | `CORS_ORIGINS` | – | origins whose pages may call the API, with commas between; without it, none |
+ * | `CLIENT_IP_HEADER` | – | behind a proxy, the header that says who has connected to it, such as Fly.io's `Fly-Client-IP`; limits per address count by it |
+ * | `METRICS_PORT` | – | a port of its own for `/metrics`, which then is nowhere else |
+ * | `MAX_SESSIONS` | `50` | calls at a time; more are refused with 503 |
+ * | `MAX_CALL_SECONDS` | – | how long a call may last, unless its agent says so; it ends with a sentence and reason "max-duration" |
+ * | `PLAYGROUND`, `PLAYGROUND_PASSWORD` | – | `1` and a password of 8 characters or more: the page is there, behind it; without both it is only on 127.0.0.1 without LiveKit keys |
+ * | `VAD_MIN_SPEECH_MS` | `64` | voice before it counts as speech |
+ * | `VAD_MIN_SILENCE_MS` | `400` | silence before speech counts as over |
+ * | `ENDPOINTING_MIN_MS` | `350` | silence before an answer, at least |
+ * | `ENDPOINTING_MAX_MS` | `3000` | silence before an answer, at most, whatever the recognizer does |
+ * | `INTERRUPTION_MIN_MS` | `300` | speech that interrupts the agent, at least |
+ * | `INTERRUPTION_MIN_WORDS` | `0` | words that interrupt the agent, at least; both must be reached |
+ * | `TURN_MODEL` | – | a model that tells by the sound whether the user has finished: `.models/smart-turn-v3.2-cpu.onnx`, which `deno task turn-model` fetches |
+ * | `RECORD` | – | the folder that each session is recorded in, for `deno task replay`: `recordings`, or a folder in it; what was said is in there |
+ * | `SPECULATE` | `1` | whether an answer is prepared before it is known that the user has finished; `0`: never |
+ */
+import { parseEnv } from "node:util";
+import * as z from "zod";
+import { ConfigError } from "./errors.ts";
+
+/** Variables as they are set. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const wholeNumber = (min: number, max: number) =>
+  z.string().refine((text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max, {
+    error: `a whole number from ${min} to ${max}`,
+  }).transform(Number);
+
+const milliseconds = wholeNumber(0, 60_000);
+
+const address = (...protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+    error: `an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
+  });
+
+/** An address that paths are added to. */
+const url = (...protocols: string[]) => address(...protocols).transform((text) => text.replace(/\/+$/, ""));
+
+const secret = z.string().refine((text) => !/\s/.test(text), {
+  error: "a key without spaces or line breaks",
+});
+
+const model = (example: string) =>
+  z.string().refine((text) => /^[a-z0-9-]+\/\S+$/.test(text), {
+    error: `a provider and a model, such as ${example}`,
+  });
+
+/** Every variable there is; each schema's error says what was expected. */
+export const environment = z.object({
+  LIVEKIT_URL: url("wss:", "ws:", "https:", "http:").transform((text) => text.replace(/^http/i, "ws"))
+    .optional(),
+  LIVEKIT_API_KEY: secret.optional(),
+  LIVEKIT_API_SECRET: secret.optional(),
+  OPENAI_API_KEY: secret.optional(),
+  OPENAI_BASE_URL: url("https:", "http:").optional(),
+  DEEPGRAM_API_KEY: secret.optional(),
+  DEEPGRAM_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
+  ELEVENLABS_API_KEY: secret.optional(),
+  ELEVENLABS_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
+  STT: model("deepgram/nova-3").optional(),
+  LLM: model("openai/gpt-4o-mini").optional(),
+  TTS: model("deepgram/aura-2-thalia-en").optional(),
+  HOST: z.string().refine((text) => /^[\w.:-]+$/.test(text), { error: "an address such as 0.0.0.0" })
+    .optional(),
+  PORT: wholeNumber(0, 65_535).default(8080),
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"], {
+    error: "debug, info, warn, error or silent",
+  }).default("info"),
+  AUTO_AGENT: z.string().optional(),
+  REPORT_TTL: wholeNumber(0, 999_999_999).default(3600),
+  REPORT_WEBHOOK_URL: address("https:", "http:").optional(),
+  REPORT_WEBHOOK_SECRET: z.string().refine((text) => /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(text), {
+    error: "whsec_ and at least 24 random bytes in base64, as `openssl rand -base64 32` makes them",
+  }).optional(),
+  CORS_ORIGINS: z.string().transform((text) => text.split(",").map((part) => part.trim()).filter(Boolean))
+    .refine((origins) => origins.every((origin) => URL.parse(origin)?.origin === origin), {
+      error: "origins such as https://app.example.com, with commas between",
+    }).default([]),
+  CLIENT_IP_HEADER: z.string().refine((text) => /^[A-Za-z0-9-]{1,64}$/.test(text), {
+    error: "a header's name, such as Fly-Client-IP",
+  }).optional(),
+  METRICS_PORT: wholeNumber(1, 65_535).optional(),
+  MAX_SESSIONS: wholeNumber(1, 10_000).default(50),
+  MAX_CALL_SECONDS: wholeNumber(1, 999_999).optional(),
+  PLAYGROUND: z.enum(["0", "1"], { error: "1, or 0" }).optional(),
+  PLAYGROUND_PASSWORD: z.string().min(8, "a password of at least 8 characters").optional(),
+  VAD_MIN_SPEECH_MS: milliseconds.optional(),
+  VAD_MIN_SILENCE_MS: milliseconds.optional(),
+  ENDPOINTING_MIN_MS: milliseconds.optional(),
+  ENDPOINTING_MAX_MS: milliseconds.optional(),
+  INTERRUPTION_MIN_MS: milliseconds.optional(),
+  INTERRUPTION_MIN_WORDS: wholeNumber(0, 100).optional(),
+  TURN_MODEL: z.string().optional(),
+  RECORD: z.string().transform((text) => text.replace(/^\.\//, "").replace(/\/+$/, ""))
+    .refine((text) => /^recordings(\/[\w-][\w.-]*)*$/.test(text), {
+      error: "recordings, or a folder in it: the server may write nowhere else",
+    }).optional(),
+  SPECULATE: z.enum(["0", "1"], { error: "0 or 1" }).default("1"),
+});
+
+/** The process's environment, with what a `.env` file in the working directory adds to it. */
+export async function readEnvironment(): Promise<Environment> {
+  let file = "";
+  try {
+    file = await Deno.readTextFile(".env");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return { ...parseEnv(file), ...Deno.env.toObject() };
+}
+
+/** What the variables hold, once they were checked. */
+export type CheckedEnvironment = z.infer<typeof environment>;
+
+/** Checks `env`; throws one ConfigError that lists every problem, a line each. */
+export function checkEnvironment(env: Environment): CheckedEnvironment {
+  const set: Record<string, string> = {};
+  for (const name of Object.keys(environment.shape)) {
+    const value = env[name]?.trim();
+    if (value) set[name] = value;
+  }
+  const parsed = environment.safeParse(set);
+  const problems = [
+    ...(parsed.error?.issues ?? []).map((issue) => describeIssue(issue, set)),
+    ...contradictions(set),
+  ];
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join("\n"));
+  return parsed.data;
+}
+
+/** What variables say against each other. */
+function contradictions(set: Readonly<Record<string, string>>): string[] {
+  const problems: string[] = [];
+  const livekit = ["LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"];
+  const missing = livekit.filter((name) => !set[name]);
+  if (missing.length > 0 && missing.length < livekit.length) {
+    problems.push(
+      `${missing.join(" and ")} ${missing.length > 1 ? "are" : "is"} not set; expected all three of ` +
+        `${livekit.join(", ")}, or none of them`,
+    );
+  }
+  if (set.PLAYGROUND !== "0" && (set.PLAYGROUND === "1") !== (set.PLAYGROUND_PASSWORD !== undefined)) {
+    problems.push(
+      "Only one of PLAYGROUND=1 and PLAYGROUND_PASSWORD is set; expected both, for a page behind a password",
+    );
+  }
+  if ((set.REPORT_WEBHOOK_URL === undefined) !== (set.REPORT_WEBHOOK_SECRET === undefined)) {
+    problems.push("Only one of REPORT_WEBHOOK_URL and REPORT_WEBHOOK_SECRET is set; expected both, or none");
+  }
+  const min = Number(set.ENDPOINTING_MIN_MS ?? 350);
+  const max = Number(set.ENDPOINTING_MAX_MS ?? 3000);
+  if (min > max) {
+    problems.push(
+      `ENDPOINTING_MIN_MS is ${min} and ENDPOINTING_MAX_MS is ${max}; expected a minimum up to the maximum`,
+    );
+  }
+  return problems;
+}
+
+function describeIssue({ path, message }: z.core.$ZodIssue, set: Readonly<Record<string, string>>): string {
+  const name = String(path[0]);
+  // A key must not reach the terminal, not even one that was put into the wrong variable's URL.
+  const hidden = /_KEY$|_SECRET$|_URL$|_PASSWORD$/.test(name);
+  return `${name} is ${hidden ? "not valid" : JSON.stringify(set[name])}; expected ${message}`;
+}
