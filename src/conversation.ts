@@ -18,17 +18,9 @@ import { createSpokenLog, type SpokenLog } from "./spoken.ts";
 import { spokenForm } from "./text/spoken_form.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import { turnEndsMs } from "./turn/endpointing.ts";
-import { commit, isUninterruptible, listensByItself } from "./turn/policy.ts";
-import {
-  initialTurnState,
-  type TurnAction,
-  type TurnEvent,
-  type TurnOptions,
-  type TurnState,
-  type UserVoice,
-} from "./turn/state.ts";
-import { turn } from "./turn/turn.ts";
-import { textOf } from "./turn/words.ts";
+import { isUninterruptible, listensByItself } from "./turn/policy.ts";
+import type { TurnAction, TurnEvent, TurnOptions } from "./turn/state.ts";
+import { createTurnTaker, type TurnTaker, type UnstampedTurnEvent, userSpeaks } from "./turn_taker.ts";
 import { userWords } from "./user_words.ts";
 import { watchdog } from "./watchdog.ts";
 
@@ -60,7 +52,6 @@ export interface ConversationOptions {
 }
 
 type CommitTurn = Extract<TurnAction, { readonly type: "commit-turn" }>;
-type Unstamped<T> = T extends unknown ? Omit<T, "nowMs"> : never;
 
 export class Conversation {
   readonly history: History;
@@ -72,24 +63,25 @@ export class Conversation {
   readonly #accounts: Accounts;
   readonly #spoken: SpokenLog;
   readonly #speculation: SpeculationMeter;
-  #state: TurnState = initialTurnState;
+  readonly #turns: TurnTaker;
   readonly #late: LateResults;
-  #wake: Disposable | undefined;
   #guard: Disposable | undefined;
-  #agentSinceMs: number;
-  #inbox: TurnEvent[] = [];
-  #deciding = false;
   readonly #showWords: ReturnType<typeof userWords>;
   #shown: AgentState = "initializing";
 
   constructor(options: ConversationOptions) {
     this.#options = options;
     this.#showWords = userWords(options);
-    this.#agentSinceMs = options.clock.now();
     this.history = createHistory(options.clock);
     this.#ledger = createLedger(options.emit);
     this.#spoken = createSpokenLog(options.clock);
     this.#speculation = createSpeculationMeter(options.emit);
+    this.#turns = createTurnTaker({
+      ...options,
+      perform: (action, event) => this.#perform(action, event),
+      onDecided: (event) => options.onPresence({ quiet: this.#isQuiet(), returned: hasWords(event) }),
+      onSettled: () => this.#goOn(),
+    });
     this.#replies = new Replies({
       ...options,
       spokenForm: spokenForm({
@@ -175,25 +167,16 @@ export class Conversation {
   }
 
   /** Takes in something that happened, and performs what it leads to. */
-  note(event: Unstamped<TurnEvent>): void {
+  note(event: UnstampedTurnEvent): void {
     if (this.#options.signal.aborted) return;
     if (event.type === "transcript-interim") this.#showWords(event.text, false);
     if (event.type === "transcript-final") this.#showWords(event.text, true);
-    const nowMs = this.#options.clock.now();
     const isTranscript = event.type === "transcript-interim" || event.type === "transcript-final";
     if (isTranscript && event.text !== "") {
       const said = this.#spoken.over(event.type === "transcript-final");
       const over = `${said} ${this.#replies.upcoming(aheadMs)}`.trim();
-      this.#inbox.push({ ...event, ...(over !== "" && { over }), nowMs });
-    } else this.#inbox.push({ ...event, nowMs });
-    if (this.#deciding) return;
-    this.#deciding = true;
-    try {
-      for (let next = this.#inbox.shift(); next; next = this.#inbox.shift()) this.#decide(next);
-    } finally {
-      this.#deciding = false;
-    }
-    this.#goOn();
+      this.#turns.note({ ...event, ...(over !== "" && { over }) });
+    } else this.#turns.note(event);
   }
 
   /** Cuts off what is being said and all that waits. */
@@ -204,30 +187,9 @@ export class Conversation {
 
   /** A client asks for silence: what the user may not interrupt goes on. */
   interruptByUser(): void {
-    if (isUninterruptible(this.#state.agent)) return;
+    if (isUninterruptible(this.#turns.state.agent)) return;
     this.#speech.drop(({ interruptible }) => interruptible);
     this.note({ type: "interrupt" });
-  }
-
-  #decide(event: TurnEvent): void {
-    const { state, actions, wakeAtMs } = turn(this.#state, event, this.#options.turnTaking);
-    const [wasSpeaking, isSpeaking] = [userSpeaks(this.#state), userSpeaks(state)];
-    if (state.agent.is !== this.#state.agent.is) this.#agentSinceMs = event.nowMs;
-    const before = this.#state.user;
-    this.#state = state;
-    if (isSpeaking && !wasSpeaking) this.#options.emit({ type: "user-started-speaking" });
-    if (wasSpeaking && !isSpeaking) this.#stoppedSpeaking(before, event.nowMs);
-    this.#wake?.[Symbol.dispose]();
-    this.#wake = wakeAtMs === undefined
-      ? undefined
-      : this.#options.clock.after(wakeAtMs - event.nowMs, () => this.note({ type: "wake" }));
-    for (const action of actions) this.#perform(action, event);
-    this.#options.onPresence({ quiet: this.#isQuiet(), returned: hasWords(event) });
-  }
-
-  #stoppedSpeaking(user: UserVoice, nowMs: number): void {
-    const silent = user.is === "pausing" ? { silentMs: nowMs - user.lastVoicedMs } : {};
-    this.#options.emit({ type: "user-stopped-speaking", ...silent });
   }
 
   #perform(action: TurnAction, event: TurnEvent): void {
@@ -314,7 +276,7 @@ export class Conversation {
 
   /** Begins what is next to be said, guards what is under way, and shows it; not in the middle of a decision. */
   #goOn(): void {
-    if (this.#deciding) return;
+    if (this.#turns.deciding) return;
     this.#speech.startNext();
     this.#watch();
     this.#show();
@@ -323,17 +285,17 @@ export class Conversation {
   /** How long `job` waits before it may be said: Infinity until something happens. */
   #freeInMs(job: Job): number {
     const { clock, turnTaking } = this.#options;
-    const { agent, key, user } = this.#state;
+    const { agent, key, user } = this.#turns.state;
     if (this.#replies.busy || agent.is !== "silent") return Infinity;
     if (!job.interruptible) return 0;
-    if (key.is !== "up" || turnEndsMs(this.#state, turnTaking) !== undefined) return Infinity;
-    const voiced = user.is === "speaking" && listensByItself(this.#state, turnTaking);
+    if (key.is !== "up" || turnEndsMs(this.#turns.state, turnTaking) !== undefined) return Infinity;
+    const voiced = user.is === "speaking" && listensByItself(this.#turns.state, turnTaking);
     return voiced ? user.sinceMs + wordlessMs - clock.now() : 0;
   }
 
   /** Guards against a conversation that gets no further although nothing has failed. */
   #watch(): void {
-    const owes = this.#state.agent.is !== "silent" || this.#replies.busy || this.#ledger.owed > 0;
+    const owes = this.#turns.state.agent.is !== "silent" || this.#replies.busy || this.#ledger.owed > 0;
     if (owes === (this.#guard !== undefined)) return;
     this.#guard?.[Symbol.dispose]();
     this.#guard = owes
@@ -346,7 +308,7 @@ export class Conversation {
   }
 
   #deadlineMs(): number {
-    return Math.max(this.#agentSinceMs, this.#replies.progressMs ?? -Infinity) + deadlineMs;
+    return Math.max(this.#turns.agentSinceMs, this.#replies.progressMs ?? -Infinity) + deadlineMs;
   }
 
   /** Goes on without the reply that the conversation is stuck at. */
@@ -365,13 +327,13 @@ export class Conversation {
   }
 
   #isQuiet(): boolean {
-    return !userSpeaks(this.#state) && this.#state.agent.is === "silent" && !this.#replies.busy &&
+    return !userSpeaks(this.#turns.state) && this.#turns.state.agent.is === "silent" && !this.#replies.busy &&
       !this.#speech.waits;
   }
 
   /** Shows clients what the agent is doing. */
   #show(): void {
-    const { agent } = this.#state;
+    const { agent } = this.#turns.state;
     const state = agent.is === "thinking" || agent.is === "speaking" ? agent.is : "listening";
     if (state === this.#shown) return;
     this.#shown = state;
@@ -380,19 +342,12 @@ export class Conversation {
   }
 
   #end(): void {
-    for (const timer of [this.#wake, this.#guard]) timer?.[Symbol.dispose]();
+    this.#guard?.[Symbol.dispose]();
     this.#speech.drop();
-    // The last words were said, whether or not it was known that the turn was over.
-    if (textOf(this.#state.words) !== "") {
-      const { state, actions } = commit({ ...this.#state, prepared: undefined }, true);
-      this.#state = state;
-      for (const action of actions) if (action.type === "commit-turn") this.#commit(action);
-    }
+    this.#turns.end();
     this.#replies.dropPrepared();
   }
 }
-
-const userSpeaks = ({ user }: TurnState): boolean => user.is === "speaking" || user.is === "pausing";
 
 const hasWords = (event: TurnEvent): boolean =>
   (event.type === "transcript-interim" || event.type === "transcript-final" ||

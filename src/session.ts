@@ -5,21 +5,18 @@ import { type CallBackground, playBackground } from "./background.ts";
 import { type Broadcast, createBroadcast } from "./broadcast.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
-import { judgePauses, type PauseJudge } from "./end_of_turn/pauses.ts";
 import { asStageError, type Stage, type StageError } from "./errors.ts";
 import type { CloseReason, SessionEvent, Usage } from "./events.ts";
+import { type Hearing, readMessages, startHearing } from "./hearing.ts";
 import type { LanguageModel } from "./llm/llm.ts";
 import type { Log } from "./log.ts";
-import { listen } from "./pipeline.ts";
 import type { Room, RoomEnd } from "./room/room.ts";
 import { owned } from "./stray.ts";
-import { reconnecting } from "./stt/reconnecting.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import { metered } from "./telemetry/usage.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 import type { TurnOptions } from "./turn/state.ts";
-import { followLoudness } from "./vad/loudness.ts";
 import type { VoiceActivityDetector } from "./vad/vad.ts";
 
 /** All shutdown callbacks of a session together get this long. */
@@ -82,7 +79,7 @@ class Session implements VoiceSession {
   readonly #children = new Set<Promise<unknown>>();
   #userdata: unknown;
   #conversation: Conversation | undefined;
-  #pauses: PauseJudge | undefined;
+  #hearing: Hearing | undefined;
   #room: Room | undefined;
   #attendance: Attendance | undefined;
   #closing: Promise<void> | undefined;
@@ -188,7 +185,7 @@ class Session implements VoiceSession {
       clock,
       signal,
       emit: (event) => {
-        if (event.type === "user-speech-committed") this.#pauses?.turnEnded();
+        if (event.type === "user-speech-committed") this.#hearing?.turnEnded();
         if (event.type === "state-changed") background?.show(event.state);
         this.#broadcast.emit(event);
       },
@@ -199,8 +196,17 @@ class Session implements VoiceSession {
     room.closed.addEventListener("abort", () => void this.close(room.closed.reason as RoomEnd), { signal });
     if (room.closed.aborted) void this.close(room.closed.reason as RoomEnd);
     this.#own("room", this.#await(room, participant, conversation));
-    this.#own("stt", this.#listen(room, conversation));
-    this.#own("room", this.#read(room, conversation));
+    const hearing = startHearing({
+      ...providers,
+      microphone: room.microphone,
+      note: (event) => conversation.note(event),
+      clock,
+      signal,
+      onError: (error) => this.#report(error),
+    });
+    this.#hearing = hearing;
+    this.#own("stt", hearing.done);
+    if (room.messages) this.#own("room", readMessages(room.messages, conversation));
     conversation.open();
     await this.#enter(room, metadata, participant);
   }
@@ -222,63 +228,6 @@ class Session implements VoiceSession {
       hangUp: (reason) => void this.close(reason),
     });
     conversation.admit();
-  }
-
-  /** Hands every mark and every transcript to turn-taking, until the session ends. */
-  async #listen(room: Room, conversation: Conversation): Promise<void> {
-    const { providers: { vad, stt, turnDetector }, clock } = this.#options;
-    const { signal } = this.#abort;
-    const pauses = turnDetector && judgePauses(turnDetector, {
-      onAnswer: (answer) => conversation.note({ type: "turn-judged", ...answer }),
-      onError: (error) => this.#report(error),
-      signal,
-    });
-    this.#pauses = pauses;
-    const loudness = followLoudness();
-    const hearing = stt.elsewhere ? stt : reconnecting(stt, {
-      clock,
-      onError: (error) => {
-        conversation.note({ type: "hearing-lost" });
-        this.#report(error);
-      },
-    });
-    const transcripts = listen(room.microphone, {
-      vad,
-      stt: hearing,
-      onMark: (mark) => {
-        pauses?.mark(mark);
-        conversation.note(mark.type === "speech-start" ? { type: mark.type, atMs: mark.voicedMs } : mark);
-      },
-      onAudio: (frame) => {
-        pauses?.hear(frame);
-        const change = loudness(frame);
-        if (change) conversation.note({ type: `speech-${change}` });
-      },
-      signal,
-    });
-    for await (const event of transcripts) {
-      const { type, text, confidence } = event;
-      const words = { text, ...(confidence !== undefined && { confidence }) };
-      if (type === "interim") conversation.note({ type: "transcript-interim", ...words });
-      else {
-        const { endOfTurn = false } = event;
-        conversation.note({ type: "transcript-final", ...words, ...(endOfTurn && { endOfTurn }) });
-      }
-    }
-  }
-
-  /** Takes in what the participant types and presses, where the room lets them. */
-  async #read(room: Room, conversation: Conversation): Promise<void> {
-    if (!room.messages) return;
-    for await (const message of room.messages) {
-      if (message.type === "interrupt") conversation.interruptByUser();
-      else if (message.type === "turn") conversation.note({ type: `turn-${message.action}` });
-      else if (message.type === "text") conversation.note({ type: "text-message", text: message.text });
-      else {
-        const type = message.final ? "transcript-final" : "transcript-interim";
-        conversation.note({ type, text: message.text });
-      }
-    }
   }
 
   /** Runs the agent's own code; settles when it is set up, rejects when that fails. */

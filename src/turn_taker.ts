@@ -1,0 +1,105 @@
+/** Turn-taking as it runs: keeps its state, takes events in one after the other, and wakes it when it asked for that. */
+import type { Clock } from "./clock.ts";
+import type { SessionEventBody } from "./events.ts";
+import { commit } from "./turn/policy.ts";
+import {
+  initialTurnState,
+  type TurnAction,
+  type TurnEvent,
+  type TurnOptions,
+  type TurnState,
+  type UserVoice,
+} from "./turn/state.ts";
+import { turn } from "./turn/turn.ts";
+import { textOf } from "./turn/words.ts";
+
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+/** What happened, before its time is stamped on it. */
+export type UnstampedTurnEvent = Without<TurnEvent, "nowMs">;
+
+export interface TurnTakerOptions {
+  readonly turnTaking: TurnOptions;
+  readonly clock: Clock;
+  readonly emit: (event: SessionEventBody) => void;
+  /** Performs what was decided. */
+  readonly perform: (action: TurnAction, event: TurnEvent) => void;
+  /** Told of each event when all of it was performed. */
+  readonly onDecided: (event: TurnEvent) => void;
+  /** Told when nothing waits to be taken in. */
+  readonly onSettled: () => void;
+}
+
+export interface TurnTaker {
+  readonly state: TurnState;
+  /** Since when the agent has been doing what it does (clock milliseconds). */
+  readonly agentSinceMs: number;
+  /** Whether an event is being taken in: what comes meanwhile waits. */
+  readonly deciding: boolean;
+  /** Takes in something that happened. */
+  note(event: UnstampedTurnEvent): void;
+  /** Ends it: the last words were said, whether or not it was known that the turn was over. */
+  end(): void;
+}
+
+export const userSpeaks = ({ user }: TurnState): boolean => user.is === "speaking" || user.is === "pausing";
+
+/** Begins in silence. */
+export function createTurnTaker(
+  { turnTaking, clock, emit, perform, onDecided, onSettled }: TurnTakerOptions,
+): TurnTaker {
+  const inbox: TurnEvent[] = [];
+  let state: TurnState = initialTurnState;
+  let agentSinceMs = clock.now();
+  let deciding = false;
+  let wake: Disposable | undefined;
+
+  const stoppedSpeaking = (user: UserVoice, nowMs: number) => {
+    const silent = user.is === "pausing" ? { silentMs: nowMs - user.lastVoicedMs } : {};
+    emit({ type: "user-stopped-speaking", ...silent });
+  };
+  const decide = (event: TurnEvent) => {
+    const before = state;
+    const { state: next, actions, wakeAtMs } = turn(before, event, turnTaking);
+    state = next;
+    if (next.agent.is !== before.agent.is) agentSinceMs = event.nowMs;
+    const [wasSpeaking, isSpeaking] = [userSpeaks(before), userSpeaks(next)];
+    if (isSpeaking && !wasSpeaking) emit({ type: "user-started-speaking" });
+    if (wasSpeaking && !isSpeaking) stoppedSpeaking(before.user, event.nowMs);
+    wake?.[Symbol.dispose]();
+    wake = wakeAtMs === undefined
+      ? undefined
+      : clock.after(wakeAtMs - event.nowMs, () => take({ type: "wake", nowMs: clock.now() }));
+    for (const action of actions) perform(action, event);
+    onDecided(event);
+  };
+  const take = (event: TurnEvent) => {
+    inbox.push(event);
+    if (deciding) return;
+    deciding = true;
+    try {
+      for (let next = inbox.shift(); next; next = inbox.shift()) decide(next);
+    } finally {
+      deciding = false;
+    }
+    onSettled();
+  };
+  return {
+    get state() {
+      return state;
+    },
+    get agentSinceMs() {
+      return agentSinceMs;
+    },
+    get deciding() {
+      return deciding;
+    },
+    note: (event) => take({ ...event, nowMs: clock.now() }),
+    end() {
+      wake?.[Symbol.dispose]();
+      if (textOf(state.words) === "") return;
+      const { state: next, actions } = commit({ ...state, prepared: undefined }, true);
+      state = next;
+      for (const action of actions) perform(action, { type: "wake", nowMs: clock.now() });
+    },
+  };
+}
