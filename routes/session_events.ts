@@ -5,13 +5,15 @@ import * as z from "zod";
 import type { Clock } from "../src/clock.ts";
 import type { SessionRecord } from "../src/telemetry/archive.ts";
 import type { LoggedEvent } from "../src/telemetry/event_log.ts";
-import { answers, refuses } from "./operation.ts";
+import { answers, refuses, retryAfter } from "./operation.ts";
 import { problem } from "./problem.ts";
 
 /** A comment is sent when nothing happens for so long: proxies close connections on which nothing does. */
 const heartbeatMs = 15_000;
 /** Readers of one session at a time. */
 const maxReaders = 10;
+/** Nobody knows when a reader leaves; one that went without a word is noticed by the heartbeat. */
+const retrySeconds = heartbeatMs / 1000;
 const readers = new WeakMap<SessionRecord, number>();
 
 /** As the API's description has it. */
@@ -34,7 +36,7 @@ export const eventsOperation = {
     ),
     204: answers("The session has ended, and there is nothing after that event: do not come back."),
     400: refuses("Last-Event-ID is no number."),
-    429: refuses("The session's events have too many readers."),
+    429: refuses("The session's events have too many readers.", retryAfter),
   },
 };
 
@@ -52,7 +54,10 @@ export function streamEvents(c: Context, record: SessionRecord, clock: Clock): R
   if (record.ended && afterId >= record.lastEventId) return c.body(null, 204);
   const others = readers.get(record) ?? 0;
   if (others >= maxReaders) {
-    return problem(c, 429, `The session's events have ${maxReaders} readers; expected no more at a time.`);
+    const headers = { "retry-after": String(retrySeconds) };
+    return problem(c, 429, `The session's events have ${maxReaders} readers; expected no more at a time.`, {
+      headers,
+    });
   }
   readers.set(record, others + 1);
   c.header("x-accel-buffering", "no"); // nginx would hold the events back

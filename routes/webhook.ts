@@ -6,13 +6,21 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import * as z from "zod";
 import { wallTime } from "../src/clock.ts";
 import type { LiveKitConfig } from "../src/config.ts";
+import { addressOf } from "./address.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
-import { answers, describes, operation, refuses } from "./operation.ts";
+import { answers, describes, operation, refuses, retryAfter } from "./operation.ts";
 import { problem } from "./problem.ts";
+import { createRateLimit, tooMany } from "./rate_limit.ts";
 
 const maxBodyBytes = 1024 * 1024;
 /** Clocks differ; as for access tokens. */
 const leewaySeconds = 10;
+
+/**
+ * Requests that no webhook of LiveKit's are, from one address. Genuine ones are never counted: LiveKit sends them in bursts,
+ * and what it is refused it sends again only twice.
+ */
+const forgeries = { burst: 100, perSecond: 10 };
 
 const claims = z.object({ sha256: z.base64() });
 
@@ -26,6 +34,11 @@ const unsigned =
  * it again when it is refused, and what comes after it waits meanwhile. What follows from it is begun afterwards.
  */
 export function webhookRoutes({ livekit, webhooks, clock }: AppDependencies): Hono<AppEnv> {
+  const limit = createRateLimit({ ...forgeries, clock });
+  const refuse = (c: Context<AppEnv>) => {
+    const waitMs = limit(addressOf(c));
+    return waitMs > 0 ? tooMany(c, waitMs) : unauthorized(c);
+  };
   return new Hono<AppEnv>().post(
     "/webhooks/livekit",
     operation({
@@ -44,6 +57,10 @@ export function webhookRoutes({ livekit, webhooks, clock }: AppDependencies): Ho
         401: refuses("The signature is missing or wrong, or of another body.", {
           "WWW-Authenticate": "What is expected.",
         }),
+        429: refuses(
+          "Too many requests that are no webhooks of LiveKit's; genuine ones are always taken.",
+          retryAfter,
+        ),
         503: refuses("The server has no LiveKit keys."),
       },
     }),
@@ -88,6 +105,6 @@ async function signedHash(
   }
 }
 
-function refuse(c: Context): Response {
+function unauthorized(c: Context): Response {
   return problem(c, 401, unsigned, { headers: { "www-authenticate": 'Bearer realm="repartee"' } });
 }

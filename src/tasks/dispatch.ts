@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { systemClock as clock } from "../clock.ts";
 import { signToken } from "../dispatch/access.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError, messageOf } from "../errors.ts";
 import { addressOf, argumentsOf, liveKitConfig, runTask } from "./task.ts";
 
 /** The server answers a dispatch within 2 s of LiveKit's own answer. */
@@ -13,13 +13,14 @@ const refused = z.object({ detail: z.string() });
 
 await runTask(async () => {
   const { values, positionals } = argumentsOf({
-    usage: "deno task dispatch ROOM [AGENT] [--metadata JSON] [--participant IDENTITY] [--url URL]",
+    usage: "deno task dispatch ROOM [AGENT] [--metadata TEXT] [--participant IDENTITY] [--url URL]",
     options: { metadata: { type: "string" }, participant: { type: "string" }, url: { type: "string" } },
     min: 1,
     max: 2,
   });
   const [room = "", agent] = positionals;
   const { metadata, participant } = values;
+  refuseBrokenJson(metadata);
   const config = await liveKitConfig();
   const address = serverAddress(values.url) ?? addressOf(config);
   const grant = { room, roomAdmin: true };
@@ -39,6 +40,21 @@ await runTask(async () => {
     : "is in";
   console.log(`${data.agent} ${where} ${room}: ${data.sessionId}`);
 });
+
+/** Metadata is any text; what begins as JSON does and is none, a shell has usually taken the quotes of. */
+function refuseBrokenJson(metadata = ""): void {
+  if (!/^\s*[{[]/.test(metadata)) return;
+  try {
+    JSON.parse(metadata);
+  } catch (error) {
+    throw new ConfigError(
+      `--metadata is ${JSON.stringify(metadata)}, which is not JSON (${
+        messageOf(error)
+      }); expected JSON in quotes, such as ` +
+        `'{"plan": "gold"}', or text that does not begin with { or [`,
+    );
+  }
+}
 
 /** What `--url` says, without the slash at its end. */
 function serverAddress(url: string | undefined): string | undefined {

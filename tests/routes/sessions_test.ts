@@ -400,7 +400,9 @@ describe("GET /sessions/:id/events", () => {
     const events = () => ask("GET", "/sessions/:id/events");
     const readers = [];
     for (let i = 0; i < 10; i++) readers.push(blocksOf(await events()));
-    await problemOf(await events(), 429);
+    const refused = await events();
+    assertEquals(refused.headers.get("retry-after"), "15");
+    await problemOf(refused, 429);
     await readers.pop()?.leave();
     await clock.settle();
     readers.push(blocksOf(await events()));

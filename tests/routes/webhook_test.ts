@@ -96,6 +96,23 @@ describe("POST /webhooks/livekit", () => {
     });
   }
 
+  it("is 429 when forgeries come too fast, while every genuine one is taken from the same address", async () => {
+    const { post, accepted, clock } = setUp();
+    const statuses = { forged: [] as number[], genuine: [] as number[] };
+    let wait: string | null = null;
+    for (let i = 0; i < 300; i++) {
+      const genuine = `${body}${" ".repeat(i)}`;
+      const forged = await post(body, "x");
+      wait = forged.headers.get("retry-after");
+      statuses.forged.push(forged.status);
+      statuses.genuine.push((await post(genuine, await webhookToken(genuine, livekit))).status);
+    }
+    assertEquals(statuses.forged, [...Array(100).fill(401), ...Array(200).fill(429)]);
+    assertEquals([statuses.genuine, wait], [Array(300).fill(200), "1"]);
+    await clock.advance(1_000);
+    assertEquals([accepted.length, (await post(body, "x")).status], [300, 401]);
+  });
+
   it("takes 1 MiB, and is 413 above, told by its length or counted as it comes", async () => {
     const { post, accepted, clock } = setUp();
     const limit = 1024 * 1024;

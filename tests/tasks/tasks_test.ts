@@ -71,10 +71,12 @@ describe("deno task dispatch", () => {
     assertEquals(second, { code: 0, out: `support is already in my room: ${request?.id}`, error: "" });
   });
 
-  it("takes the default agent, and does not wait for one that is slow", async () => {
+  it("takes the default agent and any metadata, and does not wait for one that is slow", async () => {
     await using server = serve({ arrive: false });
-    const { code, out } = await run("dispatch", ["room", "--url", server.url]);
-    assertEquals([code, out], [0, `support is on its way to room: ${server.started[0]?.request.id}`]);
+    const { code, out } = await run("dispatch", ["room", "--metadata", "gold: {", "--url", server.url]);
+    const request = server.started[0]?.request;
+    assertEquals([code, out], [0, `support is on its way to room: ${request?.id}`]);
+    assertEquals(request?.metadata, "gold: {"); // any text
   });
 
   it("exits with 1 and one sentence", async () => {
@@ -100,6 +102,10 @@ describe("deno task dispatch", () => {
       [["room", "--url", "localhost:8080"], /^--url is "localhost:8080"; expected the server's address/],
       [["room", ...url], /^LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set; /, {}],
       [["room", ...url], /^PORT is "x"; expected a whole number/, { ...keys, PORT: "x" }],
+      [
+        ["room", "--metadata", "{plan:gold}", ...url],
+        /^--metadata is "\{plan:gold\}", which is not JSON \(.+\); expected JSON in quotes/,
+      ],
       [[], /^Expected: deno task dispatch ROOM /],
       [["a", "b", "c"], /^Expected: deno task dispatch ROOM /],
       [["a", "--loud"], /--loud.* Expected: deno task dispatch ROOM /],
