@@ -52,7 +52,7 @@ export function note(state: TurnState, event: TurnEvent, options: TurnOptions): 
     case "turn-cancel":
       return { ...state, key: { is: "up" }, words: commitWords(state.words), user: { is: "silent" } };
     case "text-message": {
-      const words = hearFinal(state.words, event.text, event.nowMs, true);
+      const words = hearFinal(state.words, event.text, event.nowMs, true, event.speaker);
       return { ...state, user: { is: "silent" }, words };
     }
     case "hearing-lost":
@@ -86,8 +86,8 @@ function hearWords(state: TurnState, event: Transcript, { interruption }: TurnOp
     ? withoutEcho(event.text, event.over, interruption.stopWords)
     : { text: event.text, echoed: 0 };
   const taken = final
-    ? hearFinal(state.words, text, event.nowMs, voicedSinceFinal(state, event.nowMs))
-    : hearInterim(state.words, text, event.nowMs);
+    ? hearFinal(state.words, text, event.nowMs, voicedSinceFinal(state, event.nowMs), event.speaker)
+    : hearInterim(state.words, text, event.nowMs, event.speaker);
   const words = markGuessed(taken, state.words, event);
   const count = state.echo.count + (final && echoed >= SURELY_ECHO ? 1 : 0);
   return {

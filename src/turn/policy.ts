@@ -1,6 +1,6 @@
 /** What the rows of turn-taking are made of. */
 import type { AgentVoice, TurnAction, TurnOptions, TurnState } from "./state.ts";
-import { commitWords, countWords, sameWords, textOf } from "./words.ts";
+import { commitWords, countWords, saidOf, sameWords, textOf } from "./words.ts";
 
 export interface Decision {
   readonly state: TurnState;
@@ -68,6 +68,7 @@ export function commit(state: TurnState, declined: boolean): Decision {
     type: "commit-turn",
     turnId,
     text,
+    said: saidOf(state.words),
     declined,
     prepared,
     lastVoicedMs: lastVoicedMs(state),

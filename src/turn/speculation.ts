@@ -2,7 +2,7 @@
 import { finished, turnEndsMs } from "./endpointing.ts";
 import { listensByItself, NOW, type Policy, wordsOf } from "./policy.ts";
 import type { TurnOptions, TurnState } from "./state.ts";
-import { sameWords, textOf } from "./words.ts";
+import { saidOf, sameWords, textOf } from "./words.ts";
 
 /** So many answers are prepared for one turn at the most: each costs tokens. */
 const MOST_PREPARATIONS = 3;
@@ -50,7 +50,12 @@ export const speculate: Policy = {
     const text = textOf(state.words);
     return {
       state: { ...state, prepared: text, preparations: state.preparations + 1 },
-      actions: [{ type: "prepare-answer", turnId: `turn-${state.turns + 1}`, text }],
+      actions: [{
+        type: "prepare-answer",
+        turnId: `turn-${state.turns + 1}`,
+        text,
+        said: saidOf(state.words),
+      }],
     };
   },
 };

@@ -1,6 +1,7 @@
 /** The vocabulary of turn-taking: what is known, what can happen, what is to be done. All times are clock milliseconds. */
 import type { WordsEndTurn } from "./end_of_turn.ts";
 import type { Phrases } from "./phrases.ts";
+import { NO_WORDS } from "./words.ts";
 
 /**
  * The user's voice since the last turn was committed. `sinceMs`: where the speech began; `lastVoicedMs`: the end of its
@@ -40,20 +41,42 @@ export type AgentVoice =
   /** The reply is paused because the user seems to interrupt. */
   | { readonly is: "paused"; readonly replyId: string; readonly sinceMs: number };
 
-/** The user's words since the last turn was committed. */
+/** One of several people who talk with the agent. */
+export interface Speaker {
+  readonly identity: string;
+  readonly name: string;
+}
+
+/** What was said in one go; `speaker`: by whom, where there are several. */
+export interface Said {
+  readonly speaker?: Speaker;
+  readonly text: string;
+}
+
+/** The utterance that a recognizer is at. */
+export interface UnderWay {
+  readonly speaker?: Speaker;
+  readonly interim: string;
+  /** Interim words that were committed before their final came: it brings them again. */
+  readonly owed: string;
+  /** The final before: when it comes twice, and no voice between, it is dropped. */
+  readonly lastFinal: string;
+}
+
+/** The user's words since the last turn was committed: everybody's, where several people are the user. */
 export interface Words {
   /** Of utterances that the recognizer has finished. */
   readonly final: string;
-  /** Of the utterance it is at. */
+  /** Of the utterances that are under way. */
   readonly interim: string;
   /** When the latest of them arrived. */
   readonly atMs: number;
   /** When the latest final arrived. */
   readonly finalAtMs?: number;
-  /** Interim words that were committed before their final came: it brings them again. */
-  readonly owed: string;
-  /** The final before: when it comes twice, and no voice between, it is dropped. */
-  readonly lastFinal: string;
+  /** The final ones by who said them, in the order in which they came. */
+  readonly said: readonly Said[];
+  /** What each recognizer is at, by its speaker's identity. */
+  readonly under: Readonly<Record<string, UnderWay>>;
   /** The recognizer has but guessed all of them: a television, several voices, its own echo. */
   readonly guessed?: true;
 }
@@ -115,6 +138,7 @@ export type TurnEvent =
       readonly confidence?: number;
       readonly over?: string;
       readonly endOfTurn?: boolean;
+      readonly speaker?: Speaker;
     }
     /**
      * The user's key to talk. `turn-start`: pressed, which interrupts; what is said now is a turn. `turn-commit`: let go,
@@ -124,7 +148,7 @@ export type TurnEvent =
     /** By its sound, the turn was over with this probability (0–1) when the voice fell silent at `atMs`. */
     | { readonly type: "turn-judged"; readonly atMs: number; readonly probability: number }
     /** The user typed: a whole turn by itself. */
-    | { readonly type: "text-message"; readonly text: string }
+    | { readonly type: "text-message"; readonly text: string; readonly speaker?: Speaker }
     | { readonly type: "hearing-lost" | "hearing-found" }
     /** A reply that answers no turn (something to say) is being made. */
     | { readonly type: "reply-begun"; readonly replyId: string; readonly uninterruptible?: true }
@@ -149,6 +173,8 @@ export type TurnAction =
     readonly type: "commit-turn";
     readonly turnId: string;
     readonly text: string;
+    /** The same words, by who said them. */
+    readonly said: readonly Said[];
     readonly declined: boolean;
     /** It is the answer to what the agent has asked: whether they agree. The reply that asked goes on. */
     readonly agreed?: boolean;
@@ -158,7 +184,12 @@ export type TurnAction =
     readonly finalAtMs?: number;
   }
   /** Begin an answer to `text`, of which nothing may be heard or shown before the turn is committed. */
-  | { readonly type: "prepare-answer"; readonly turnId: string; readonly text: string }
+  | {
+    readonly type: "prepare-answer";
+    readonly turnId: string;
+    readonly text: string;
+    readonly said: readonly Said[];
+  }
   /** The prepared answer is of no use. */
   | { readonly type: "drop-answer" }
   | { readonly type: "pause-reply" | "resume-reply" | "interrupt-reply"; readonly replyId: string }
@@ -201,7 +232,7 @@ export interface TurnOptions {
 
 export const initialTurnState: TurnState = {
   user: { is: "silent" },
-  words: { final: "", interim: "", atMs: 0, owed: "", lastFinal: "" },
+  words: NO_WORDS,
   agent: { is: "silent" },
   key: { is: "up" },
   recognizedEnd: false,
