@@ -12,7 +12,7 @@ import { errorFrom, replayedStream, runsOf } from "./replayed_streams.ts";
 import { replayedProviders } from "./replayed_providers.ts";
 import { replayedTools } from "./replayed_tools.ts";
 import { startRecorded, type TurnTakingConfig } from "./start.ts";
-import { virtualClock } from "./virtual_clock.ts";
+import { virtualClock } from "../virtual_clock.ts";
 
 /** A session that has not ended so long after the recorded one had is stopped (ms). */
 const OVERTIME_MS = 60_000;
