@@ -43,7 +43,10 @@ catchStrayErrors(log);
 const models = createModels({ ...config, clock, log });
 const warnings = [...warningsFor(config), ...agentWarnings()];
 const { ttlMs, webhook } = config.reports;
-const reportWebhook = webhook && createReportWebhook({ ...webhook, clock, log });
+const metrics = createMetrics({ clock });
+const countPost = metrics.counter("report_posts", "Reports posted, by what became of a try.", ["outcome"]);
+const reportWebhook = webhook &&
+  createReportWebhook({ ...webhook, onPost: (outcome) => countPost({ outcome }), clock, log });
 const archive = createArchive({
   ttlMs,
   secrets: secretsIn(config),
@@ -53,7 +56,6 @@ const archive = createArchive({
 });
 const autoAgent = knownAutoAgent();
 const rooms = config.livekit && livekitRooms(config.livekit);
-const metrics = createMetrics({ clock });
 const { recordFolder } = config;
 const recordings = recordFolder === undefined
   ? undefined
@@ -74,12 +76,16 @@ const dispatcher = tellingResults(
   }),
   metrics.dispatched,
 );
+const countWebhook = metrics.counter("webhooks", "Genuine webhooks of LiveKit's.", ["event", "outcome"]);
+const countDrop = metrics.counter("webhook_rooms_dropped", "Rooms not looked at since too many waited.");
 const webhooks = rooms && createWebhooks({
   dispatcher,
   rooms,
   agents: Object.keys(agents),
   autoAgent,
   isOthers: (room) => config.playground.type !== "off" && room.startsWith(pageRoomPrefix), // the page's own business
+  onWebhook: countWebhook,
+  onDrop: () => countDrop({}),
   clock,
   log,
 });

@@ -12,8 +12,6 @@ export interface ErrandRoom {
 export interface Errands<T> extends AsyncDisposable {
   /** Has the room looked at for `task`, and for what else waits there by then. */
   add(where: ErrandRoom, task: T): void;
-  /** Rooms that were not looked at because too many waited. */
-  readonly dropped: number;
 }
 
 export interface ErrandOptions<T> {
@@ -24,6 +22,8 @@ export interface ErrandOptions<T> {
     room: RoomNow | undefined,
     tasks: readonly T[],
   ) => void | Promise<void>;
+  /** Told of each room that is not looked at because too many wait. */
+  readonly onDrop?: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -35,7 +35,7 @@ const lookLimit = 8;
 /** Pauses between attempts to read a room, milliseconds. */
 const backoffMs = [500, 1_000, 2_000, 4_000];
 
-export function createErrands<T>({ rooms, perform, clock, log }: ErrandOptions<T>): Errands<T> {
+export function createErrands<T>({ rooms, perform, onDrop, clock, log }: ErrandOptions<T>): Errands<T> {
   const over = new AbortController();
   const waiting = new Map<string, { readonly where: ErrandRoom; readonly tasks: T[] }>();
   const looking = new Map<string, Promise<void>>();
@@ -79,6 +79,7 @@ export function createErrands<T>({ rooms, perform, clock, log }: ErrandOptions<T
     const [oldest] = waiting;
     if (!oldest) return;
     waiting.delete(oldest[0]);
+    onDrop?.();
     if (dropped++ % 100 > 0) return;
     log.warn({ room: oldest[1].where.room, dropped }, "too many webhooks: the oldest are not followed");
   };
@@ -93,9 +94,6 @@ export function createErrands<T>({ rooms, perform, clock, log }: ErrandOptions<T
       if (errand.tasks.length > taskLimit) errand.tasks.shift();
       if (waiting.size > roomLimit) dropOldest();
       next();
-    },
-    get dropped() {
-      return dropped;
     },
     async [Symbol.asyncDispose]() {
       over.abort();

@@ -12,9 +12,9 @@ export type Hint =
     | { readonly type: "room-end" }
   );
 
-/** A webhook as far as it matters here: a hint, or why it is none. */
+/** A webhook as far as it matters here: a hint, or why it is none. `event`: its name, as LiveKit has it. */
 export type Webhook =
-  & { readonly id: string | undefined }
+  & { readonly id: string | undefined; readonly event: string }
   & ({ readonly hint: Hint } | { readonly ignored: string });
 
 const text = z.string().min(1).optional().catch(undefined);
@@ -52,22 +52,22 @@ export function readWebhook(body: string): Webhook {
     },
   ): Webhook =>
     room?.name === undefined
-      ? { id, ignored: "it names no room" }
-      : { id, hint: { ...hint, room: room.name, roomSid: room.sid } };
+      ? { id, event, ignored: "it names no room" }
+      : { id, event, hint: { ...hint, room: room.name, roomSid: room.sid } };
   switch (event) {
     case "room_started":
       return hint({ type: "arrival", started: true });
     case "participant_joined":
-      if (servants.has(participant?.kind)) return { id, ignored: "an agent, egress or ingress came" };
+      if (servants.has(participant?.kind)) return { id, event, ignored: "an agent, egress or ingress came" };
       return hint({ type: "arrival", started: false });
     case "room_finished":
       return hint({ type: "room-end" });
     case "participant_left":
       if (!finalReasons.has(participant?.disconnectReason) || participant?.identity === undefined) {
-        return { id, ignored: "whoever left may come back" };
+        return { id, event, ignored: "whoever left may come back" };
       }
       return hint({ type: "departure", identity: participant.identity });
     default:
-      return { id, ignored: "it starts and ends nothing" };
+      return { id, event, ignored: "it starts and ends nothing" };
   }
 }

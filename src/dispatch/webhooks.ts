@@ -5,16 +5,17 @@ import type { Log } from "../log.ts";
 import { decideArrival } from "./arrivals.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { createErrands, type ErrandRoom } from "./errands.ts";
-import { type Hint, readWebhook } from "./hints.ts";
+import { type Hint, readWebhook, type Webhook } from "./hints.ts";
 import type { RoomNow, Rooms } from "./rooms.ts";
 
 /** Takes LiveKit's webhooks, in any order, as often as they come. */
 export interface Webhooks extends AsyncDisposable {
   /** Queues what follows from a webhook of that body, whose signature is known to be good. Never throws. */
   accept(body: string): void;
-  /** Rooms that were not looked at because too many waited. */
-  readonly dropped: number;
 }
+
+/** What became of a webhook: LiveKit sends one again when its answer was lost, and most tell nothing that matters here. */
+export type WebhookOutcome = "followed" | "ignored" | "repeated" | "malformed";
 
 export interface WebhookOptions {
   readonly dispatcher: Pick<Dispatcher, "dispatch" | "presence">;
@@ -25,6 +26,10 @@ export interface WebhookOptions {
   readonly autoAgent?: string | undefined;
   /** Rooms that others send agents to: nobody is sent there. */
   readonly isOthers?: ((room: string) => boolean) | undefined;
+  /** Told of each webhook; `event`: its name, "none" where it has none. */
+  readonly onWebhook?: (webhook: { readonly event: string; readonly outcome: WebhookOutcome }) => void;
+  /** Told of each room that is not looked at because too many wait. */
+  readonly onDrop?: () => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -44,7 +49,7 @@ const graceMs = 5_000;
 const deadAgentMs = 25_000;
 
 export function createWebhooks(options: WebhookOptions): Webhooks {
-  const { dispatcher, agents, autoAgent, isOthers, clock, log } = options;
+  const { dispatcher, agents, autoAgent, isOthers, onWebhook, clock, log } = options;
   const { presence } = dispatcher;
   const ids = new Set<string>();
   /** Timers by what they are for: a session's grace, a room's second look. */
@@ -149,6 +154,16 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
     }
   };
 
+  const take = (webhook: Webhook): WebhookOutcome => {
+    if (isKnown(webhook.id)) return "repeated";
+    if ("hint" in webhook) {
+      follow(webhook.hint);
+      return "followed";
+    }
+    log.debug({ id: webhook.id, why: webhook.ignored }, "webhook ignored");
+    return "ignored";
+  };
+
   const isKnown = (id: string | undefined): boolean => {
     if (id === undefined) return false;
     if (ids.has(id)) return true;
@@ -163,15 +178,11 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
       if (closed) return;
       try {
         const webhook = readWebhook(body);
-        if (isKnown(webhook.id)) return;
-        if ("hint" in webhook) follow(webhook.hint);
-        else log.debug({ id: webhook.id, why: webhook.ignored }, "webhook ignored");
+        onWebhook?.({ event: webhook.event, outcome: take(webhook) });
       } catch (error) {
+        onWebhook?.({ event: "none", outcome: "malformed" });
         log.warn({ error }, "a webhook with a good signature is not what LiveKit sends");
       }
-    },
-    get dropped() {
-      return errands.dropped;
     },
     async [Symbol.asyncDispose]() {
       closed = true;

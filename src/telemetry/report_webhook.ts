@@ -23,12 +23,17 @@ export interface ReportWebhook {
   readonly waiting: number;
 }
 
+/** What became of a report; "failed": of a try, after which it is tried again. */
+export type PostOutcome = "arrived" | "failed" | "given-up";
+
 export interface ReportWebhookOptions {
   readonly url: string;
   /** `whsec_…` */
   readonly secret: string;
   /** Reports that wait while others are under way; the oldest is given up for a newer one (default 100). */
   readonly maxWaiting?: number;
+  /** Told how each try went, and of each report that nobody takes. */
+  readonly onPost?: (outcome: PostOutcome) => void;
   readonly fetch?: typeof globalThis.fetch;
   /** 0–1, for the jitter. */
   readonly random?: () => number;
@@ -61,7 +66,8 @@ interface Parcel {
  * times in about two minutes, under the same `webhook-id`; any other answer but 2xx is final. Redirects are not followed.
  */
 export function createReportWebhook(options: ReportWebhookOptions): ReportWebhook {
-  const { secret, maxWaiting = 100, fetch = globalThis.fetch, random = Math.random, clock, log } = options;
+  const { secret, maxWaiting = 100, onPost, fetch = globalThis.fetch, random = Math.random, clock, log } =
+    options;
   const signer = new Webhook(secret);
   const { href: url, host: receiver } = new URL(options.url); // as the platform's words have it
   const line: Parcel[] = [];
@@ -100,11 +106,16 @@ export function createReportWebhook(options: ReportWebhookOptions): ReportWebhoo
     const about = { sessionId: parcel.sessionId, receiver };
     for (let attempt = 1;; attempt++) {
       const outcome = await send(parcel);
-      if (outcome.type === "arrived") return log.info({ ...about, attempt }, "report posted");
+      if (outcome.type === "arrived") {
+        onPost?.("arrived");
+        return log.info({ ...about, attempt }, "report posted");
+      }
       const { why } = outcome;
       if (outcome.type === "refused" || attempt === tries) {
+        onPost?.("given-up");
         return log.error({ ...about, attempt, why }, "report given up: the receiver did not take it");
       }
+      onPost?.("failed");
       log.warn({ ...about, attempt, why }, "report not posted; it is tried again");
       const delayMs = Math.min(backoffMs.first * 2 ** (attempt - 1), backoffMs.most) * (1 - random() / 2);
       await clock.sleep(Math.max(delayMs, Math.min(outcome.askedMs, backoffMs.mostAskedFor)));
@@ -133,6 +144,7 @@ export function createReportWebhook(options: ReportWebhookOptions): ReportWebhoo
       next();
       if (line.length <= maxWaiting) return;
       const lost = line.shift();
+      onPost?.("given-up");
       log.error({ sessionId: lost?.sessionId, receiver }, "report given up: too many wait for the receiver");
     },
     async idle() {

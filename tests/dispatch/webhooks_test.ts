@@ -226,6 +226,20 @@ describe("an agent and its dispatch", () => {
   }
 });
 
+describe("webhooks that are told of", () => {
+  it("are followed, ignored, repeated or none", async () => {
+    const world = webhookWorld();
+    const started = world.open("r", support);
+    await world.deliver(started, started, world.enter("r", "egress", "EGRESS"), "{");
+    assertEquals(world.told, [
+      "room_started followed",
+      "room_started repeated",
+      "participant_joined ignored",
+      "none malformed",
+    ]);
+  });
+});
+
 describe("a burst of webhooks", () => {
   it("that are one and the same asks one question, and those of agents, egress and ingress none", async () => {
     const world = webhookWorld();
@@ -256,7 +270,7 @@ describe("a burst of webhooks", () => {
     for (let i = 0; i < 100; i++) await world.clock.settle();
     assertEquals(world.sent.length, 100);
     assertEquals(new Set(world.sent).size, 100);
-    assertEquals(world.webhooks.dropped, 0);
+    assertEquals(world.dropped, 0);
     assert(world.rooms.asked.length <= 200, `${world.rooms.asked.length} questions`);
   });
 
@@ -266,7 +280,7 @@ describe("a burst of webhooks", () => {
     world.rooms.hold = promise;
     const bodies = Array.from({ length: 1_508 }, (_, i) => world.open(`r${i}`, support));
     await world.deliver(...bodies);
-    assertEquals(world.webhooks.dropped, 500);
+    assertEquals(world.dropped, 500);
     assertEquals(world.log.lines.filter(({ level }) => level === "warn").length, 5);
     resolve();
     for (let i = 0; i < 1_000; i++) await world.clock.settle();

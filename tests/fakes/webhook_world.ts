@@ -41,12 +41,16 @@ export function webhookWorld(
     clock,
     log,
   });
+  const told: string[] = [];
+  let dropped = 0;
   const webhooks = createWebhooks({
     dispatcher,
     rooms,
     agents: ["support", "sales"],
     autoAgent,
     isOthers: (room) => room.startsWith("page-"),
+    onWebhook: ({ event, outcome }) => void told.push(`${event} ${outcome}`),
+    onDrop: () => void dropped++,
     clock,
     log,
   });
@@ -59,6 +63,12 @@ export function webhookWorld(
     dispatcher,
     webhooks,
     calls,
+    /** What became of each webhook. */
+    told,
+    /** Rooms that were not looked at because too many waited. */
+    get dropped() {
+      return dropped;
+    },
     /** What was started so far: the agent and the room's SID. */
     get sent() {
       return calls.map(({ session: { request } }) => `${request.agentName} in ${request.roomSid}`);

@@ -159,6 +159,22 @@ describe("the report webhook", () => {
     assertEquals([requests.length, clock.pending], [2, 0]);
   });
 
+  it("tells what became of each try, and of what nobody takes", async () => {
+    const outcomes: string[] = [];
+    const options = { onPost: (outcome: string) => void outcomes.push(outcome), maxWaiting: 0 };
+    const { webhook, clock } = setUp([503, 200, 400, "hang"], options);
+    webhook.post(report("a"));
+    await clock.advance(1_000);
+    webhook.post(report("b"));
+    await webhook.idle();
+    assertEquals(outcomes, ["failed", "arrived", "given-up"]);
+    for (const id of ["c", "d", "e", "f", "g"]) webhook.post(report(id));
+    assertEquals(outcomes, ["failed", "arrived", "given-up", "given-up"]);
+    const over = webhook.idle();
+    await clock.advance(600_000);
+    await over;
+  });
+
   it("has four under way at a time, and gives up the oldest when too many wait", async () => {
     const { webhook, requests, clock, log } = setUp(["hang", "hang", "hang", "hang", 200], { maxWaiting: 2 });
     for (const id of ["a", "b", "c", "d", "e", "f", "g"]) webhook.post(report(id));
