@@ -1,0 +1,112 @@
+/** A recognizer that knows what is going to be said, on any clock. */
+import { type AudioFrame, durationMs } from "../audio/frame.ts";
+import { liveStream } from "../audio/live.ts";
+import type { Clock } from "../clock.ts";
+import { StageError } from "../errors.ts";
+import type { SpeechToText, TranscriptEvent } from "../stt/stt.ts";
+import { isVoiced } from "./speech.ts";
+
+/** Words that are spoken, and when (clock milliseconds of the frames they are in). */
+export interface Utterance {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly words: readonly string[];
+  /** How sure the recognizer is of them; left out, it does not say. */
+  readonly confidence?: number;
+  /** It is real sound: its words are heard where the detector finds a voice in it. */
+  readonly sound?: true;
+}
+
+export interface ScriptedSpeechToText extends SpeechToText {
+  /** Whether new connections are refused. */
+  down: boolean;
+  /** Whether every final comes twice. */
+  twice: boolean;
+  /** Drops every connection there is. */
+  drop(): void;
+}
+
+/** How long the recognizer takes for anything, and the silence after which it calls an utterance final. */
+const recognitionMs = 60;
+const endpointMs = 100;
+
+/** Recognizes the words of whichever utterance a voiced frame lies in: an interim for each word, a final after silence. */
+export function scriptedSpeechToText(utterances: readonly Utterance[], clock: Clock): ScriptedSpeechToText {
+  const connections = new Set<(error: StageError) => void>();
+  const stt: ScriptedSpeechToText = {
+    provider: "scripted",
+    model: "script",
+    input: { sampleRate: 16_000, channels: 1 },
+    down: false,
+    twice: false,
+    drop() {
+      for (const fail of connections) {
+        fail(new StageError("stt", "the connection was dropped", { retryable: true }));
+      }
+    },
+    transcribe(voice, { signal }) {
+      const out = liveStream<TranscriptEvent>({ limit: Infinity });
+      const timers = new Set<Disposable>();
+      const later = (act: () => void) => {
+        const timer = clock.after(recognitionMs, () => {
+          timers.delete(timer);
+          act();
+        });
+        timers.add(timer);
+      };
+      const over = new AbortController();
+      const end = () => {
+        connections.delete(fail);
+        for (const timer of timers) timer[Symbol.dispose]();
+        over.abort();
+      };
+      const fail = (error: unknown) => {
+        end();
+        out.error(error);
+      };
+      if (stt.down) {
+        out.error(new StageError("stt", "the connection was refused", { retryable: true }));
+        return out.readable;
+      }
+      connections.add(fail);
+      signal.addEventListener("abort", () => fail(signal.reason), { signal: over.signal });
+      const hear = recognizer(utterances, (event) => {
+        later(() => out.push(event));
+        if (stt.twice && event.type === "final") later(() => out.push(event));
+      });
+      voice.pipeTo(
+        new WritableStream({ write: (event) => event.type === "audio" ? hear(event) : undefined }),
+        { signal: over.signal },
+      ).then(() => later(() => (end(), out.close())), (error) => {
+        if (!over.signal.aborted) fail(error);
+      });
+      return out.readable;
+    },
+  };
+  return stt;
+}
+
+function recognizer(utterances: readonly Utterance[], emit: (event: TranscriptEvent) => void) {
+  let heard: string[] = [];
+  let told = 0;
+  let silentMs = 0;
+  let sure: Pick<Utterance, "confidence"> = {};
+  return ({ frame, speech }: { readonly frame: AudioFrame; readonly speech: boolean }): void => {
+    const atMs = frame.timestampMs;
+    const utterance = utterances.find(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs);
+    if (utterance && (utterance.sound ? speech : isVoiced(frame))) {
+      const { fromMs, toMs, words, confidence } = utterance;
+      sure = confidence === undefined ? {} : { confidence };
+      const count = Math.ceil(words.length * (atMs + durationMs(frame) - fromMs) / (toMs - fromMs));
+      const before = heard.filter((word) => !words.includes(word));
+      heard = [...before, ...words.slice(0, count)];
+      silentMs = 0;
+      if (heard.length > told) emit({ type: "interim", text: heard.join(" "), ...sure });
+      told = heard.length;
+    } else if (heard.length > 0 && (silentMs += durationMs(frame)) >= endpointMs) {
+      emit({ type: "final", text: heard.join(" "), ...sure });
+      heard = [];
+      told = 0;
+    }
+  };
+}
