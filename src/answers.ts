@@ -1,5 +1,6 @@
 /** What the model answers, and what it does for that with the agent's tools. */
-import type { Agent, VoiceSession } from "./agent.ts";
+import type { VoiceSession } from "./agent.ts";
+import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import type { StageError } from "./errors.ts";
 import type { SessionEventBody } from "./events.ts";
@@ -14,10 +15,9 @@ import type { ToolResult } from "./tools/result.ts";
 import { createToolRunner, type StepOptions, type ToolRunner } from "./tools/runner.ts";
 
 export interface AnswersOptions {
-  readonly agent: Agent;
+  readonly charge: Pick<Charge, "current">;
   /** What tools are handed. */
   readonly session: VoiceSession;
-  readonly llm: LanguageModel;
   readonly history: History;
   readonly clock: Clock;
   /** Aborts when the session ends. */
@@ -55,7 +55,7 @@ export interface Answers extends Pick<Questions, "answer"> {
 
 /** The answers of one session. */
 export function createAnswers(options: AnswersOptions): Answers {
-  const { agent, session, llm, history, clock, signal: ended, emit, onError, note, onLate } = options;
+  const { charge, session, history, clock, signal: ended, emit, onError, note, onLate } = options;
   /** By the ids of their calls. */
   const replies = new Map<string, string>();
   const runner = createToolRunner({
@@ -94,7 +94,7 @@ export function createAnswers(options: AnswersOptions): Answers {
   return {
     answer: questions.answer,
     idle: () => runner.idle(),
-    make({ id: replyId, messages, toolChoice, committed, generate = (...asked) => llm.generate(...asked) }) {
+    make({ id: replyId, messages, toolChoice, committed, generate }) {
       const breaks: Break[] = [];
       let written = 0;
       /** How many steps are at work: one at the most. */
@@ -103,6 +103,7 @@ export function createAnswers(options: AnswersOptions): Answers {
       const pause = () => void breaks.push({ characters: written, atMs: clock.now() });
 
       const words = (signal: AbortSignal) => {
+        const { agent, providers: { llm } } = charge.current;
         const cut = new AbortController();
         const texts = createQueue<string>((reason) => cut.abort(reason));
         const write = (text: string) => {
@@ -138,7 +139,7 @@ export function createAnswers(options: AnswersOptions): Answers {
           }
         };
         const events = answerWithTools({
-          generate,
+          generate: generate ?? ((...asked) => llm.generate(...asked)),
           messages: messages(),
           tools: agent.tools ?? {},
           toolChoice,

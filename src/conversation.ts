@@ -1,25 +1,23 @@
 /** One conversation: performs what turn-taking decides, and keeps what was said. */
 import { type Accounts, createAccounts } from "./accounts.ts";
-import type { Agent, VoiceSession } from "./agent.ts";
+import type { VoiceSession } from "./agent.ts";
 import { type Answers, createAnswers } from "./answers.ts";
+import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
-import { asStageError, StageError } from "./errors.ts";
+import { StageError } from "./errors.ts";
 import type { SessionEventBody } from "./events.ts";
 import { createHistory, type History, messagesFrom } from "./history.ts";
 import { createLateResults, type LateResults } from "./late.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { unheard } from "./line.ts";
-import type { LanguageModel } from "./llm/llm.ts";
 import { type Job, Replies } from "./replies.ts";
 import type { AgentState, Room } from "./room/room.ts";
 import { createSpeculationMeter, type SpeculationMeter } from "./speculation.ts";
 import { Speech } from "./speech.ts";
 import { createSpokenLog, type SpokenLog } from "./spoken.ts";
-import { spokenForm } from "./text/spoken_form.ts";
-import type { TextToSpeech } from "./tts/tts.ts";
 import { turnEndsMs } from "./turn/endpointing.ts";
 import { isUninterruptible, listensByItself } from "./turn/policy.ts";
-import type { TurnAction, TurnEvent, TurnOptions } from "./turn/state.ts";
+import type { TurnAction, TurnEvent } from "./turn/state.ts";
 import { createTurnTaker, type TurnTaker, type UnstampedTurnEvent, userSpeaks } from "./turn_taker.ts";
 import { userWords } from "./user_words.ts";
 import { watchdog } from "./watchdog.ts";
@@ -35,13 +33,11 @@ const wordlessMs = 2_000;
 const deadlineMs = 15_000;
 
 export interface ConversationOptions {
-  readonly agent: Agent;
+  /** Who talks with the user. */
+  readonly charge: Pick<Charge, "current">;
   /** The session that it is the conversation of. */
   readonly session: VoiceSession;
   readonly room: Room;
-  readonly llm: LanguageModel;
-  readonly tts: TextToSpeech;
-  readonly turnTaking: TurnOptions;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly emit: (event: SessionEventBody) => void;
@@ -49,6 +45,8 @@ export interface ConversationOptions {
   readonly onError: (error: StageError) => void;
   /** Told how things stand whenever anything has happened: see PresenceEvent. */
   readonly onPresence: (event: { readonly quiet: boolean; readonly returned: boolean }) => void;
+  /** Asks the recognizer for the final words of what it has heard by now. */
+  readonly askFinal: () => void;
 }
 
 type CommitTurn = Extract<TurnAction, { readonly type: "commit-turn" }>;
@@ -84,12 +82,6 @@ export class Conversation {
     });
     this.#replies = new Replies({
       ...options,
-      spokenForm: spokenForm({
-        language: options.agent.language,
-        transforms: options.agent.textTransforms,
-        pronunciations: options.agent.pronunciations,
-        onError: (error) => options.onError(asStageError("agent", error)),
-      }),
       onStart: (job, latency) => {
         this.#accounts.started(job, latency);
         this.note({ type: "reply-started", replyId: job.id });
@@ -139,6 +131,11 @@ export class Conversation {
   /** Settles when every reply and every tool has ended; at most 2 s after the signal aborted. */
   async idle(): Promise<void> {
     await Promise.all([this.#replies.idle(), this.#answers.idle()]);
+  }
+
+  /** Settles when what is being said now has left the speaker, or was cut off. */
+  said(): Promise<void> {
+    return this.#replies.said();
   }
 
   /** Begins to listen: from now on the user can be heard. */
@@ -200,6 +197,8 @@ export class Conversation {
         return this.#replies.prepare(this.#answer(action.turnId, action.text, { prepared: true }));
       case "drop-answer":
         return this.#replies.dropPrepared();
+      case "ask-final":
+        return this.#options.askFinal();
       case "pause-reply":
         return this.#replies.pause();
       case "resume-reply":
@@ -249,7 +248,7 @@ export class Conversation {
 
   /** The answer to what was said so far and then `text`. */
   #answer(turnId: string, text: string, { prepared = false } = {}): Job {
-    const { agent, llm } = this.#options;
+    const { agent, providers: { llm } } = this.#options.charge.current;
     const messages = messagesFrom(agent.instructions, [...this.history.items, { role: "user", text }]);
     const counts = prepared ? this.#speculation.prepare() : undefined;
     const committed = prepared ? Promise.withResolvers<void>() : undefined;
@@ -284,7 +283,7 @@ export class Conversation {
 
   /** How long `job` waits before it may be said: Infinity until something happens. */
   #freeInMs(job: Job): number {
-    const { clock, turnTaking } = this.#options;
+    const { clock, charge: { current: { turnTaking } } } = this.#options;
     const { agent, key, user } = this.#turns.state;
     if (this.#replies.busy || agent.is !== "silent") return Infinity;
     if (!job.interruptible) return 0;

@@ -1,11 +1,11 @@
 /** The agent's replies: one that is being said, and one that may be prepared. */
 import type { SpeechPriority, SpeechResult } from "./agent.ts";
+import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import type { ReplyLatency, SpeechGap } from "./events.ts";
 import type { Waiting } from "./line.ts";
-import { type Pace, type Reply, type ReplyOptions, type ReplyResult, startReply } from "./reply.ts";
+import { type Reply, type ReplyOptions, type ReplyResult, startReply } from "./reply.ts";
 import type { Room } from "./room/room.ts";
-import type { TextToSpeech } from "./tts/tts.ts";
 
 /** The user's turn that a reply answers. */
 export interface CommittedTurn {
@@ -41,8 +41,8 @@ export interface Break {
 
 export interface RepliesOptions {
   readonly room: Room;
-  readonly tts: TextToSpeech;
-  readonly spokenForm: ReplyOptions["spokenForm"];
+  /** Who says what is begun now. */
+  readonly charge: Pick<Charge, "current">;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Told when the first sample of a reply is played. */
@@ -57,7 +57,6 @@ export interface RepliesOptions {
 
 export class Replies {
   readonly #options: RepliesOptions;
-  readonly #pace: Pace = {};
   readonly #running = new Set<Promise<void>>();
   #current: { readonly job: Job; readonly reply: Reply } | undefined;
   #prepared: { readonly job: Job; readonly reply: Reply } | undefined;
@@ -75,6 +74,11 @@ export class Replies {
   /** Settles when every reply has ended; after the signal aborted, soon. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  /** Settles when every reply that is under way now has ended. */
+  async said(): Promise<void> {
+    await Promise.all(this.#running);
   }
 
   /** What is on its way or in the air. */
@@ -138,7 +142,8 @@ export class Replies {
   }
 
   #begin(job: Job, { held = false } = {}): Reply {
-    const { clock, tts, spokenForm, room, signal, onStart, onEnd, onGap, onSaid } = this.#options;
+    const { clock, charge, room, signal, onStart, onEnd, onGap, onSaid } = this.#options;
+    const { providers: { tts }, spokenForm, pace } = charge.current;
     let startedMs: number | undefined;
     let segment: ReturnType<Room["transcripts"]["agent"]> | undefined;
     const reply = startReply({
@@ -148,7 +153,7 @@ export class Replies {
       author: job.author,
       tts,
       spokenForm,
-      pace: this.#pace,
+      pace,
       speaker: room.speaker,
       speakerFree: this.#speakerFree,
       clock,

@@ -3,6 +3,7 @@ import type { Agent, AgentContext, GenerateReplyOptions, SayOptions, VoiceSessio
 import { type Attendance, createAttendance } from "./attendance.ts";
 import { type CallBackground, playBackground } from "./background.ts";
 import { type Broadcast, createBroadcast } from "./broadcast.ts";
+import { type Charge, createCharge, type Equipped } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import { asStageError, type Stage, type StageError } from "./errors.ts";
@@ -16,7 +17,6 @@ import type { SpeechToText } from "./stt/stt.ts";
 import { metered } from "./telemetry/usage.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
-import type { TurnOptions } from "./turn/state.ts";
 import type { VoiceActivityDetector } from "./vad/vad.ts";
 
 /** All shutdown callbacks of a session together get this long. */
@@ -36,12 +36,11 @@ export interface Providers {
   readonly turnDetector?: AudioTurnDetector;
 }
 
-export interface SessionOptions {
+/** The agent that begins, what it works with, and the call. */
+export interface SessionOptions extends Equipped {
   readonly id: string;
-  readonly agentName: string;
-  readonly agent: Agent;
-  readonly providers: Providers;
-  readonly turnTaking: TurnOptions;
+  /** What another agent works with that the conversation is handed over to (default: all that the first does). */
+  readonly equip?: (agent: Agent) => Equipped;
   /** Joins the room; `signal` aborts when the session ends before. */
   readonly join: (options: { readonly signal: AbortSignal }) => Promise<Room>;
   /** What the dispatch carried. */
@@ -72,6 +71,7 @@ class Session implements VoiceSession {
   readonly done: Promise<CloseReason>;
   readonly #options: SessionOptions;
   readonly #log: Log;
+  readonly #charge: Charge;
   readonly #abort = new AbortController();
   readonly #ended = Promise.withResolvers<CloseReason>();
   readonly #broadcast: Broadcast;
@@ -87,10 +87,16 @@ class Session implements VoiceSession {
   constructor(options: SessionOptions) {
     this.id = options.id;
     this.done = this.#ended.promise;
-    const emitUsage = (usage: Usage) => this.#broadcast.emit({ type: "usage", usage });
-    this.#options = { ...options, providers: metered(options.providers, emitUsage) };
+    this.#options = options;
     this.#log = options.log;
     this.#broadcast = createBroadcast(options);
+    // The voice is connected while the room is being joined, so that the first word waits for neither.
+    this.#charge = createCharge({
+      first: this.#metered(options),
+      signal: this.#abort.signal,
+      said: async () => await this.#conversation?.said(),
+      onError: (error) => this.#report(error),
+    });
     this.joined = owned(this, () => this.#run());
     this.joined.catch((error) => {
       this.#report(asStageError("agent", error));
@@ -161,10 +167,8 @@ class Session implements VoiceSession {
   }
 
   async #run(): Promise<void> {
-    const { agent, providers, turnTaking, clock, join, metadata, participant } = this.#options;
+    const { agent, clock, join, metadata, participant } = this.#options;
     const { signal } = this.#abort;
-    // The voice is connected while the room is being joined, so that the first word waits for neither.
-    const tts = providers.tts.connect?.({ signal }) ?? providers.tts;
     const room = await join({ signal });
     this.#room = room;
     if (signal.aborted) {
@@ -176,12 +180,9 @@ class Session implements VoiceSession {
       playBackground(room.background, backgroundAudio, { onError: (error) => this.#report(error) });
     this.#userdata = agent.userdata?.();
     const conversation = new Conversation({
-      agent,
+      charge: this.#charge,
       session: this,
       room,
-      llm: providers.llm,
-      tts,
-      turnTaking,
       clock,
       signal,
       emit: (event) => {
@@ -191,13 +192,14 @@ class Session implements VoiceSession {
       },
       onError: (error) => this.#report(error),
       onPresence: (event) => this.#attendance?.note(event),
+      askFinal: () => this.#hearing?.askFinal(),
     });
     this.#conversation = conversation;
     room.closed.addEventListener("abort", () => void this.close(room.closed.reason as RoomEnd), { signal });
     if (room.closed.aborted) void this.close(room.closed.reason as RoomEnd);
     this.#own("room", this.#await(room, participant, conversation));
     const hearing = startHearing({
-      ...providers,
+      ...this.#charge.current.providers,
       microphone: room.microphone,
       note: (event) => conversation.note(event),
       clock,
@@ -298,13 +300,20 @@ class Session implements VoiceSession {
     await Promise.race([Promise.all(farewells), timeout.promise]);
   }
 
+  /** What `equipped` uses is counted. */
+  #metered(equipped: Equipped): Equipped {
+    const { agent, agentName, turnTaking } = equipped;
+    const onUsage = (usage: Usage) => this.#broadcast.emit({ type: "usage", usage });
+    return { agent, agentName, turnTaking, providers: metered(equipped.providers, onUsage) };
+  }
+
   #report(error: StageError): void {
     this.#log.error({ error, stage: error.stage }, "a stage failed");
-    const { stt, llm, tts } = this.#options.providers;
+    const { agent, providers: { stt, llm, tts } } = this.#charge.current;
     const used: Partial<Record<Stage, { readonly provider: string }>> = { stt, llm, tts };
     const provider = used[error.stage]?.provider;
     this.#broadcast.emit({ type: "error", error, ...(provider !== undefined && { provider }) });
-    const tell = async () => await this.#options.agent.onError?.(error);
+    const tell = async () => await agent.onError?.(error);
     tell().catch((error) => this.#log.error({ error }, "the agent's onError failed"));
   }
 }

@@ -1,6 +1,7 @@
 /** What the agent is to say other than its answers: it waits in line, and can be taken out of it. */
-import type { Agent, GenerateReplyOptions, SayOptions, SpeechHandle, SpeechResult } from "./agent.ts";
+import type { GenerateReplyOptions, SayOptions, SpeechHandle, SpeechResult } from "./agent.ts";
 import type { Answers } from "./answers.ts";
+import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import { type History, messagesFrom } from "./history.ts";
 import { createLine, unheard } from "./line.ts";
@@ -9,7 +10,7 @@ import type { Job, Replies } from "./replies.ts";
 const defaultApology = "Sorry, something went wrong on my side. Could you say that again?";
 
 export interface SpeechOptions {
-  readonly agent: Agent;
+  readonly charge: Pick<Charge, "current">;
   readonly answers: Answers;
   readonly history: History;
   readonly replies: Replies;
@@ -73,10 +74,10 @@ export class Speech {
   generateReply(
     { instructions, userInput, toolChoice, ...options }: GenerateReplyOptions = {},
   ): SpeechHandle {
-    const { agent, answers, history } = this.#options;
+    const { charge, answers, history } = this.#options;
     const messages = () => {
       if (userInput) history.add({ role: "user", text: userInput, interrupted: false });
-      const messages = messagesFrom(agent.instructions, history.items);
+      const messages = messagesFrom(charge.current.agent.instructions, history.items);
       if (instructions) messages.push({ role: "system", content: instructions });
       return messages;
     };
@@ -86,7 +87,7 @@ export class Speech {
 
   /** Says that something failed; when that fails too, nothing more is said of it. */
   apologize(): void {
-    const words = wordsOf(this.#options.agent.apology ?? defaultApology);
+    const words = wordsOf(this.#options.charge.current.agent.apology ?? defaultApology);
     const made = { id: this.#newId("apology"), words, author: "agent", recovery: true } as const;
     this.#enqueue(made, { priority: "high" });
   }

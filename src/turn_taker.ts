@@ -18,7 +18,7 @@ type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 export type UnstampedTurnEvent = Without<TurnEvent, "nowMs">;
 
 export interface TurnTakerOptions {
-  readonly turnTaking: TurnOptions;
+  readonly charge: { readonly current: { readonly turnTaking: TurnOptions } };
   readonly clock: Clock;
   readonly emit: (event: SessionEventBody) => void;
   /** Performs what was decided. */
@@ -45,7 +45,7 @@ export const userSpeaks = ({ user }: TurnState): boolean => user.is === "speakin
 
 /** Begins in silence. */
 export function createTurnTaker(
-  { turnTaking, clock, emit, perform, onDecided, onSettled }: TurnTakerOptions,
+  { charge, clock, emit, perform, onDecided, onSettled }: TurnTakerOptions,
 ): TurnTaker {
   const inbox: TurnEvent[] = [];
   let state: TurnState = initialTurnState;
@@ -59,7 +59,7 @@ export function createTurnTaker(
   };
   const decide = (event: TurnEvent) => {
     const before = state;
-    const { state: next, actions, wakeAtMs } = turn(before, event, turnTaking);
+    const { state: next, actions, wakeAtMs } = turn(before, event, charge.current.turnTaking);
     state = next;
     if (next.agent.is !== before.agent.is) agentSinceMs = event.nowMs;
     const [wasSpeaking, isSpeaking] = [userSpeaks(before), userSpeaks(next)];

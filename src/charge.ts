@@ -1,0 +1,100 @@
+/** Who talks with the user: an agent, and what it hears, thinks and speaks with. It may change during the call. */
+import { isDeepStrictEqual } from "node:util";
+import type { Agent } from "./agent.ts";
+import { asStageError, type StageError } from "./errors.ts";
+import type { Pace } from "./reply.ts";
+import type { Providers } from "./session.ts";
+import { type SpokenForm, spokenForm } from "./text/spoken_form.ts";
+import type { TurnOptions } from "./turn/state.ts";
+
+/** An agent, and what it works with. */
+export interface Equipped {
+  readonly agent: Agent;
+  /** What it is called. */
+  readonly agentName: string;
+  readonly providers: Providers;
+  readonly turnTaking: TurnOptions;
+}
+
+/** An agent at work: its voice is connected. */
+export interface Cast extends Equipped {
+  readonly spokenForm: SpokenForm;
+  /** How fast its voice speaks. */
+  readonly pace: Pace;
+}
+
+export interface ChargeOptions {
+  readonly first: Equipped;
+  /** Aborts when the session ends. */
+  readonly signal: AbortSignal;
+  /** Settles when all was said that is being said now: the voice before is not needed any more. */
+  readonly said: () => Promise<unknown>;
+  readonly onError: (error: StageError) => void;
+}
+
+export interface Charge {
+  /** Who is in charge. */
+  readonly current: Cast;
+  /**
+   * From now on `next` is. What it shares with the one before goes on: the same voice stays connected, the same recognizer
+   * listens on.
+   */
+  take(next: Equipped): void;
+}
+
+/** What of an agent's definition makes each of its providers: where that is the same, so are they. */
+const madeFrom: Readonly<Record<keyof Providers, readonly (keyof Agent)[]>> = {
+  vad: ["vad"],
+  stt: ["stt", "language", "turnDetection", "endpointing"],
+  llm: ["llm"],
+  tts: ["tts", "language"],
+  turnDetector: ["turnDetection"],
+};
+
+/** `first` is in charge; its voice is connected at once. */
+export function createCharge({ first, signal, said, onError }: ChargeOptions): Charge {
+  let hangUp = new AbortController();
+  const connected = ({ tts }: Providers) => {
+    hangUp = new AbortController();
+    return tts.connect?.({ signal: AbortSignal.any([signal, hangUp.signal]) }) ?? tts;
+  };
+  const formOf = ({ language, textTransforms: transforms, pronunciations }: Agent) =>
+    spokenForm({
+      language,
+      transforms,
+      pronunciations,
+      onError: (error) => onError(asStageError("agent", error)),
+    });
+  let current: Cast = {
+    ...first,
+    providers: { ...first.providers, tts: connected(first.providers) },
+    spokenForm: formOf(first.agent),
+    pace: {},
+  };
+  return {
+    get current() {
+      return current;
+    },
+    take(next) {
+      const isSame = (stage: keyof Providers) =>
+        madeFrom[stage].every((key) => isDeepStrictEqual(current.agent[key], next.agent[key]));
+      const { providers } = current;
+      const { turnDetector } = isSame("turnDetector") ? providers : next.providers;
+      const before = hangUp;
+      const isSameVoice = isSame("tts");
+      current = {
+        ...next,
+        providers: {
+          vad: isSame("vad") ? providers.vad : next.providers.vad,
+          stt: isSame("stt") ? providers.stt : next.providers.stt,
+          llm: isSame("llm") ? providers.llm : next.providers.llm,
+          tts: isSameVoice ? providers.tts : connected(next.providers),
+          ...(turnDetector && { turnDetector }),
+        },
+        spokenForm: formOf(next.agent),
+        pace: isSameVoice ? current.pace : {},
+      };
+      if (!isSameVoice) void said().then(() => before.abort());
+    },
+  };
+}
