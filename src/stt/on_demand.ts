@@ -1,0 +1,145 @@
+/** A recognizer for several people that costs nothing while they are quiet, and never has more than so many connections. */
+import { durationMs } from "../audio/frame.ts";
+import { type LiveStream, liveStream } from "../audio/live.ts";
+import type { VoiceEvent } from "../vad/vad.ts";
+import type { SpeechToText, TranscriptEvent } from "./stt.ts";
+
+/** A connection of somebody who has said nothing for so long is closed; milliseconds of audio. */
+const idleMs = 30_000;
+/** After so much silence the last words have come: others may have the connection. */
+const settledMs = 3_000;
+/** What is kept for a connection that is yet to be opened: from before speech, and of speech that waits for one. */
+const keptMs = { silence: 1_000, speech: 30_000 };
+
+/** One connection and whose it is. */
+interface Seat {
+  readonly input: LiveStream<VoiceEvent>;
+  /** For how long they have said nothing, in milliseconds. */
+  silentMs: number;
+  /** It ends as soon as its last words have come. */
+  leaving: boolean;
+}
+
+/**
+ * The same recognizer for a room of people, one `transcribe()` each. Of everybody's audio it is sent what they say, from a
+ * second before on, until they have been silent for 30 s. At most `most` connections are open; who speaks when all are
+ * taken waits until one of somebody silent is free, and what they have said by then (the last 30 s of it) is sent at once.
+ */
+export function onDemand(stt: SpeechToText, { most }: { readonly most: number }): SpeechToText {
+  const seats = new Set<Seat>();
+  const release = (seat: Seat) => {
+    seat.leaving = true;
+    seat.input.close();
+  };
+  /** Whether a connection may be opened now; if not, that of whoever has been silent for longest is given up. */
+  const isFree = (): boolean => {
+    if (seats.size < most) return true;
+    const [quietest] = [...seats].toSorted((a, b) => b.silentMs - a.silentMs);
+    const oneLeaves = [...seats].some(({ leaving }) => leaving);
+    if (!oneLeaves && quietest && quietest.silentMs >= settledMs) release(quietest);
+    return false;
+  };
+
+  const transcribe: SpeechToText["transcribe"] = (voice, options) => {
+    const over = new AbortController();
+    const out = liveStream<TranscriptEvent>({ limit: Infinity, onCancel: () => over.abort() });
+    const waiting = waitingVoice();
+    const connections = new Set<Promise<void>>();
+    let seat: Seat | undefined;
+    /** Milliseconds of silence since somebody spoke for whom there was no connection; undefined: nobody did. */
+    let unheardMs: number | undefined;
+
+    const open = () => {
+      const { events, fromMs } = waiting.take();
+      const input = liveStream<VoiceEvent>({ limit: Infinity });
+      const taken = seat = { input, silentMs: unheardMs ?? 0, leaving: false };
+      unheardMs = undefined;
+      seats.add(taken);
+      for (const event of events) input.push(event);
+      const transcripts = stt.transcribe(input.readable, { ...options, signal: over.signal });
+      const done = forward(transcripts, fromMs, out.push).catch(out.error).finally(() => {
+        seats.delete(taken);
+        connections.delete(done);
+      });
+      connections.add(done);
+    };
+    const hear = (event: VoiceEvent) => {
+      if (seat && !seat.leaving) {
+        seat.silentMs = silenceAfter(seat.silentMs, event);
+        seat.input.push(event);
+        if (seat.silentMs >= idleMs) release(seat);
+        return;
+      }
+      if (event.type === "speech-start") unheardMs = 0;
+      else if (unheardMs !== undefined) unheardMs = silenceAfter(unheardMs, event);
+      if (unheardMs !== undefined && unheardMs >= keptMs.speech) unheardMs = undefined;
+      waiting.push(event, unheardMs === undefined ? keptMs.silence : keptMs.speech);
+      if (unheardMs !== undefined && isFree()) open();
+    };
+    const run = async () => {
+      try {
+        await voice.pipeTo(new WritableStream({ write: hear }), { signal: over.signal });
+        if (seat) release(seat);
+      } catch (error) {
+        if (!over.signal.aborted) out.error(error);
+      }
+      await Promise.all(connections);
+      out.close();
+    };
+    if (options.signal.aborted) over.abort();
+    options.signal.addEventListener("abort", () => over.abort(), { signal: over.signal });
+    void run().finally(() => over.abort());
+    return out.readable;
+  };
+  return { ...stt, transcribe };
+}
+
+const silenceAfter = (silentMs: number, event: VoiceEvent): number =>
+  event.type !== "audio" ? silentMs : event.speech ? 0 : silentMs + durationMs(event.frame);
+
+/** Hands on what a connection brings that was opened `fromMs` after the voice began. */
+async function forward(
+  transcripts: ReadableStream<TranscriptEvent>,
+  fromMs: number,
+  each: (event: TranscriptEvent) => void,
+): Promise<void> {
+  for await (const event of transcripts) {
+    if (event.type === "interim" || !event.words) each(event);
+    else {
+      const words = event.words.map((word) => ({
+        ...word,
+        startMs: word.startMs + fromMs,
+        endMs: word.endMs + fromMs,
+      }));
+      each({ ...event, words });
+    }
+  }
+}
+
+/** What of a voice waits for a connection. */
+function waitingVoice() {
+  let events: VoiceEvent[] = [];
+  let heldMs = 0;
+  let heardMs = 0;
+  return {
+    /** Keeps `event`, and of what came before it so much that all is no longer than `limitMs`. */
+    push(event: VoiceEvent, limitMs: number): void {
+      events.push(event);
+      heldMs += lengthMs(event);
+      heardMs += lengthMs(event);
+      for (let first = events[0]; first && heldMs - lengthMs(first) >= limitMs; first = events[0]) {
+        heldMs -= lengthMs(first);
+        events.shift();
+      }
+    },
+    /** All that waits; `fromMs`: where it begins. Nothing waits then. */
+    take() {
+      const taken = { events, fromMs: heardMs - heldMs };
+      events = [];
+      heldMs = 0;
+      return taken;
+    },
+  };
+}
+
+const lengthMs = (event: VoiceEvent): number => event.type === "audio" ? durationMs(event.frame) : 0;
