@@ -18,6 +18,8 @@ export interface ToolContext<UserData = unknown> {
   readonly session: VoiceSession;
   /** The session's own data, as the agent's author keeps it. */
   readonly userdata: UserData;
+  /** The tool's own name, by which the model called it. */
+  readonly name: string;
   /** The model's name for this call. */
   readonly callId: string;
   /**
@@ -32,6 +34,8 @@ export interface ToolContext<UserData = unknown> {
   readonly signal: AbortSignal;
   /** Says `text` while the user waits ("still looking…"); nothing once the call is over or the user has interrupted. */
   progress(text: string): void;
+  /** The work goes on: it may take `timeoutMs` from now, though no more than 2 minutes in all. */
+  heartbeat(): void;
   /** From now on, until the answer is over, the user cannot interrupt. */
   disallowInterruptions(): void;
 }

@@ -48,6 +48,10 @@ function recordedTool(name: string, tool: Tool, session: () => VoiceSession, rec
           brought({ type: "progress", text });
           ctx.progress(text);
         },
+        heartbeat() {
+          brought({ type: "heartbeat" });
+          ctx.heartbeat();
+        },
         disallowInterruptions() {
           brought({ type: "keep" });
           ctx.disallowInterruptions();

@@ -8,6 +8,7 @@ import { replayedStream, runPicker, runsOf } from "./replayed_streams.ts";
 
 const item = z.discriminatedUnion("type", [
   z.object({ type: z.literal("progress"), text: z.string() }),
+  z.object({ type: z.literal("heartbeat") }),
   z.object({ type: z.literal("keep") }),
   z.object({ type: z.literal("result"), text: z.string() }),
 ]);
@@ -32,14 +33,15 @@ export function replayedTools(recording: Recording, clock: Clock): ToolSet {
           const { issues = [] } = pickChecked(({ input }) => input === inputOf(name, given)) ?? {};
           return Promise.resolve(issues.length > 0 ? { issues } : { value: given });
         },
-        async execute(_, { signal, progress, disallowInterruptions }) {
+        async execute(_, { signal, progress, heartbeat, disallowInterruptions }) {
           const run = pick(({ input }) => input === name);
           const shiftMs = clock.now() - (run?.openedMs ?? 0);
           for await (
             const told of replayedStream(run, { clock, signal, shiftMs, itemFrom: (one) => item.parse(one) })
           ) {
             if (told.type === "result") return told.text;
-            if (told.type === "keep") disallowInterruptions();
+            if (told.type === "heartbeat") heartbeat();
+            else if (told.type === "keep") disallowInterruptions();
             else progress(told.text);
           }
         },

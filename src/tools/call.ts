@@ -2,6 +2,7 @@
 import type { VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, messageOf, StageError } from "../errors.ts";
+import { type Handoff, handoffIn } from "../handoff.ts";
 import type { ToolCall } from "../llm/llm.ts";
 import type { Tool, ToolContext } from "../tool.ts";
 import { failureInWords, pendingWords, resultInWords, type ToolOutcome, type ToolResult } from "./result.ts";
@@ -28,6 +29,13 @@ export interface ToolHost<UserData = unknown> {
   disallowInterruptions(): void;
   /** Asks the user; whether they agreed. `signal` aborts when nobody waits for that any more. */
   confirm(request: ConfirmRequest, options: { readonly signal: AbortSignal }): Promise<boolean>;
+  /**
+   * Another agent goes on with the conversation, once the other calls of the step have their results; returns what the
+   * models are told of that. Throws an Error in words when it cannot be.
+   */
+  handOff(callId: string, next: Handoff): string;
+  /** Whether somebody else goes on with the conversation: the answer ends with the step. */
+  readonly isOver: boolean;
 }
 
 /** A call that was made. */
@@ -65,6 +73,8 @@ export interface CallOptions<UserData> {
 
 /** How long a call that must not be stopped may go on after the session has ended, in milliseconds. */
 const graceMs = 2_000;
+/** How long a call may take whose heartbeats are heard, unless its tool's patience is longer; milliseconds. */
+const longestMs = 120_000;
 
 /** Makes a call; whatever happens, it gets one last result. */
 export function startCall<UserData>(options: CallOptions<UserData>): RunningCall {
@@ -76,8 +86,8 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
   let result: ToolResult = { callId, name, outcome: "running", content: pendingWords };
   let over = false;
   let late = false;
-  /** From then on a call of effect "once" is not stopped. */
-  let begun = false;
+  /** From then on a call of effect "once" is not stopped. Clock milliseconds. */
+  let begunMs: number | undefined;
   let timer: Disposable | undefined;
   const self: RunningCall = {
     call,
@@ -94,7 +104,7 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     timer?.[Symbol.dispose]();
     signal.removeEventListener("abort", interrupt);
     ended.removeEventListener("abort", end);
-    if (!begun && once.get(idempotencyKey) === self) once.delete(idempotencyKey);
+    if (begunMs === undefined && once.get(idempotencyKey) === self) once.delete(idempotencyKey);
     result = { callId, name, outcome, content, ...(outcome === "done" && { value }) };
     done.resolve(result);
     awaited.resolve(result);
@@ -108,7 +118,7 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     late = true;
     awaited.resolve(result);
   };
-  const mustFinish = () => begun && tool?.effect === "once";
+  const mustFinish = () => begunMs !== undefined && tool?.effect === "once";
   const interrupt = () => {
     if (mustFinish()) goOnWithout();
     else {stop(
@@ -138,6 +148,14 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     stop("timed-out", `This took longer than ${seconds} and was stopped: there is no result.`, error);
     onError(error);
   };
+  /** Waits for the tool, from now on. */
+  const wait = ({ timeoutMs }: Tool<UserData>) => {
+    const nowMs = clock.now();
+    begunMs ??= nowMs;
+    const leftMs = begunMs + Math.max(longestMs, timeoutMs) - nowMs;
+    timer?.[Symbol.dispose]();
+    timer = clock.after(Math.min(timeoutMs, leftMs), () => takesTooLong(timeoutMs));
+  };
   const fail = (error: unknown) => {
     if (over) return;
     settle("failed", failureInWords(error));
@@ -159,11 +177,15 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
   const ctx: ToolContext<UserData> = {
     session: host.session,
     userdata: host.userdata,
+    name,
     callId,
     idempotencyKey,
     signal: own.signal,
     progress: (text) => {
       if (text.trim() !== "") noticeably(() => host.say(text));
+    },
+    heartbeat() {
+      if (tool && !over && !late) wait(tool);
     },
     disallowInterruptions: () => noticeably(() => host.disallowInterruptions()),
   };
@@ -204,16 +226,16 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     const agreed = await isAgreed(tool, checked.value);
     if (over) return;
     if (!agreed) return settle("declined", "Nothing was done: the user was asked, and did not agree.");
-    begun = true;
-    timer = clock.after(tool.timeoutMs, () => takesTooLong(tool.timeoutMs));
+    wait(tool);
     const value = await tool.execute(checked.value, ctx);
-    settle("done", resultInWords(value), value);
+    if (over) return;
+    const next = handoffIn(value);
+    settle("done", next ? host.handOff(callId, next) : resultInWords(value), value);
   };
 
   /** The same call was made before in this turn: it has one effect, and both have its result. */
-  const join = (before: RunningCall, { timeoutMs }: Tool<UserData>) => {
-    begun = true;
-    timer = clock.after(timeoutMs, () => takesTooLong(timeoutMs));
+  const join = (before: RunningCall, tool: Tool<UserData>) => {
+    wait(tool);
     void before.done.then(({ outcome, content, value }) => {
       settle(outcome, `${content} (This was called twice with the same arguments, and done once.)`, value);
     });

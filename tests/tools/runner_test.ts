@@ -132,6 +132,28 @@ describe("a runner of tools", () => {
     assertEquals(clock.pending, 0);
   });
 
+  it("waits anew at each sign that the work goes on, two minutes in all", async () => {
+    const { run, clock } = world();
+    const beats = (count: number) => async (_: unknown, { heartbeat }: Context) => {
+      for (let beat = 0; beat < count; beat++) {
+        await clock.sleep(10_000);
+        heartbeat();
+      }
+      return "done after all";
+    };
+    const tools = { long: of(beats(4)), endless: of(beats(100)) };
+    const running = run(tools, [call("a", "long", { n: 1 }), call("b", "endless", { n: 1 })]);
+    await clock.advance(119_999);
+    assertEquals(clock.pending > 0, true);
+    await clock.advance(1);
+    assertEquals((await running).map(({ outcome, content }) => [outcome, content]), [
+      ["done", "done after all"],
+      ["timed-out", "This took longer than 15 s and was stopped: there is no result."],
+    ]);
+    await clock.advance(1_000_000);
+    assertEquals(clock.pending, 0);
+  });
+
   for (const effect of ["none", "idempotent"] as const) {
     it(`stops a tool of effect "${effect}" as soon as the user interrupts`, async () => {
       const { run, clock, runner, said } = world();
