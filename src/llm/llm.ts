@@ -9,12 +9,29 @@ export interface ToolCall {
   readonly malformed?: string;
 }
 
+/** A picture that a model is shown; the image content of MCP is one. */
+export interface ImagePart {
+  readonly type: "image";
+  /** Such as "image/jpeg"; what formats there may be, the model says. */
+  readonly mimeType: string;
+  /** The file, in base64. */
+  readonly data: string;
+}
+
 /** What a language model is told. Each call of an assistant's message is followed at once by its one result. */
 export type Message =
-  | { readonly role: "system" | "user"; readonly content: string }
+  | { readonly role: "system"; readonly content: string }
+  /** With `images`, in the order in which they were taken, what the user showed meanwhile. */
+  | { readonly role: "user"; readonly content: string; readonly images?: readonly ImagePart[] }
   /** With `toolCalls`, `content` is what was said before them, which may be nothing. */
   | { readonly role: "assistant"; readonly content: string; readonly toolCalls?: readonly ToolCall[] }
-  | { readonly role: "tool"; readonly callId: string; readonly content: string };
+  /** With `images`, what the tool has brought besides its words. */
+  | {
+    readonly role: "tool";
+    readonly callId: string;
+    readonly content: string;
+    readonly images?: readonly ImagePart[];
+  };
 
 /** A tool as a model is told of it. */
 export interface ToolSpec {

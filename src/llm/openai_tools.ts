@@ -1,6 +1,6 @@
-/** Tools on the wire of chat completions: https://platform.openai.com/docs/guides/function-calling?api-mode=chat */
+/** Messages and tools on the wire of chat completions: https://platform.openai.com/docs/guides/function-calling?api-mode=chat */
 import type { OpenAI } from "../openai.ts";
-import { type LanguageRequest, type Message, newCallId, type ToolCall } from "./llm.ts";
+import { type ImagePart, type LanguageRequest, type Message, newCallId, type ToolCall } from "./llm.ts";
 
 type Delta = OpenAI.Chat.Completions.ChatCompletionChunk.Choice.Delta.ToolCall;
 
@@ -22,18 +22,56 @@ export function toolParameters(
   };
 }
 
-/** `messages` in the API's own shapes. */
+/**
+ * `messages` in the API's own shapes. It takes images from users alone: those that tools have brought follow behind the
+ * results of their step (https://platform.openai.com/docs/guides/images-vision?api-mode=chat).
+ */
 export function wireMessages(messages: readonly Message[]): OpenAI.ChatCompletionMessageParam[] {
-  return messages.map((message) => {
-    if (message.role === "tool") {
+  const wire: OpenAI.ChatCompletionMessageParam[] = [];
+  let brought: ImagePart[] = [];
+  const show = () => {
+    if (brought.length > 0) {
+      wire.push({ role: "user", content: shownWith("(What the tools show.)", brought) });
+    }
+    brought = [];
+  };
+  for (const message of messages) {
+    if (message.role === "tool") brought.push(...message.images ?? []);
+    else show();
+    wire.push(wireMessage(message));
+  }
+  show();
+  return wire;
+}
+
+function wireMessage(message: Message): OpenAI.ChatCompletionMessageParam {
+  switch (message.role) {
+    case "system":
+      return { role: "system", content: message.content };
+    case "user":
+      return { role: "user", content: shownWith(message.content, message.images) };
+    case "tool":
       return { role: "tool", tool_call_id: message.callId, content: message.content };
+    case "assistant": {
+      const { role, content, toolCalls } = message;
+      if (!toolCalls?.length) return { role, content };
+      return { role, content: content || null, tool_calls: toolCalls.map(wireCall) };
     }
-    if (message.role !== "assistant" || !message.toolCalls?.length) {
-      return { role: message.role, content: message.content };
-    }
-    const { role, content, toolCalls } = message;
-    return { role, content: content || null, tool_calls: toolCalls.map(wireCall) };
-  });
+  }
+}
+
+function shownWith(
+  text: string,
+  images: readonly ImagePart[] = [],
+): OpenAI.ChatCompletionUserMessageParam["content"] {
+  if (images.length === 0) return text;
+  return [
+    { type: "text", text },
+    ...images.map(({ mimeType, data }) => ({
+      type: "image_url" as const,
+      image_url: { url: `data:${mimeType};base64,${data}` },
+    })),
+  ];
 }
 
 /**

@@ -4,12 +4,24 @@ import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { callDeltas, type CallShape, type ScriptedCall } from "./openai_calls.ts";
+import { wordsOf } from "./openai_images.ts";
 import { refusalOf, type WireMessage, type WireTool } from "./openai_requests.ts";
 
 /** What a request gets in place of an answer, or in the middle of one. */
 export type ChatFault =
   /** An HTTP status and OpenAI's kind of body; `message` as it stands. */
-  | { readonly type: "status"; readonly status: number; readonly message?: string; readonly code?: string }
+  | {
+    readonly type: "status";
+    readonly status: number;
+    readonly message?: string;
+    readonly code?: string;
+    /** Seconds, in the header Retry-After. */
+    readonly retryAfter?: number;
+  }
+  /** The connection is hung up at once. */
+  | { readonly type: "refuse" }
+  /** A token every so many milliseconds. */
+  | { readonly type: "slow"; readonly tokenMs: number }
   /** Nothing: not even headers. */
   | { readonly type: "hang" }
   /** Headers, and then nothing. */
@@ -81,7 +93,11 @@ export async function startOpenAIEmulator(options: OpenAIEmulatorOptions = {}): 
     const n = requests.push({ body, authorization, signal: gone.signal }) - 1;
     const wrong = fault?.(n);
     if (wrong?.type === "hang") return;
-    if (wrong?.type === "status") return refuse(response, wrong.status, wrong.message, wrong.code);
+    if (wrong?.type === "refuse") return void response.destroy();
+    if (wrong?.type === "status") {
+      if (wrong.retryAfter !== undefined) response.setHeader("retry-after", wrong.retryAfter);
+      return refuse(response, wrong.status, wrong.message, wrong.code);
+    }
     if (apiKey !== "*" && authorization !== `Bearer ${apiKey}`) {
       return refuse(
         response,
@@ -128,7 +144,8 @@ async function* answerEvents(
     OpenAIEmulatorOptions,
 ): AsyncGenerator<string> {
   const { clock = systemClock } = options;
-  const user = body.messages.findLast(({ role }) => role === "user")?.content ?? "";
+  const last = body.messages.findLast(({ role }) => role === "user");
+  const user = last ? wordsOf(last) : "";
   const given = answer(user, n, body);
   const { text = "", calls, shape }: ChatAnswer = typeof given === "string"
     ? { text: given, calls: [] }
@@ -142,6 +159,7 @@ async function* answerEvents(
   const choice = (delta: Record<string, unknown>, reason: string | null = null) =>
     event([{ index: 0, delta, finish_reason: reason }]);
   const after = wrong && "afterTokens" in wrong ? wrong.afterTokens : Infinity;
+  const paceMs = wrong?.type === "slow" ? wrong.tokenMs : tokenMs;
 
   if (wrong?.type === "headers-only") return;
   const sleep = (ms: number) => clock.sleep(ms, { signal }).then(() => true, () => false);
@@ -152,7 +170,7 @@ async function* answerEvents(
       if (wrong?.type === "malformed") yield `data: ${wrong.data}\n\n`;
       return;
     }
-    if (i > 0 && !await sleep(tokenMs)) return;
+    if (i > 0 && !await sleep(paceMs)) return;
     if (token) yield choice({ content: token });
   }
   for (const tool_calls of callDeltas(calls, shape)) {

@@ -1,12 +1,19 @@
 /** What OpenAI refuses about the messages and tools of a chat completion, in its words. */
 
+import { refusalOfImages } from "./openai_images.ts";
+
 /** A message as it comes over the wire. */
 export interface WireMessage {
   readonly role: string;
-  readonly content?: string | null;
+  readonly content?: string | readonly WirePart[] | null;
   readonly tool_calls?: readonly WireCall[];
   readonly tool_call_id?: string;
 }
+
+/** A piece of a message: words, or a picture. */
+export type WirePart =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "image_url"; readonly image_url: { readonly url: string } };
 
 export interface WireCall {
   readonly id: string;
@@ -112,6 +119,7 @@ function refusalOfContent({ role, content, tool_calls }: WireMessage, at: number
       param: `messages[${at}].role`,
     };
   }
+  if (typeof content === "object" && content !== null) return refusalOfImages(role, content, at);
   const mayMiss = role === "assistant" && tool_calls !== undefined;
   return typeof content === "string" || mayMiss ? undefined : noString(content, at);
 }
