@@ -5,6 +5,7 @@
 import * as z from "zod";
 import type { Stage } from "../errors.ts";
 import type { ReplyLatency, SessionEvent } from "../events.ts";
+import { createToolTimes, type ToolTimes } from "./tool_times.ts";
 
 /** Shorter gaps need no explanation. */
 const leastGapMs = 1_000;
@@ -15,7 +16,7 @@ const milliseconds = z.int().min(0);
 
 /** What a stretch of a gap was spent on. */
 export const gapPart = z.object({
-  cause: z.enum(["stt", "endpointing", "held", "llm", "clause", "tts", "playout", "failure", "line"]),
+  cause: z.enum(["stt", "endpointing", "held", "llm", "tool", "clause", "tts", "playout", "failure", "line"]),
   ms: milliseconds,
   words: z.string(),
 }).meta({
@@ -62,6 +63,7 @@ export function gapFinder(leastMs = leastGapMs): (event: SessionEvent) => Gap | 
   let owed: Owed | undefined;
   /** Whether the recognizer has failed and brought no words since. */
   let deaf = false;
+  const tools = createToolTimes();
   const long = (found: Gap | undefined) => found && found.ms >= leastMs ? found : undefined;
   return (event) => {
     switch (event.type) {
@@ -82,13 +84,17 @@ export function gapFinder(leastMs = leastGapMs): (event: SessionEvent) => Gap | 
         deaf ||= event.error.stage === "stt";
         owed = owed && blamed(owed, event.error.stage);
         return undefined;
+      case "tools-called":
+      case "tools-finished":
+        tools.note(event);
+        return undefined;
       case "agent-started-speaking": {
         const since = owed?.turnId !== undefined || deaf ? owed : undefined;
         owed = undefined;
-        return since && long(before(since, event));
+        return since && long(before(since, event, tools));
       }
       case "speech-gap":
-        return long(inside(event));
+        return long(inside(event, tools));
       default:
         return undefined;
     }
@@ -118,10 +124,34 @@ function blamed(owed: Owed, stage: Stage): Owed {
   return { ...owed, parts: [...owed.parts.slice(0, -1), { ...last, say }] };
 }
 
-function before(owed: Owed, { replyId, latency, atMs }: Of<"agent-started-speaking">): Gap {
+/** The time in which words were waited for, from `fromMs` on: what the reply's tools took of it is theirs. */
+function thinking(
+  { replyId, fromMs, ms, say }: Pick<Part, "ms" | "say"> & {
+    readonly replyId: string;
+    readonly fromMs: number;
+  },
+  tools: ToolTimes,
+): Part[] {
+  const parts: Part[] = [];
+  let atMs = fromMs;
+  for (const { names, ...used } of tools.within(replyId, fromMs, fromMs + ms)) {
+    parts.push(
+      { cause: "llm", ms: used.fromMs - atMs, say: (ms) => `${names} called after ${ms}` },
+      { cause: "tool", ms: used.toMs - used.fromMs, say: (ms) => `${names} took ${ms}` },
+    );
+    atMs = used.toMs;
+  }
+  return [...parts, { cause: "llm", ms: fromMs + ms - atMs, say }];
+}
+
+function before(
+  owed: Owed,
+  { replyId, latency, atMs }: Of<"agent-started-speaking">,
+  tools: ToolTimes,
+): Gap {
   const answers = owed.turnId === replyId;
   const first = answers ? waited(latency) : owed.parts;
-  const own = made(latency);
+  const own = made(latency, { replyId, atMs, tools });
   const { fromMs, turnId } = owed;
   const restMs = Math.max(0, atMs - fromMs - sum(first) - sum(own));
   const rest: Part = turnId === undefined
@@ -136,10 +166,14 @@ function before(owed: Owed, { replyId, latency, atMs }: Of<"agent-started-speaki
   });
 }
 
-function inside({ replyId, atMs, gap: { ms, heldMs, llmMs, ttsMs, playoutMs } }: Of<"speech-gap">): Gap {
+function inside(
+  { replyId, atMs, gap: { ms, heldMs, llmMs, ttsMs, playoutMs } }: Of<"speech-gap">,
+  tools: ToolTimes,
+): Gap {
+  const say = (ms: string) => `no more words for ${ms}`;
   const parts: Part[] = [
     { cause: "held", ms: heldMs, say: heldBack },
-    { cause: "llm", ms: llmMs, say: (ms) => `no more words for ${ms}` },
+    ...thinking({ replyId, fromMs: atMs - ms + heldMs, ms: llmMs, say }, tools),
     { cause: "tts", ms: ttsMs, say: (ms) => `audio of them after ${ms}` },
     { cause: "playout", ms: playoutMs, say: (ms) => `the room did not play for ${ms}` },
   ];
@@ -156,11 +190,20 @@ function waited({ endpointingMs = 0, sttMs = 0 }: Partial<ReplyLatency>): Part[]
   ];
 }
 
-/** How the reply came to be. */
-function made({ heldMs = 0, llmMs = 0, clauseMs = 0, ttsMs = 0, playoutMs = 0 }: ReplyLatency): Part[] {
+/** How the reply came to be that began to be heard at `atMs`. */
+function made(
+  { heldMs = 0, llmMs = 0, clauseMs = 0, ttsMs = 0, playoutMs = 0 }: ReplyLatency,
+  { replyId, atMs, tools }: {
+    readonly replyId: string;
+    readonly atMs: number;
+    readonly tools: ToolTimes;
+  },
+): Part[] {
+  const fromMs = atMs - playoutMs - ttsMs - clauseMs - llmMs;
+  const say = (ms: string) => `first token after ${ms}`;
   return [
     { cause: "held", ms: heldMs, say: heldBack },
-    { cause: "llm", ms: llmMs, say: (ms) => `first token after ${ms}` },
+    ...thinking({ replyId, fromMs, ms: llmMs, say }, tools),
     { cause: "clause", ms: clauseMs, say: (ms) => `first clause after ${ms}` },
     { cause: "tts", ms: ttsMs, say: (ms) => `first audio after ${ms}` },
     { cause: "playout", ms: playoutMs, say: (ms) => `played after ${ms}` },

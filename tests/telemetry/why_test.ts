@@ -40,6 +40,17 @@ const failure = (stage: "llm" | "stt"): SessionEventBody => ({
   error: new StageError(stage, "sk-never-shown"),
 });
 
+const called = (...names: string[]): SessionEventBody => ({
+  type: "tools-called",
+  replyId: "turn-1",
+  calls: names.map((name) => ({ id: `${name}-id`, name, arguments: {} })),
+});
+const finished = (outcome: "done" | "running", ...names: string[]): SessionEventBody => ({
+  type: "tools-finished",
+  replyId: "turn-1",
+  results: names.map((name) => ({ callId: `${name}-id`, name, outcome, content: "" })),
+});
+
 const cases: Record<string, { steps: Step[]; expected: string[] }> = {
   "an answer's parts follow each other from the last voiced sample": {
     steps: [[5_500, commit(500)], [
@@ -48,6 +59,25 @@ const cases: Record<string, { steps: Step[]; expected: string[] }> = {
     ]],
     expected: [
       "turn-1 at 5000 for 2790: waited 500 ms for the end of the turn; first token after 2,200 ms; first audio after 90 ms",
+    ],
+  },
+  "a tool's time is the tool's, not the model's": {
+    steps: [
+      [5_500, commit(500)],
+      [5_800, called("getWeather", "getTime")],
+      [7_300, finished("done", "getWeather", "getTime")],
+      [7_500, called("getWeather")],
+      [8_000, finished("running", "getWeather")],
+      [8_400, called("sendMail")],
+      [8_500, finished("done", "getWeather")], // what was not waited for
+      [8_600, finished("done", "sendMail")],
+      [9_000, started("turn-1", { endpointingMs: 500, ...own(3_400, 100), totalMs: 4_000 })],
+    ],
+    expected: [
+      "turn-1 at 5000 for 4000: waited 500 ms for the end of the turn; " +
+      "getWeather and getTime called after 300 ms; getWeather and getTime took 1,500 ms; " +
+      "getWeather called after 200 ms; getWeather took 500 ms; " +
+      "sendMail called after 400 ms; sendMail took 200 ms; first token after 300 ms; first audio after 100 ms",
     ],
   },
   "an answer within a second needs no reason": {
@@ -132,6 +162,20 @@ const cases: Record<string, { steps: Step[]; expected: string[] }> = {
       }],
     ],
     expected: ["turn-1 at 7110 for 1890: no more words for 1,800 ms; audio of them after 90 ms"],
+  },
+  "a tool inside a reply, which was called while it was still heard": {
+    steps: [
+      [6_000, called("getWeather")],
+      [8_500, finished("done", "getWeather")],
+      [9_000, {
+        type: "speech-gap",
+        replyId: "turn-1",
+        gap: { ms: 2_000, heldMs: 0, llmMs: 1_900, ttsMs: 100, playoutMs: 0 },
+      }],
+    ],
+    expected: [
+      "turn-1 at 7000 for 2000: getWeather took 1,500 ms; no more words for 400 ms; audio of them after 100 ms",
+    ],
   },
 };
 
