@@ -1,10 +1,13 @@
 /** WebSockets to providers: they say why they failed, and they surely end. */
 // @ts-types="npm:@types/ws@8.18.1"
 import { type ClientOptions, WebSocket } from "ws"; // not the platform's: that one hides a refusal's status and cannot drop a dead peer
+import type { Clock } from "./clock.ts";
 import { type Stage, StageError } from "./errors.ts";
 
 /** How long a handshake may take, and a peer may take to answer a close before it is cut off; milliseconds. */
 const timeoutMs = { handshake: 5_000, close: 500 };
+/** No provider's message is longer, in bytes; one that is ends the connection. */
+const longestMessage = 8 * 1024 * 1024;
 
 /** Why a socket is no more. */
 export type SocketEnd =
@@ -33,11 +36,12 @@ export function openSocket(
   url: string,
   headers: Readonly<Record<string, string>>,
   listener: SocketListener,
+  { clock }: { readonly clock: Clock },
 ): Socket {
   const options: ClientOptions & { closeTimeout: number } = {
     headers,
     perMessageDeflate: false,
-    handshakeTimeout: timeoutMs.handshake,
+    maxPayload: longestMessage,
     closeTimeout: timeoutMs.close,
   };
   const socket = new WebSocket(url, options);
@@ -46,10 +50,17 @@ export function openSocket(
   const end = (why: SocketEnd) => {
     if (over) return;
     over = true;
+    handshake[Symbol.dispose]();
     listener.end(why);
   };
+  const handshake = clock.after(timeoutMs.handshake, () => {
+    const cause = new Error(`it did not answer the handshake within ${timeoutMs.handshake / 1000} s`);
+    end({ type: "unreachable", cause });
+    socket.terminate();
+  });
   socket.on("open", () => {
     opened = true;
+    handshake[Symbol.dispose]();
     if (!over) listener.open();
   });
   socket.on("message", (data, isBinary) => {
@@ -75,6 +86,7 @@ export function openSocket(
     },
     close() {
       over = true;
+      handshake[Symbol.dispose]();
       socket.close(1000);
     },
   };

@@ -4,9 +4,8 @@ import { liveStream } from "../audio/live.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, StageError } from "../errors.ts";
 import { openSocket, type SocketEnd, socketError } from "../socket.ts";
-import type { VoiceEvent } from "../vad/vad.ts";
 import { createUtterance, resultsSchema } from "./deepgram_results.ts";
-import type { SpeechToText, TranscriptEvent } from "./stt.ts";
+import type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt.ts";
 
 /** Deepgram closes a connection that sends nothing for 10 s (NET-0001). */
 const keepAliveMs = 4_000;
@@ -84,7 +83,10 @@ export function deepgramSpeechToText(
     const emit = (event: TranscriptEvent | undefined) => {
       if (event) out.push(event);
     };
-    /** Has Deepgram make the words there are final; when it does not answer, they are taken as they are. */
+    /**
+     * Has Deepgram make the words there are final (https://developers.deepgram.com/docs/finalize); when it does not
+     * answer, which it need not, they are taken as they are.
+     */
     const finalize = () => {
       finalizing = true;
       socket?.sendFinalize({ type: "Finalize" });
@@ -113,7 +115,8 @@ export function deepgramSpeechToText(
       end(clean ? undefined : socketError("stt", "Deepgram", why));
     };
 
-    const write = (event: VoiceEvent) => {
+    const write = (event: SpeechInput) => {
+      if (event.type === "finalize") return finalize();
       if (event.type === "audio") {
         const { buffer, byteOffset, byteLength } = event.frame.samples;
         audioSent = true;
@@ -142,11 +145,13 @@ export function deepgramSpeechToText(
       opened.resolve();
       keepAlive = clock.after(keepAliveMs, keepOpen);
     };
-    connect(apiKey, baseUrl, query, { open: onOpen, message: onMessage, end: onEnd }).then((connecting) => {
-      socket = connecting;
-      if (over.signal.aborted) socket.close();
-      else socket.connect();
-    }).catch((error) => end(asStageError("stt", error)));
+    connect(apiKey, baseUrl, query, { open: onOpen, message: onMessage, end: onEnd }, clock).then(
+      (connecting) => {
+        socket = connecting;
+        if (over.signal.aborted) socket.close();
+        else socket.connect();
+      },
+    ).catch((error) => end(asStageError("stt", error)));
     return out.readable;
   };
   return { provider: "deepgram", model, input, transcribe };
@@ -166,6 +171,7 @@ async function connect(
   baseUrl: string,
   query: { readonly model: string },
   listener: { open(): void; message(message: unknown): void; end(why: SocketEnd): void },
+  clock: Clock,
 ) {
   const { DeepgramClient } = await loadDeepgram();
   const transportFactory: DeepgramTransportFactory = (url, headers) => {
@@ -175,7 +181,7 @@ async function connect(
       open: () => onOpen(),
       message: (data) => onMessage(data),
       end: listener.end,
-    });
+    }, { clock });
     return {
       isOpen: () => socket.isOpen,
       send: (data) => socket.send(data as string | Uint8Array),

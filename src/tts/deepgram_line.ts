@@ -84,7 +84,7 @@ export function createLine({ url, apiKey, clock, log }: LineOptions): Line {
         cleared?.resolve();
         listener?.fail(error);
       },
-    });
+    }, { clock });
     socket = mine;
     return promise;
   };

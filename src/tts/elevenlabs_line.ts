@@ -2,11 +2,11 @@
  * A connection to ElevenLabs' speech synthesis, a context for each reply:
  * https://elevenlabs.io/docs/api-reference/multi-context-websocket
  */
-import * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { openSocket, type Socket, socketError } from "../socket.ts";
+import { parse, reported } from "./elevenlabs_messages.ts";
 import type { Alignment } from "./elevenlabs_words.ts";
 
 /** A connection on which nothing is sent for 20 s is closed (code 1008), unless it asked for longer: twice within that. */
@@ -15,31 +15,8 @@ const keepAliveMs = 8_000;
 const mostContexts = 5;
 /** A connection that lived shorter than this is not replaced before a reply needs one: the server may refuse them all. */
 const livedMs = 5_000;
-
-const alignmentSchema = z.object({
-  chars: z.array(z.string()),
-  charStartTimesMs: z.array(z.number()),
-  charDurationsMs: z.array(z.number()).optional(),
-  /** As the older endpoint spells it. */
-  charsDurationsMs: z.array(z.number()).optional(),
-}).transform((times): Alignment => ({
-  ...times,
-  charDurationsMs: times.charDurationsMs ?? times.charsDurationsMs ?? [],
-}));
-
-const messageSchema = z.preprocess(
-  camelKeys,
-  z.object({
-    contextId: z.string().nullish(),
-    audio: z.base64().nullish().transform((text) => text ? Uint8Array.fromBase64(text) : undefined),
-    alignment: alignmentSchema.nullish(),
-    normalizedAlignment: alignmentSchema.nullish(),
-    isFinal: z.boolean().nullish(),
-    error: z.string().nullish(),
-    code: z.union([z.string(), z.number()]).nullish(),
-    message: z.string().nullish(),
-  }),
-);
+/** A connection on which this long after a clause not a word was heard of its reply is not used again. */
+const deafMs = 3_000;
 
 /** What a reply is told. */
 export interface ContextListener {
@@ -79,6 +56,15 @@ export interface LineOptions {
   readonly log: Log | undefined;
 }
 
+/** A context that the server has not ended. */
+interface LiveContext {
+  listener?: ContextListener | undefined;
+  /** It was told to end; what is sent to it then would make it anew. */
+  ended?: true;
+  /** When it was first spoken on, as long as nothing has come back. */
+  unheardSinceMs?: number | undefined;
+}
+
 export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptions): Line {
   let socket: Socket | undefined;
   let opened: PromiseWithResolvers<void> | undefined;
@@ -88,8 +74,8 @@ export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptio
   let contexts = 0;
   /** Made ahead: what a keep-alive is for, and what the next reply begins on. */
   let spare: string | undefined;
-  /** The contexts that the server has not ended. `ended`: it was told to; what is sent to it then would make it anew. */
-  const live = new Map<string, { listener?: ContextListener | undefined; ended?: true }>();
+  /** The contexts that the server has not ended. */
+  const live = new Map<string, LiveContext>();
 
   const send = (message: Record<string, unknown>) => socket?.send(JSON.stringify(message));
   const make = (): string => {
@@ -143,7 +129,7 @@ export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptio
         reject(error);
         if (socket === mine) lose(error, isOpen);
       },
-    });
+    }, { clock });
     socket = mine;
     return promise;
   };
@@ -153,7 +139,9 @@ export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptio
       return lose(new StageError("tts", "ElevenLabs sent a message that is none", { retryable: true }));
     }
     const id = message.contextId ?? "";
-    const listener = live.get(id)?.listener;
+    const context = live.get(id);
+    const listener = context?.listener;
+    if (context) context.unheardSinceMs = undefined;
     if (message.error) {
       const error = reported(message.error, message.code, message.message);
       return listener ? listener.fail(error) : lose(error);
@@ -174,7 +162,8 @@ export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptio
     context(listener) {
       const id = spare ?? make();
       spare = undefined;
-      const context: NonNullable<ReturnType<typeof live.get>> = { listener };
+      const context: LiveContext = { listener };
+      let isFirst = true;
       live.set(id, context);
       const on = socket;
       const end = () => {
@@ -184,12 +173,18 @@ export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptio
       };
       return {
         speak(text) {
-          if (socket === on) send({ text, context_id: id, flush: true });
+          if (socket !== on) return;
+          if (isFirst) context.unheardSinceMs = clock.now();
+          isFirst = false;
+          send({ text, context_id: id, flush: true });
         },
         end,
         release() {
           context.listener = undefined;
           if (closed || socket !== on) return;
+          if (clock.now() - (context.unheardSinceMs ?? Infinity) >= deafMs) {
+            return lose(new StageError("tts", "ElevenLabs did not answer", { retryable: true }));
+          }
           if (live.has(id)) end();
           if (live.size < mostContexts - 1) spare ??= make();
           else if (listeners().length === 0) {
@@ -206,34 +201,4 @@ export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptio
       failAll(error);
     },
   };
-}
-
-/** What the server says went wrong. */
-function reported(error: string, code?: string | number | null, message?: string | null): StageError {
-  const refused = /api_key|auth|permission/i.test(error);
-  const retryable = !refused && !/quota|not_found|invalid|unsupported/i.test(error);
-  const words = `ElevenLabs reports ${error}${code ? ` (${code})` : ""}${message ? `: ${message}` : ""}`;
-  return new StageError("tts", refused ? `${words}; check ELEVENLABS_API_KEY` : words, {
-    retryable,
-    refused,
-  });
-}
-
-function parse(text: string): z.infer<typeof messageSchema> | undefined {
-  try {
-    return messageSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined; // the caller says so
-  }
-}
-
-/** Both spellings are sent: `contextId` and `context_id`, `isFinal` and `is_final`. */
-function camelKeys(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [
-      key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-      camelKeys(inner),
-    ]),
-  );
 }

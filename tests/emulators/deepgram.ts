@@ -56,6 +56,7 @@ export async function startDeepgramEmulator(
   const told = { utterances: 0 };
   const server = await startSocketServer({
     port,
+    clock,
     fault,
     accept(url, { authorization }) {
       const { pathname: path, searchParams: query } = url;

@@ -51,6 +51,7 @@ export async function startElevenLabsEmulator(
   const connections: Connection[] = [];
   const server = await startSocketServer({
     port,
+    clock,
     fault,
     accept({ pathname, searchParams: query }, headers) {
       const [, voice] = /^\/v1\/text-to-speech\/([A-Za-z0-9]+)\/multi-stream-input$/.exec(pathname) ?? [];

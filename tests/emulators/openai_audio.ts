@@ -9,7 +9,11 @@ import { readWav, type WavAudio } from "../../src/audio/wav.ts";
 /** What a request meets in place of what it asked for. */
 export type AudioFault =
   /** An answer with this status and OpenAI's kind of error; a 401 shows some of the key, as OpenAI's does. */
-  | { readonly type: "status"; readonly status: number }
+  | { readonly type: "status"; readonly status: number; readonly retryAfter?: number }
+  /** The connection is hung up at once. */
+  | { readonly type: "refuse" }
+  /** Headers, and then nothing. */
+  | { readonly type: "headers-only" }
   /** No answer. */
   | { readonly type: "hang" }
   /** The connection is cut inside the answer. */
@@ -68,7 +72,12 @@ export async function startOpenAIAudio(options: OpenAIAudioOptions = {}): Promis
     for (const { count, resolve } of waiting) if (requests.length >= count) resolve();
     const wrong = fault?.(requests.length - 1);
     if (wrong?.type === "hang") return;
+    if (wrong?.type === "refuse") return void response.destroy();
+    if (wrong?.type === "headers-only") return void response.writeHead(200).flushHeaders();
     const { path } = request;
+    if (wrong?.type === "status" && wrong.retryAfter !== undefined) {
+      response.setHeader("retry-after", wrong.retryAfter);
+    }
     if (wrong?.type === "status") refuse(response, wrong.status);
     else if (message.headers.authorization !== `Bearer ${apiKey}`) refuse(response, 401);
     else if (path === "/v1/audio/speech") await speak(request, response, voice, pieces, wrong);

@@ -5,13 +5,14 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 // @ts-types="npm:@types/ws@8.18.1"
 import { type WebSocket, WebSocketServer } from "ws";
+import { type Clock, systemClock } from "../../src/clock.ts";
 
 /** What a connection does in place of what it should; `afterMs` counts the audio that went over it. */
 export type Fault =
   /** Hangs up in place of a handshake. */
   | { readonly type: "refuse" }
-  /** Answers the handshake with an HTTP status. */
-  | { readonly type: "status"; readonly status: number }
+  /** Answers the handshake with an HTTP status; `retryAfter`: seconds, in its header. */
+  | { readonly type: "status"; readonly status: number; readonly retryAfter?: number }
   /** Takes the connection and never answers the handshake. */
   | { readonly type: "no-handshake" }
   /** Opens, and then neither reads, answers nor closes. */
@@ -19,7 +20,11 @@ export type Fault =
   /** Closes; 1005 sends no code, 1006 no close at all. */
   | { readonly type: "close"; readonly code: number; readonly reason?: string; readonly afterMs: number }
   /** Sends a text that is no message. */
-  | { readonly type: "malformed"; readonly text: string; readonly afterMs: number };
+  | { readonly type: "malformed"; readonly text: string; readonly afterMs: number }
+  /** Sends a text of so many bytes. */
+  | { readonly type: "oversized"; readonly bytes: number; readonly afterMs: number }
+  /** Reads nothing for so many milliseconds of the clock, and then goes on. */
+  | { readonly type: "slow-reader"; readonly ms: number; readonly afterMs: number };
 
 /** One connection that was let in. */
 export interface Accepted {
@@ -31,6 +36,7 @@ export interface Accepted {
 
 export interface SocketServerOptions {
   readonly port?: number | undefined;
+  readonly clock?: Clock | undefined;
   /** What goes wrong with the `n`th connection to `path`, counted from 0. */
   readonly fault?: ((path: string, n: number) => Fault | undefined) | undefined;
   /** Lets a connection in, or answers it with an HTTP status. */
@@ -50,10 +56,11 @@ export interface SocketServer extends AsyncDisposable {
 
 /** Starts one on 127.0.0.1; disposing it ends its connections. */
 export async function startSocketServer(
-  { port = 0, fault, accept }: SocketServerOptions,
+  { port = 0, clock = systemClock, fault, accept }: SocketServerOptions,
 ): Promise<SocketServer> {
   const sockets = new Set<Duplex>();
   const counts = new Map<string, number>();
+  const timers = new Set<Disposable>();
   let waiting: (() => void)[] = [];
   const server = createServer((_request, response) => response.writeHead(404).end());
   const upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false });
@@ -71,13 +78,14 @@ export async function startSocketServer(
     const url = new URL(request.url ?? "/", "http://emulator");
     const n = counts.get(url.pathname) ?? 0;
     counts.set(url.pathname, n + 1);
-    const refuse = (status: number) => {
-      socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const refuse = (status: number, retryAfter?: number) => {
+      const more = retryAfter === undefined ? "" : `Retry-After: ${retryAfter}\r\n`;
+      socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n${more}Content-Length: 0\r\n\r\n`);
     };
     const wrong = fault?.(url.pathname, n);
     if (wrong?.type === "refuse") return void socket.destroy();
     if (wrong?.type === "no-handshake") return ignore(socket);
-    if (wrong?.type === "status") return refuse(wrong.status);
+    if (wrong?.type === "status") return refuse(wrong.status, wrong.retryAfter);
     const accepted = accept(url, request.headers);
     if (typeof accepted === "number") return refuse(accepted);
     if (wrong?.type === "half-open") return shakeHands(request, socket);
@@ -89,7 +97,11 @@ export async function startSocketServer(
         if (!wrong || !("afterMs" in wrong) || audioMs < wrong.afterMs || done) return;
         done = true;
         if (wrong.type === "malformed") webSocket.send(wrong.text);
-        else if (wrong.code === 1006) webSocket.terminate();
+        else if (wrong.type === "oversized") webSocket.send("x".repeat(wrong.bytes));
+        else if (wrong.type === "slow-reader") {
+          webSocket.pause();
+          timers.add(clock.after(wrong.ms, () => webSocket.resume()));
+        } else if (wrong.code === 1006) webSocket.terminate();
         else if (wrong.code === 1005) webSocket.close();
         else webSocket.close(wrong.code, wrong.reason);
       };
@@ -108,6 +120,7 @@ export async function startSocketServer(
       for (const socket of sockets) socket.destroy();
     },
     async [Symbol.asyncDispose]() {
+      for (const timer of timers) timer[Symbol.dispose]();
       for (const client of upgrades.clients) client.terminate();
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -278,7 +278,7 @@ describe("ElevenLabs, speaking", () => {
     assertEquals((await say(voice, "Two.")).samples, soundOf([4, 1]));
     // One that has only just been opened may be refused again: it waits for a reply.
     emulator.drop();
-    await settled(clock, () => emulator.open === 0);
+    await settled(clock, () => emulator.open === 0 && log.lines.length === 2);
     await clock.advance(60_000);
     assertEquals(emulator.connections.length, 2);
     assertEquals((await say(voice, "Three.")).samples, soundOf([6, 1]));

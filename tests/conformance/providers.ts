@@ -1,0 +1,148 @@
+/** Every provider, each with the emulator of its wire protocol, and the faults that fit it. */
+import type { Clock } from "../../src/clock.ts";
+import type { LanguageModel } from "../../src/llm/llm.ts";
+import { openaiLanguageModel } from "../../src/llm/openai.ts";
+import { deepgramSpeechToText } from "../../src/stt/deepgram.ts";
+import { openaiSpeechToText } from "../../src/stt/openai.ts";
+import type { SpeechToText } from "../../src/stt/stt.ts";
+import { deepgramTextToSpeech } from "../../src/tts/deepgram.ts";
+import { elevenlabsTextToSpeech } from "../../src/tts/elevenlabs.ts";
+import { openaiTextToSpeech } from "../../src/tts/openai.ts";
+import type { TextToSpeech } from "../../src/tts/tts.ts";
+import { startDeepgramEmulator } from "../emulators/deepgram.ts";
+import { startElevenLabsEmulator } from "../emulators/elevenlabs.ts";
+import { type ChatFault, startOpenAIEmulator } from "../emulators/openai.ts";
+import { type AudioFault, startOpenAIAudio } from "../emulators/openai_audio.ts";
+import { fastVoice, utterances } from "./call.ts";
+import { type FaultName, oversizedBytes, socketFaults } from "./faults.ts";
+
+/** One provider on its emulator. */
+export interface Served extends AsyncDisposable {
+  readonly provider:
+    | { readonly stt: SpeechToText }
+    | { readonly llm: LanguageModel }
+    | { readonly tts: TextToSpeech };
+  /** Sockets that are open at the emulator, where it counts them. */
+  readonly open?: () => number;
+}
+
+/** A row of the table. */
+export interface Row {
+  /** A model string. */
+  readonly name: string;
+  readonly kind: "STT" | "LLM" | "TTS";
+  /** The faults that its protocol can have. */
+  readonly faults: readonly FaultName[];
+  /** Starts it with a fault in its first connection or request, or with none. */
+  serve(fault: FaultName | undefined, clock: Clock): Promise<Served>;
+}
+
+/** The fault of a table for the first alone. */
+const first =
+  <T>(table: Partial<Record<FaultName, T>>, fault: FaultName | undefined) => (n: number): T | undefined =>
+    n === 0 && fault ? table[fault] : undefined;
+const namesOf = (table: Partial<Record<FaultName, unknown>>) => Object.keys(table) as FaultName[];
+
+const keys = { apiKey: "test-key" };
+const listens = socketFaults(600);
+const speaks = socketFaults(400);
+
+const chat: Partial<Record<FaultName, ChatFault>> = {
+  "refused": { type: "refuse" },
+  "401": { type: "status", status: 401, code: "invalid_api_key" },
+  "429": { type: "status", status: 429, retryAfter: 1 },
+  "500": { type: "status", status: 500 },
+  "no answer": { type: "hang" },
+  "headers only": { type: "headers-only" },
+  "slow": { type: "slow", tokenMs: 3_000 },
+  "dies": { type: "drop", afterTokens: 3 },
+  "half-open": { type: "stall", afterTokens: 3 },
+  "malformed": { type: "malformed", data: "no {JSON", afterTokens: 3 },
+  "oversized": { type: "malformed", data: "x".repeat(oversizedBytes), afterTokens: 3 },
+};
+
+const audio: Partial<Record<FaultName, AudioFault>> = {
+  "refused": { type: "refuse" },
+  "401": { type: "status", status: 401 },
+  "429": { type: "status", status: 429, retryAfter: 1 },
+  "500": { type: "status", status: 500 },
+  "no answer": { type: "hang" },
+  "headers only": { type: "headers-only" },
+  "dies": { type: "die" },
+};
+
+/** The table's rows. */
+export const rows: readonly Row[] = [
+  {
+    name: "deepgram/nova-3",
+    kind: "STT",
+    faults: namesOf(listens),
+    async serve(fault, clock) {
+      const transcripts = utterances;
+      const wrong = first(listens, fault);
+      const emulator = await startDeepgramEmulator({ clock, transcripts, fault: (_, n) => wrong(n) });
+      const stt = deepgramSpeechToText({ ...keys, baseUrl: emulator.url, clock });
+      return { ...ending(emulator), provider: { stt }, open: () => emulator.open };
+    },
+  },
+  {
+    name: "openai/gpt-4o-transcribe",
+    kind: "STT",
+    faults: namesOf(audio),
+    async serve(fault, clock) {
+      let heard = 0;
+      const hears = () => utterances[heard++ % utterances.length] ?? "";
+      const emulator = await startOpenAIAudio({ hears, fault: first(audio, fault) });
+      return {
+        ...ending(emulator),
+        provider: { stt: openaiSpeechToText({ ...keys, baseUrl: emulator.url, clock }) },
+      };
+    },
+  },
+  {
+    name: "openai/gpt-4o-mini",
+    kind: "LLM",
+    faults: namesOf(chat),
+    async serve(fault, clock) {
+      const emulator = await startOpenAIEmulator({ clock, fault: first(chat, fault) });
+      const llm = openaiLanguageModel({ ...keys, baseUrl: emulator.url, model: "gpt-4o-mini" });
+      return { ...ending(emulator), provider: { llm } };
+    },
+  },
+  {
+    name: "deepgram/aura-2-thalia-en",
+    kind: "TTS",
+    faults: namesOf(speaks),
+    async serve(fault, clock) {
+      const wrong = first(speaks, fault);
+      const emulator = await startDeepgramEmulator({ clock, ...fastVoice, fault: (_, n) => wrong(n) });
+      const tts = deepgramTextToSpeech({ ...keys, baseUrl: emulator.url, clock });
+      return { ...ending(emulator), provider: { tts }, open: () => emulator.open };
+    },
+  },
+  {
+    name: "elevenlabs/eleven_turbo_v2_5",
+    kind: "TTS",
+    faults: namesOf(speaks),
+    async serve(fault, clock) {
+      const wrong = first(speaks, fault);
+      const emulator = await startElevenLabsEmulator({ clock, fault: (_, n) => wrong(n) });
+      const tts = elevenlabsTextToSpeech({ ...keys, baseUrl: emulator.url, clock });
+      return { ...ending(emulator), provider: { tts }, open: () => emulator.open };
+    },
+  },
+  {
+    name: "openai/gpt-4o-mini-tts",
+    kind: "TTS",
+    faults: namesOf(audio),
+    async serve(fault) {
+      const emulator = await startOpenAIAudio({ fault: first(audio, fault) });
+      const tts = openaiTextToSpeech({ ...keys, baseUrl: emulator.url, model: "gpt-4o-mini-tts" });
+      return { ...ending(emulator), provider: { tts } };
+    },
+  },
+];
+
+const ending = (emulator: AsyncDisposable): AsyncDisposable => ({
+  [Symbol.asyncDispose]: () => emulator[Symbol.asyncDispose](),
+});
