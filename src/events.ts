@@ -1,5 +1,5 @@
 import type { Stage, StageError } from "./errors.ts";
-import type { ToolCall } from "./llm/llm.ts";
+import type { TokenUsage, ToolCall } from "./llm/llm.ts";
 import type { AgentState } from "./room/room.ts";
 import type { ToolResult } from "./tools/result.ts";
 
@@ -139,8 +139,30 @@ export type SessionEvent =
       readonly kept: boolean;
       readonly wasted: { readonly inputTokens: number; readonly outputTokens: number };
     }
+    /**
+     * What the turn's answer took, behind the turn's end; of a turn that no reply was made for there is none. `latency` is
+     * missing when nothing of it was heard, `tokens` when they were not all counted: it was cut off, or failed. `steps`: how
+     * often the model called tools. `characters` and `audioMs`: what was sent to the voice, and what came.
+     */
+    | {
+      readonly type: "turn-metrics";
+      readonly turnId: string;
+      readonly latency?: ReplyLatency;
+      readonly tokens?: TokenUsage;
+      readonly steps?: number;
+      readonly characters: number;
+      readonly audioMs: number;
+    }
     /** The model has called tools, all at once, for this reply. */
     | { readonly type: "tools-called"; readonly replyId: string; readonly calls: readonly ToolCall[] }
+    /** What a tool has the reply say while the user waits. */
+    | {
+      readonly type: "tool-progress";
+      readonly replyId: string;
+      readonly callId: string;
+      readonly name: string;
+      readonly text: string;
+    }
     /**
      * What the model is told of them, in their order. Where that is "running", the reply went on without waiting for the
      * result, and the event comes once more, with the result alone.
@@ -150,11 +172,21 @@ export type SessionEvent =
       readonly replyId: string;
       readonly results: readonly Omit<ToolResult, "value">[];
     }
+    /** Another agent goes on with the conversation, by their names; `replyId`: the reply whose tool wanted it. */
+    | { readonly type: "handoff"; readonly from: string; readonly to: string; readonly replyId: string }
     | { readonly type: "usage"; readonly usage: Usage }
+    /** So much of the user's voice, in milliseconds, was dropped since the process was too busy to take it in. */
+    | { readonly type: "microphone-dropped"; readonly ms: number }
     /** A failure that the session survived, or that ends it; `provider`: whose, where the stage has one. */
     | { readonly type: "error"; readonly error: StageError; readonly provider?: string }
     | { readonly type: "closed"; readonly reason: CloseReason }
   );
+
+/** The event of that type. */
+export type SessionEventOf<Type extends SessionEvent["type"]> = Extract<
+  SessionEvent,
+  { readonly type: Type }
+>;
 
 /** How a committed user turn ended; every turn has exactly one. */
 export type TurnOutcome = "answered" | "interrupted" | "superseded" | "declined" | "failed";
@@ -163,3 +195,34 @@ type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 /** A SessionEvent before the session stamps its time on it. */
 export type SessionEventBody = Without<SessionEvent, "atMs">;
+
+/** Every type of event, for what is given by them. */
+const types: Readonly<Record<SessionEvent["type"], true>> = {
+  "state-changed": true,
+  "user-started-speaking": true,
+  "user-stopped-speaking": true,
+  "user-transcript": true,
+  "user-speech-committed": true,
+  "agent-started-speaking": true,
+  "agent-stopped-speaking": true,
+  "agent-speech-committed": true,
+  "false-interruption": true,
+  "speech-gap": true,
+  "stall-recovered": true,
+  "user-away": true,
+  "user-returned": true,
+  "turn-ended": true,
+  "speculation": true,
+  "turn-metrics": true,
+  "tools-called": true,
+  "tool-progress": true,
+  "tools-finished": true,
+  "handoff": true,
+  "usage": true,
+  "microphone-dropped": true,
+  "error": true,
+  "closed": true,
+};
+
+/** Whether `type` is one of an event. */
+export const isEventType = (type: string): type is SessionEvent["type"] => Object.hasOwn(types, type);
