@@ -22,6 +22,8 @@ export interface HearingOptions extends Pick<Providers, "vad" | "stt" | "turnDet
 export interface Hearing {
   /** The user's turn was committed: the next pause is one of the next turn. */
   turnEnded(): void;
+  /** Asks the recognizer for the final words of what it has heard by now. */
+  askFinal(): void;
   /** Settles when the microphone has ended; rejects when it, or the detector, fails. */
   readonly done: Promise<void>;
 }
@@ -43,7 +45,7 @@ export function startHearing(
       onError(error);
     },
   });
-  const transcripts = listen(microphone, {
+  const { transcripts, askFinal } = listen(microphone, {
     vad,
     stt: hearing,
     onMark: (mark) => {
@@ -59,8 +61,8 @@ export function startHearing(
   });
   const read = async () => {
     for await (const event of transcripts) {
-      const { type, text, confidence } = event;
-      const words = { text, ...(confidence !== undefined && { confidence }) };
+      const { type, text, confidence, asked } = event;
+      const words = { text, ...(confidence !== undefined && { confidence }), ...(asked && { asked }) };
       if (type === "interim") note({ type: "transcript-interim", ...words });
       else {
         const { endOfTurn = false } = event;
@@ -68,7 +70,7 @@ export function startHearing(
       }
     }
   };
-  return { turnEnded: () => pauses?.turnEnded(), done: read() };
+  return { turnEnded: () => pauses?.turnEnded(), askFinal, done: read() };
 }
 
 /** Takes in what the participant types and presses, until the room ends. */

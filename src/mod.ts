@@ -37,7 +37,7 @@ export { createLog } from "./log.ts";
 export type { Log } from "./log.ts";
 export type { LanguageModelSpec, SpeechToTextSpec, TextToSpeechSpec } from "./model_specs.ts";
 export type { AgentState, Participant, Room } from "./room/room.ts";
-export type { SpeechToText, TranscriptEvent } from "./stt/stt.ts";
+export type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt/stt.ts";
 export type { TextTransform } from "./text/spoken_form.ts";
 export { tool } from "./tool.ts";
 export type { Tool, ToolContext, ToolDefinition, ToolEffect, ToolSet } from "./tool.ts";

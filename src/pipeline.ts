@@ -6,11 +6,11 @@
  */
 import type { AudioFrame } from "./audio/frame.ts";
 import type { Playout } from "./room/room.ts";
-import type { SpeechToText, TranscriptEvent } from "./stt/stt.ts";
+import type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt/stt.ts";
 import { type Clause, clauses } from "./text/clauses.ts";
 import type { SpokenForm } from "./text/spoken_form.ts";
 import type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
-import type { VoiceActivityDetector, VoiceMark } from "./vad/vad.ts";
+import type { VoiceActivityDetector, VoiceEvent, VoiceMark } from "./vad/vad.ts";
 
 export interface Listening {
   readonly vad: VoiceActivityDetector;
@@ -22,18 +22,39 @@ export interface Listening {
   readonly signal: AbortSignal;
 }
 
+export interface Listener {
+  readonly transcripts: ReadableStream<TranscriptEvent>;
+  /** Asks the recognizer for the final words of what it was given by now. */
+  askFinal(): void;
+}
+
 /** Turns the microphone into transcripts, for as long as it is open. */
 export function listen(
   microphone: ReadableStream<AudioFrame>,
   { vad, stt, onMark, onAudio, signal }: Listening,
-): ReadableStream<TranscriptEvent> {
+): Listener {
+  const { requests, askFinal } = finalRequests();
   const voice = microphone
     .pipeThrough(vad.detect({ signal }))
     .pipeThrough(observe((event) => {
       if (event.type === "audio") onAudio?.(event.frame);
       else onMark(event);
-    }));
-  return stt.transcribe(voice, { signal });
+    }))
+    .pipeThrough(requests);
+  return { transcripts: stt.transcribe(voice, { signal }), askFinal };
+}
+
+/** Passes the voice on, with the requests for final words where they were made. */
+function finalRequests() {
+  let controller: TransformStreamDefaultController<SpeechInput> | undefined;
+  const over = () => void (controller = undefined);
+  const requests = new TransformStream<VoiceEvent, SpeechInput>({
+    start: (given) => void (controller = given),
+    transform: (event, controller) => controller.enqueue(event),
+    flush: over,
+    cancel: over,
+  });
+  return { requests, askFinal: () => controller?.enqueue({ type: "finalize" }) };
 }
 
 export interface Speaking {

@@ -53,11 +53,9 @@ export function createUtterance(): Utterance {
 
   const all = () => [...pieces, ...(unfinished ? [unfinished] : [])];
   const text = () => all().map(({ transcript }) => transcript).join(" ");
-  const finish = (endOfTurn = false): TranscriptEvent | undefined => {
+  const finish = (flags: { endOfTurn?: true; asked?: true } = {}): TranscriptEvent | undefined => {
     const parts = all();
-    const event = parts.length > 0
-      ? { ...finalEvent(text(), parts), ...(endOfTurn && { endOfTurn: true as const }) }
-      : undefined;
+    const event = parts.length > 0 ? { ...finalEvent(text(), parts), ...flags } : undefined;
     pieces = [];
     unfinished = undefined;
     toldS = heardS;
@@ -73,8 +71,10 @@ export function createUtterance(): Utterance {
       const piece = untold(channel.alternatives[0], toldS);
       if (is_final && piece) pieces.push(piece);
       unfinished = is_final ? undefined : piece;
+      const asked = from_finalize && { asked: true as const };
       const over = is_final && (speech_final || from_finalize);
-      return (over && finish(speech_final)) || { type: "interim", text: text(), ...sureness(all()) };
+      return (over && finish({ ...(speech_final && { endOfTurn: true }), ...asked })) ||
+        { type: "interim", text: text(), ...sureness(all()), ...asked };
     },
   };
 }

@@ -5,7 +5,7 @@ import { liveStream } from "../audio/live.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, StageError } from "../errors.ts";
 import type { VoiceEvent } from "../vad/vad.ts";
-import type { SpeechToText, TranscriptEvent } from "./stt.ts";
+import type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt.ts";
 
 /**
  * A connection that was sent this much speech since its last event, and then says nothing for `quiet`, is dead. In
@@ -85,8 +85,8 @@ export function reconnecting(stt: SpeechToText, { clock, onError }: Reconnecting
 
     if (signal.aborted) over.abort();
     signal.addEventListener("abort", () => over.abort(), { signal: over.signal });
-    const write = (event: VoiceEvent) => {
-      recent.push(event);
+    const write = (event: SpeechInput) => {
+      if (event.type !== "finalize") recent.push(event); // asked for later, it is something else
       current?.send(event);
     };
     voice.pipeTo(new WritableStream({ write }), { signal: over.signal }).then(() => {
@@ -110,7 +110,7 @@ const ended = new StageError("stt", "the recognizer ended before the voice did",
 class Connection {
   readonly #clock: Clock;
   readonly #cut = new AbortController();
-  readonly #input = liveStream<VoiceEvent>({ limit: keptMs.speech, size: lengthMs });
+  readonly #input = liveStream<SpeechInput>({ limit: keptMs.speech, size: lengthMs });
   readonly #events: ReadableStream<TranscriptEvent>;
   #unansweredMs = 0;
   #watch: Disposable | undefined;
@@ -122,7 +122,7 @@ class Connection {
     this.#events = stt.transcribe(this.#input.readable, { signal: this.#cut.signal });
   }
 
-  send(event: VoiceEvent): void {
+  send(event: SpeechInput): void {
     this.#input.push(event);
     if (event.type !== "audio" || !event.speech) return;
     this.#unansweredMs += lengthMs(event);
@@ -197,6 +197,6 @@ function recentVoice() {
   };
 }
 
-function lengthMs(event: VoiceEvent): number {
+function lengthMs(event: SpeechInput): number {
   return event.type === "audio" ? durationMs(event.frame) : 0;
 }

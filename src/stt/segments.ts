@@ -4,8 +4,7 @@ import { type AudioFrame, durationMs } from "../audio/frame.ts";
 import { liveStream } from "../audio/live.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, StageError } from "../errors.ts";
-import type { VoiceEvent } from "../vad/vad.ts";
-import type { SpeechToText, TranscriptEvent } from "./stt.ts";
+import type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt.ts";
 
 /** Audio that is kept until it is known whether speech has begun in it, in milliseconds. */
 const KEPT_MS = 1_000;
@@ -63,7 +62,7 @@ interface Segment {
 }
 
 function transcribeSegments(
-  voice: ReadableStream<VoiceEvent>,
+  voice: ReadableStream<SpeechInput>,
   { transcribe, patienceMs, clock }: SegmentedOptions,
   signal: AbortSignal,
   onSent: (audioMs: number) => void = () => {},
@@ -154,8 +153,10 @@ function transcribeSegments(
     }
   };
 
-  const note = (event: VoiceEvent) => {
+  const note = (event: SpeechInput) => {
     switch (event.type) {
+      case "finalize": // every pause is transcribed as it is
+        return;
       case "speech-start":
         speaking = true;
         return begin(event.atMs);

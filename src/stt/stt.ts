@@ -10,6 +10,12 @@ export interface TranscriptWord {
 }
 
 /**
+ * What a recognizer is given: the voice, and in it, after all the audio that it is about, now and then a request for the
+ * final words of what was said by then. One that cannot be asked does nothing about that.
+ */
+export type SpeechInput = VoiceEvent | { readonly type: "finalize" };
+
+/**
  * What a recognizer makes of the audio, one utterance after another.
  *
  * `interim`: the whole utterance so far, replacing the interim before it; an empty text says that the recognizer is
@@ -22,6 +28,8 @@ export type TranscriptEvent =
     readonly text: string;
     /** 0–1. */
     readonly confidence?: number;
+    /** There were no words left of what was said until it was asked for them. */
+    readonly asked?: true;
   }
   | {
     readonly type: "final";
@@ -33,6 +41,8 @@ export type TranscriptEvent =
     readonly words?: readonly TranscriptWord[];
     /** The recognizer heard the silence that it takes for the end of the turn. */
     readonly endOfTurn?: true;
+    /** It has all the words of what was said until it was asked for them. */
+    readonly asked?: true;
   };
 
 /** A speech recognizer. */
@@ -51,7 +61,7 @@ export interface SpeechToText {
    * stage "stt", and then nothing reconnects: that is what `reconnecting()` is for. Aborting `signal` closes the socket.
    */
   transcribe(
-    voice: ReadableStream<VoiceEvent>,
+    voice: ReadableStream<SpeechInput>,
     options: {
       readonly signal: AbortSignal;
       /** Told of the audio that was sent to the provider, in milliseconds, by a recognizer that `countsSent`. */

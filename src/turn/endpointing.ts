@@ -4,6 +4,7 @@ import {
   commit,
   endTurn,
   isAsking,
+  isUnrecognized,
   lastVoicedMs,
   listensByItself,
   NOW,
@@ -29,6 +30,8 @@ const DECLINED_AFTER_MS = 1000;
 const UNHEARD_SPEECH_MS = 400;
 /** How long words may be under way from a recognizer that is coming back. */
 const UNHEARD_AFTER_MS = 2500;
+/** How long the recognizer is waited for when the voice was heard after a final that was asked for, and no words of it. */
+const UNRECOGNIZED_MS = 400;
 /** Most of somebody's pauses are shorter than so many times their average. */
 const OVER_AVERAGE = 1.5;
 
@@ -43,8 +46,15 @@ export function finished(state: TurnState, { endpointing }: TurnOptions): number
   return endpointing.words?.(textOf(state.words)) ?? judgedPause(state);
 }
 
+/** From this probability of the end on, no more words are expected. */
+const LIKELY = 0.5;
+
+/** Whether the turn is more likely to go on than to be over. */
+export const isExpectingMore = (state: TurnState, options: TurnOptions): boolean =>
+  (finished(state, options) ?? 1) < LIKELY;
+
 /** The silence that ends a turn of which nothing says that it will go on. */
-function shortestDelay(
+export function shortestDelay(
   { pauses, recognizedEnd }: TurnState,
   { endpointing, detection }: TurnOptions,
 ): number {
@@ -66,7 +76,8 @@ export function turnEndsMs(state: TurnState, options: TurnOptions): number | und
     return Math.max(lastVoicedMs(state), state.words.atMs) + Math.max(maxDelayMs, LEAST_WAIT_MS.final);
   }
   const minDelayMs = shortestDelay(state, options);
-  return lastVoicedMs(state) + delayFor(finished(state, options), { minDelayMs, maxDelayMs });
+  const delayMs = delayFor(finished(state, options), { minDelayMs, maxDelayMs });
+  return lastVoicedMs(state) + (isUnrecognized(state) ? Math.max(delayMs, UNRECOGNIZED_MS) : delayMs);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Takes note of what happened; decides nothing. */
 import { withoutEcho } from "./echo.ts";
 import { withoutQuestion } from "./policy.ts";
-import type { AgentVoice, TurnEvent, TurnOptions, TurnState, UserVoice, Words } from "./state.ts";
+import type { AgentVoice, AskedFinal, TurnEvent, TurnOptions, TurnState, UserVoice, Words } from "./state.ts";
 import { commitWords, hearFinal, hearInterim, textOf } from "./words.ts";
 
 /** Nobody says the same words again within this time. */
@@ -29,14 +29,16 @@ export function note(state: TurnState, event: TurnEvent, options: TurnOptions): 
         user: hearVoice(state.user, event.type, event.atMs),
         pauses: measurePause(state, event.atMs),
         recognizedEnd: false,
-        faded: false,
+        fadedMs: undefined,
+        ...hearMore(state),
       };
     case "speech-pause":
     case "speech-end":
       return { ...state, user: hearVoice(state.user, event.type, event.atMs) };
     case "speech-fade":
+      return { ...state, fadedMs: event.nowMs };
     case "speech-swell":
-      return { ...state, faded: event.type === "speech-fade" };
+      return { ...state, fadedMs: undefined, ...hearMore(state) };
     case "transcript-interim":
     case "transcript-final":
       return hearWords(state, event, options);
@@ -96,7 +98,18 @@ function hearWords(state: TurnState, event: Transcript, { interruption }: TurnOp
     words,
     recognizedEnd: final && text !== "" ? event.endOfTurn === true : state.recognizedEnd && text === "",
     echo: echoed > 0 ? { atMs: event.nowMs, count } : state.echo,
+    asked: state.asked && hearAnswer(state.asked, event),
   };
+}
+
+/** The final that was asked for cannot have the words of a voice that is heard only now. */
+const hearMore = ({ asked }: TurnState): Pick<TurnState, "asked"> => ({
+  asked: asked && { ...asked, voice: "unrecognized" },
+});
+
+function hearAnswer(asked: AskedFinal, { type, text, asked: isAnswer }: Transcript): AskedFinal {
+  if (!asked.answered) return isAnswer || type === "transcript-final" ? { ...asked, answered: true } : asked;
+  return asked.voice === "unrecognized" && text !== "" ? { ...asked, voice: "recognized" } : asked;
 }
 
 /** Words stay a guess until there are some of which the recognizer is sure. */

@@ -1,5 +1,6 @@
 /** Who speaks when: one row a policy. Rows are tried from top to bottom. */
 import { askAgain, decline, emptyPress, endOfPress, endOfTurn } from "./endpointing.ts";
+import { askFinal } from "./finals.ts";
 import { bargeIn, confirm, falseInterruption, hold, supersede } from "./interruption.ts";
 import type { Policy } from "./policy.ts";
 import { dropPrepared, speculate } from "./speculation.ts";
@@ -14,6 +15,7 @@ export const policies: readonly Policy[] = [
   endOfPress,
   emptyPress,
   dropPrepared,
+  askFinal,
   speculate,
   decline,
   askAgain,

@@ -1,5 +1,6 @@
 /** What the rows of turn-taking are made of. */
 import type { AgentVoice, TurnAction, TurnOptions, TurnState } from "./state.ts";
+import { judgeAsked, judged, ofNextTurn } from "./attempts.ts";
 import { commitWords, countWords, saidOf, sameWords, textOf } from "./words.ts";
 
 export interface Decision {
@@ -22,6 +23,10 @@ export const wordsOf = (state: TurnState): number => countWords(textOf(state.wor
 
 /** Whether there are words, and all of them are final. */
 export const settled = ({ words }: TurnState): boolean => words.final !== "" && words.interim === "";
+
+/** Whether the voice was heard after a final that was asked for, and the recognizer has not said yet what words it had. */
+export const isUnrecognized = ({ asked, words }: TurnState): boolean =>
+  asked !== undefined && (asked.voice === "unrecognized" || (!asked.answered && words.interim === ""));
 
 /** When the voice was last heard; when the detector heard none, the words' arrival stands for it. */
 export const lastVoicedMs = ({ user, words }: TurnState): number =>
@@ -85,11 +90,11 @@ export function commit(state: TurnState, declined: boolean): Decision {
       voicedUntilMs: lastVoicedMs(state),
       turns,
       prepared: undefined,
-      preparations: 0,
-      speculation: {
-        turns: state.speculation.turns + (state.preparations > 0 ? 1 : 0),
-        kept: state.speculation.kept + (prepared ? 1 : 0),
-      },
+      preparations: ofNextTurn(
+        state.preparations.made > 0 ? judged(state.preparations, prepared) : state.preparations,
+      ),
+      asked: undefined,
+      asks: ofNextTurn(judgeAsked(state, state.asked?.answered === true && state.asked.voice === "none")),
     },
     actions: [action],
   };

@@ -87,6 +87,24 @@ export type TalkKey =
   | { readonly is: "down" }
   | { readonly is: "released"; readonly atMs: number };
 
+/** A final that the recognizer was asked for. */
+export interface AskedFinal {
+  readonly answered: boolean;
+  /** Whether the voice was heard since, and whether any words of it were. */
+  readonly voice: "none" | "unrecognized" | "recognized";
+  /** It was asked for when the voice had but faded. */
+  readonly early: boolean;
+}
+
+/** What is tried before it is known that the turn is over. */
+export interface Attempts {
+  /** How often since the last turn was committed. */
+  readonly made: number;
+  /** Of how many it is known in this call whether they were of use, and how many were. */
+  readonly judged: number;
+  readonly useful: number;
+}
+
 export interface TurnState {
   readonly user: UserVoice;
   readonly words: Words;
@@ -104,16 +122,16 @@ export interface TurnState {
   readonly echo: { readonly atMs: number; readonly count: number };
   /** Whether the recognizer works, as far as is known. */
   readonly hearing: boolean;
-  /** The voice has faded away, though the detector is not sure of it yet. */
-  readonly faded: boolean;
+  /** When the voice faded away, though the detector is not sure of it yet. */
+  readonly fadedMs: number | undefined;
   /** What the sound says of the pause that began at `atMs`: the probability (0–1) that the turn is over. */
   readonly judged: { readonly atMs: number; readonly probability: number } | undefined;
   /** The words to which an answer is being prepared, before it is known that the turn is over. */
   readonly prepared: string | undefined;
-  /** How many answers were prepared since the last turn was committed. */
-  readonly preparations: number;
-  /** For how many turns of this call answers were prepared, and for how many one of them was of use. */
-  readonly speculation: { readonly turns: number; readonly kept: number };
+  readonly preparations: Attempts;
+  /** What became of the final that the recognizer was last asked for in this turn. */
+  readonly asked: AskedFinal | undefined;
+  readonly asks: Attempts;
   /** How many turns were committed; the last one's id is `turn-<turns>`. */
   readonly turns: number;
 }
@@ -130,7 +148,7 @@ export type TurnEvent =
     | { readonly type: "speech-fade" | "speech-swell" }
     /**
      * `over`: what the agent said meanwhile, as far as it was heard. `endOfTurn`: the recognizer takes it for the end of
-     * the turn. `confidence`: how sure it is of the words, 0–1, where it says.
+     * the turn. `confidence`: how sure it is of the words, 0–1, where it says. `asked`: it is the answer to "ask-final".
      */
     | {
       readonly type: "transcript-interim" | "transcript-final";
@@ -138,6 +156,7 @@ export type TurnEvent =
       readonly confidence?: number;
       readonly over?: string;
       readonly endOfTurn?: boolean;
+      readonly asked?: boolean;
       readonly speaker?: Speaker;
     }
     /**
@@ -192,6 +211,8 @@ export type TurnAction =
   }
   /** The prepared answer is of no use. */
   | { readonly type: "drop-answer" }
+  /** Nothing but the final words is waited for: ask the recognizer for them. */
+  | { readonly type: "ask-final" }
   | { readonly type: "pause-reply" | "resume-reply" | "interrupt-reply"; readonly replyId: string }
   /** A paused reply goes on: it was no interruption. */
   | { readonly type: "report-false-interruption"; readonly replyId: string }
@@ -230,6 +251,8 @@ export interface TurnOptions {
   readonly speculate: boolean;
 }
 
+const none: Attempts = { made: 0, judged: 0, useful: 0 };
+
 export const initialTurnState: TurnState = {
   user: { is: "silent" },
   words: NO_WORDS,
@@ -241,10 +264,11 @@ export const initialTurnState: TurnState = {
   agentUntilMs: undefined,
   echo: { atMs: -Infinity, count: 0 },
   hearing: true,
-  faded: false,
+  fadedMs: undefined,
   judged: undefined,
   prepared: undefined,
-  preparations: 0,
-  speculation: { turns: 0, kept: 0 },
+  preparations: none,
+  asked: undefined,
+  asks: none,
   turns: 0,
 };

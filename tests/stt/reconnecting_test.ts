@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { liveStream } from "../../src/audio/live.ts";
 import { StageError } from "../../src/errors.ts";
 import { reconnecting } from "../../src/stt/reconnecting.ts";
-import type { SpeechToText, TranscriptEvent } from "../../src/stt/stt.ts";
+import type { SpeechInput, SpeechToText, TranscriptEvent } from "../../src/stt/stt.ts";
 import type { VoiceEvent } from "../../src/vad/vad.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { voiceFeed } from "../fakes/voice_events.ts";
@@ -11,7 +11,7 @@ import { voiceFeed } from "../fakes/voice_events.ts";
 interface Call {
   readonly atMs: number;
   /** Everything it was sent. */
-  readonly voice: VoiceEvent[];
+  readonly voice: SpeechInput[];
   tell(event: TranscriptEvent): void;
   fail(error: unknown): void;
   close(): void;
@@ -39,7 +39,7 @@ function start(refusals: readonly StageError[] = []) {
     input: { sampleRate: 16_000, channels: 1 },
     transcribe(voice, { signal }) {
       const out = liveStream<TranscriptEvent>({ limit: Infinity });
-      const heard: VoiceEvent[] = [];
+      const heard: SpeechInput[] = [];
       const call: Call = {
         atMs: clock.now(),
         voice: heard,
@@ -80,7 +80,7 @@ function start(refusals: readonly StageError[] = []) {
 }
 
 /** Milliseconds of audio in `voice`. */
-const audioMs = (voice: readonly VoiceEvent[]) => voice.filter(({ type }) => type === "audio").length * 20;
+const audioMs = (voice: readonly SpeechInput[]) => voice.filter(({ type }) => type === "audio").length * 20;
 
 describe("a recognizer that reconnects", () => {
   it("passes on what one connection says, and closes with the voice", async () => {

@@ -152,7 +152,7 @@ const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: str
       [7560, press("commit")],
       [7700, final("in Tokyo")],
     ],
-    expected: ['7700 commit-turn turn-1 "what time is it in Tokyo"'],
+    expected: ["7560 ask-final", '7700 commit-turn turn-1 "what time is it in Tokyo"'],
   },
   "manual: words that were final before are answered at once": {
     options: manual,
@@ -162,7 +162,7 @@ const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: str
   "manual: without a final, the words there are are taken": {
     options: manual,
     steps: [[900, press("start")], ...utterance("what time").slice(0, 3), [2100, press("commit")]],
-    expected: ['3600 commit-turn turn-1 "what time"'],
+    expected: ["2100 ask-final", '3600 commit-turn turn-1 "what time"'],
   },
   "manual: a key without words is no turn": {
     options: manual,
@@ -239,7 +239,11 @@ const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: str
       2200,
       final("What time?"),
     ]],
-    expected: ['2100 prepare-answer turn-1 "what time"', '2200 commit-turn turn-1 "What time?" prepared'],
+    expected: [
+      "2100 ask-final",
+      '2100 prepare-answer turn-1 "what time"',
+      '2200 commit-turn turn-1 "What time?" prepared',
+    ],
   },
   "a key holds the turn open where silence would end it": {
     options: byWords,

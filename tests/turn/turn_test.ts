@@ -28,17 +28,17 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
   },
   "without a final, the turn ends after the longest delay with the words there are": {
     steps: utterance("what time").filter(([, { type }]) => type !== "transcript-final"),
-    expected: ['5000 commit-turn turn-1 "what time"'],
+    expected: ["2350 ask-final", '5000 commit-turn turn-1 "what time"'],
   },
   "words that are not final are waited for, however short the longest delay": {
     options: { ...defaults, endpointing: { minDelayMs: 0, maxDelayMs: 0 } },
     steps: utterance("what time").filter(([, { type }]) => type !== "transcript-final"),
-    expected: ['3000 commit-turn turn-1 "what time"'],
+    expected: ["2040 ask-final", '3000 commit-turn turn-1 "what time"'],
   },
   "without a least delay a final ends the turn": {
     options: { ...defaults, endpointing: { minDelayMs: 0, maxDelayMs: 0 } },
     steps: utterance("what time"),
-    expected: ['2200 commit-turn turn-1 "what time"'],
+    expected: ["2040 ask-final", '2200 commit-turn turn-1 "what time"'],
   },
   "a final for words that were committed as interim is not a second turn": {
     steps: [
@@ -47,7 +47,7 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
       [5200, final("What time?")],
       [6000, reply("reply-ended", "turn-1")],
     ],
-    expected: ['5000 commit-turn turn-1 "what time"'],
+    expected: ["2350 ask-final", '5000 commit-turn turn-1 "what time"'],
   },
   "a final that comes twice is one turn": {
     steps: [...utterance("what time is it"), [2300, final("What time is it?")]],
@@ -135,6 +135,7 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
     expected: [
       "2700 pause-reply say-1",
       "2700 interrupt-reply say-1",
+      "2950 ask-final",
       '5700 commit-turn turn-1 "no stop"',
     ],
   },
