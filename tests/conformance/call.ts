@@ -10,6 +10,9 @@ import { frameMs, loudnessDetector, microphoneFrame } from "../fakes/speech.ts";
 import { turnTaking } from "../fakes/call.ts";
 import type { Served } from "./providers.ts";
 
+/** From the end of a turn until somebody speaks, if only to apologize; and until a session is closed; milliseconds. */
+const budget = { silentMs: 12_000, closeMs: 5_000 };
+
 /** What the caller says. */
 export const utterances = ["Where is my order?", "And when will it come?"];
 /** How an emulated voice speaks here. */
@@ -102,6 +105,20 @@ export async function callWith(served: Served, clock: Clock): Promise<Outcome> {
     leaked: served.open?.() ?? 0,
     errors: events.filter((event) => event.type === "error").map(({ error }) => error.message),
   };
+}
+
+/** What of an outcome is not as it must be, in words; `troubled`: something went wrong on purpose. */
+export function problemsOf(outcome: Outcome, troubled: boolean): string[] {
+  const { survived, lost, silentMs, closeMs, leaked, errors } = outcome;
+  const problems: string[] = [];
+  if (!survived) problems.push("the second question was not answered");
+  if (lost > (troubled ? 1 : 0)) problems.push(`${lost} utterances were lost`);
+  if (silentMs > budget.silentMs) problems.push(`it was silent for ${Math.round(silentMs)} ms`);
+  if (closeMs > budget.closeMs) problems.push(`it took ${Math.round(closeMs)} ms to close`);
+  if (leaked > 0) problems.push(`${leaked} sockets were left open`);
+  if (!troubled && errors.length > 0) problems.push("something failed");
+  if (problems.length > 0) problems.push(`errors: ${errors.join(" | ") || "none"}`);
+  return problems;
 }
 
 /** How many of the two things stand in what was committed. */

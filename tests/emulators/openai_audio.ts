@@ -85,7 +85,12 @@ export async function startOpenAIAudio(options: OpenAIAudioOptions = {}): Promis
     else refuse(response, 404);
   };
 
-  const server = createServer((message, response) => void answer(message, response));
+  const server = createServer((message, response) => {
+    // Who hangs up before the request is complete gets no answer.
+    answer(message, response).catch((error) =>
+      error.code === "ECONNRESET" ? undefined : Promise.reject(error)
+    );
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,

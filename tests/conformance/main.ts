@@ -1,0 +1,59 @@
+/**
+ * `deno task conformance`: the table of what every provider survives, on emulators of their wire protocols; as Markdown.
+ * `deno task conformance PROVIDER`: the provider's models on the real service, with its key in the environment.
+ */
+import { fastClock } from "../fakes/fast_clock.ts";
+import { callWith, problemsOf } from "./call.ts";
+import { type FaultName, faults } from "./faults.ts";
+import { type Row, rows } from "./providers.ts";
+import { callReal } from "./real.ts";
+
+/** So many times faster than real time. */
+const speed = 10;
+
+const [provider] = Deno.args;
+if (provider === undefined) await printTable();
+else await tryReal(provider);
+
+async function printTable(): Promise<void> {
+  const columns = [undefined, ...faults];
+  const failed: string[] = [];
+  const line = (cells: readonly string[]) => console.log(`| ${cells.join(" | ")} |`);
+  line(["", ...columns.map((fault) => fault ?? "answers")]);
+  line(["---", ...columns.map(() => ":-:")]);
+  for (const row of rows) {
+    const fits = (fault: FaultName | undefined) => fault === undefined || row.faults.includes(fault);
+    const cells = await Promise.all(columns.map((fault) => fits(fault) ? cell(row, fault, failed) : "–"));
+    line([`${row.kind} \`${row.name}\``, ...cells]);
+  }
+  console.log(
+    "\nSeconds: the longest silence between the end of a turn and the agent's voice. –: cannot happen to it.",
+  );
+  for (const problem of failed) console.error(problem);
+  if (failed.length > 0) Deno.exit(1);
+}
+
+async function cell(row: Row, fault: FaultName | undefined, failed: string[]): Promise<string> {
+  const clock = fastClock(speed);
+  await using served = await row.serve(fault, clock);
+  const outcome = await callWith(served, clock);
+  const problems = problemsOf(outcome, fault !== undefined);
+  failed.push(...problems.map((problem) => `${row.name}, ${fault ?? "nothing wrong"}: ${problem}`));
+  return problems.length > 0 ? "fails" : (outcome.silentMs / 1000).toFixed(1);
+}
+
+async function tryReal(provider: string): Promise<void> {
+  const mine = rows.filter(({ name }) => name.startsWith(`${provider}/`));
+  if (mine.length === 0) {
+    const known = [...new Set(rows.map(({ name }) => name.split("/")[0]))];
+    console.error(`There is no provider ${JSON.stringify(provider)}; expected one of ${known.join(", ")}`);
+    Deno.exit(2);
+  }
+  let failed = 0;
+  for (const row of mine) {
+    const result = await callReal(row);
+    if (result.type === "failed") failed++;
+    console.log(`${result.type.padEnd(7)} ${row.kind} ${row.name}: ${result.words}`);
+  }
+  if (failed > 0) Deno.exit(1);
+}
