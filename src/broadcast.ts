@@ -16,19 +16,27 @@ export interface Broadcast {
   close(): void;
 }
 
+export interface BroadcastOptions {
+  /** Told of each event before its readers are. */
+  readonly onEvent?: (event: SessionEvent) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 /** A broadcast whose time begins now. */
-export function createBroadcast({ clock, log }: { readonly clock: Clock; readonly log: Log }): Broadcast {
+export function createBroadcast({ onEvent, clock, log }: BroadcastOptions): Broadcast {
   const beganMs = clock.now();
   const readers = new Set<LiveStream<SessionEvent>>();
   let over = false;
   return {
     emit(event) {
       const { type } = event;
-      const words = type === "user-transcript" || type.endsWith("-committed");
+      const words = type === "user-transcript" || type === "tool-progress" || type.endsWith("-committed");
       if (words) log.debug({ event }, type);
       else if (type !== "error") log.info({ event }, type); // an error has its own line
-      const atMs = clock.now() - beganMs;
-      for (const reader of readers) reader.push({ ...event, atMs });
+      const stamped = { ...event, atMs: clock.now() - beganMs };
+      onEvent?.(stamped);
+      for (const reader of readers) reader.push(stamped);
     },
     events() {
       const reader = liveStream<SessionEvent>({ limit: eventsKept, onCancel: () => readers.delete(reader) });

@@ -3,7 +3,7 @@ import type { AgentContext } from "./agent.ts";
 import { isEventType, type SessionEvent, type SessionEventOf } from "./events.ts";
 import type { Log } from "./log.ts";
 
-/** Told of events of a type, in their order, once each; what `entry` is handed comes along. */
+/** Told of events of a type, each once and in their order, with what `entry` is handed. */
 export type EventHandlers = {
   readonly [Type in SessionEvent["type"]]?: (
     event: SessionEventOf<Type>,
@@ -11,49 +11,58 @@ export type EventHandlers = {
   ) => void | Promise<void>;
 };
 
-export interface HandlingOptions {
-  /** The handlers, as they are when something happens. */
-  readonly handlers: () => EventHandlers | undefined;
-  readonly ctx: AgentContext;
-  readonly log: Log;
+export interface Handling {
+  /** From now on the handlers are those of `agent`; before, there are none. */
+  use(agent: { readonly on?: EventHandlers }, ctx: AgentContext): void;
+  /** Calls the handler that there is for `event`, as soon as what is being done now is done. Never throws. */
+  handle(event: SessionEvent): void;
+  /** Whether a handler is called, or has not settled. */
+  readonly busy: boolean;
+  /** Settles when every handler has. */
+  idle(): Promise<void>;
 }
 
-/**
- * Calls the handlers, none of which waits for another. Settles when the events are over and every handler has settled; never
- * rejects: what a handler throws is logged.
- */
-export async function handleEvents(
-  events: ReadableStream<SessionEvent>,
-  { handlers, ctx, log }: HandlingOptions,
-): Promise<void> {
+/** Calls the handlers of the agent in charge. None waits for another; what one throws is logged. */
+export function createHandling(log: Log): Handling {
   const running = new Set<Promise<void>>();
-  const handle = async (event: SessionEvent) => {
-    // TypeScript does not see that the handler is the one of this event's type.
-    const handler = handlers()?.[event.type] as
-      | ((event: SessionEvent, ctx: AgentContext) => unknown)
-      | undefined;
+  let handlers: { readonly on: EventHandlers; readonly ctx: AgentContext } | undefined;
+  const call = async (
+    { on, ctx }: { readonly on: EventHandlers; readonly ctx: AgentContext },
+    event: SessionEvent,
+  ) => {
+    // TypeScript does not see that the handler is the one for this event's type.
+    const handler = on[event.type] as ((event: SessionEvent, ctx: AgentContext) => unknown) | undefined;
+    await Promise.resolve(); // it may do something to the session, which is in the middle of something
     await handler?.(event, ctx);
   };
-  for await (const event of events) {
-    const handled = handle(event)
-      .catch((error) => log.error({ error, type: event.type }, "the agent's handler of an event failed"))
-      .finally(() => running.delete(handled));
-    running.add(handled);
-  }
-  await Promise.all(running);
+  return {
+    use({ on }, ctx) {
+      handlers = on && { on, ctx };
+    },
+    handle(event) {
+      if (!handlers?.on[event.type]) return;
+      const handled = call(handlers, event)
+        .catch((error) => log.error({ error, type: event.type }, "the agent's handler of an event failed"))
+        .finally(() => running.delete(handled));
+      running.add(handled);
+    },
+    get busy() {
+      return running.size > 0;
+    },
+    async idle() {
+      while (running.size > 0) await Promise.all(running);
+    },
+  };
 }
 
 /** What is wrong with an agent's handlers, if anything is. */
-export function problemOfHandlers(handlers: EventHandlers): string | undefined {
-  for (const [type, handler] of Object.entries(handlers)) {
+export function problemOfHandlers(on: EventHandlers): string | undefined {
+  for (const [type, handler] of Object.entries(on)) {
+    const name = JSON.stringify(type);
     if (!isEventType(type)) {
-      return `\`on\` has ${
-        JSON.stringify(type)
-      }; expected the type of an event, such as "user-speech-committed"`;
+      return `on has ${name}; expected types of events, such as "user-speech-committed"`;
     }
-    if (typeof handler !== "function") {
-      return `on[${JSON.stringify(type)}] is ${typeof handler}; expected a function`;
-    }
+    if (typeof handler !== "function") return `on[${name}] is ${typeof handler}; expected a function`;
   }
   return undefined;
 }
