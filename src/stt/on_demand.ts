@@ -1,8 +1,7 @@
 /** A recognizer for several people that costs nothing while they are quiet, and never has more than so many connections. */
 import { durationMs } from "../audio/frame.ts";
 import { type LiveStream, liveStream } from "../audio/live.ts";
-import type { VoiceEvent } from "../vad/vad.ts";
-import type { SpeechToText, TranscriptEvent } from "./stt.ts";
+import type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt.ts";
 
 /** A connection of somebody who has said nothing for so long is closed; milliseconds of audio. */
 const idleMs = 30_000;
@@ -13,7 +12,7 @@ const keptMs = { silence: 1_000, speech: 30_000 };
 
 /** One connection and whose it is. */
 interface Seat {
-  readonly input: LiveStream<VoiceEvent>;
+  readonly input: LiveStream<SpeechInput>;
   /** For how long they have said nothing, in milliseconds. */
   silentMs: number;
   /** It ends as soon as its last words have come. */
@@ -21,11 +20,12 @@ interface Seat {
 }
 
 /**
- * The same recognizer for a room of people, one `transcribe()` each. Of everybody's audio it is sent what they say, from a
- * second before on, until they have been silent for 30 s. At most `most` connections are open; who speaks when all are
- * taken waits until one of somebody silent is free, and what they have said by then (the last 30 s of it) is sent at once.
+ * Wraps recognizers for a room of people, one `transcribe()` each. Of everybody's audio they are sent what is said, from a
+ * second before on, until that person has been silent for 30 s. At most `most` connections are open, of all of them
+ * together; who speaks when all are taken waits until one of somebody silent is free, and what they have said by then (the
+ * last 30 s of it) is sent at once.
  */
-export function onDemand(stt: SpeechToText, { most }: { readonly most: number }): SpeechToText {
+export function onDemand({ most }: { readonly most: number }): (stt: SpeechToText) => SpeechToText {
   const seats = new Set<Seat>();
   const release = (seat: Seat) => {
     seat.leaving = true;
@@ -40,7 +40,13 @@ export function onDemand(stt: SpeechToText, { most }: { readonly most: number })
     return false;
   };
 
-  const transcribe: SpeechToText["transcribe"] = (voice, options) => {
+  return (stt) => ({ ...stt, transcribe: (voice, options) => transcribe(stt, voice, options) });
+
+  function transcribe(
+    stt: SpeechToText,
+    voice: ReadableStream<SpeechInput>,
+    options: Parameters<SpeechToText["transcribe"]>[1],
+  ): ReadableStream<TranscriptEvent> {
     const over = new AbortController();
     const out = liveStream<TranscriptEvent>({ limit: Infinity, onCancel: () => over.abort() });
     const waiting = waitingVoice();
@@ -48,28 +54,31 @@ export function onDemand(stt: SpeechToText, { most }: { readonly most: number })
     let seat: Seat | undefined;
     /** Milliseconds of silence since somebody spoke for whom there was no connection; undefined: nobody did. */
     let unheardMs: number | undefined;
+    let heardMs = 0;
 
     const open = () => {
-      const { events, fromMs } = waiting.take();
-      const input = liveStream<VoiceEvent>({ limit: Infinity });
+      const { events, ms } = waiting.take();
+      const input = liveStream<SpeechInput>({ limit: Infinity });
       const taken = seat = { input, silentMs: unheardMs ?? 0, leaving: false };
       unheardMs = undefined;
       seats.add(taken);
       for (const event of events) input.push(event);
       const transcripts = stt.transcribe(input.readable, { ...options, signal: over.signal });
-      const done = forward(transcripts, fromMs, out.push).catch(out.error).finally(() => {
+      const done = forward(transcripts, heardMs - ms, out.push).catch(out.error).finally(() => {
         seats.delete(taken);
         connections.delete(done);
       });
       connections.add(done);
     };
-    const hear = (event: VoiceEvent) => {
+    const hear = (event: SpeechInput) => {
+      heardMs += lengthMs(event);
       if (seat && !seat.leaving) {
         seat.silentMs = silenceAfter(seat.silentMs, event);
         seat.input.push(event);
         if (seat.silentMs >= idleMs) release(seat);
         return;
       }
+      if (event.type === "finalize") return; // there is nothing to ask
       if (event.type === "speech-start") unheardMs = 0;
       else if (unheardMs !== undefined) unheardMs = silenceAfter(unheardMs, event);
       if (unheardMs !== undefined && unheardMs >= keptMs.speech) unheardMs = undefined;
@@ -90,11 +99,10 @@ export function onDemand(stt: SpeechToText, { most }: { readonly most: number })
     options.signal.addEventListener("abort", () => over.abort(), { signal: over.signal });
     void run().finally(() => over.abort());
     return out.readable;
-  };
-  return { ...stt, transcribe };
+  }
 }
 
-const silenceAfter = (silentMs: number, event: VoiceEvent): number =>
+const silenceAfter = (silentMs: number, event: SpeechInput): number =>
   event.type !== "audio" ? silentMs : event.speech ? 0 : silentMs + durationMs(event.frame);
 
 /** Hands on what a connection brings that was opened `fromMs` after the voice began. */
@@ -118,28 +126,26 @@ async function forward(
 
 /** What of a voice waits for a connection. */
 function waitingVoice() {
-  let events: VoiceEvent[] = [];
-  let heldMs = 0;
-  let heardMs = 0;
+  let events: SpeechInput[] = [];
+  let ms = 0;
   return {
     /** Keeps `event`, and of what came before it so much that all is no longer than `limitMs`. */
-    push(event: VoiceEvent, limitMs: number): void {
+    push(event: SpeechInput, limitMs: number): void {
       events.push(event);
-      heldMs += lengthMs(event);
-      heardMs += lengthMs(event);
-      for (let first = events[0]; first && heldMs - lengthMs(first) >= limitMs; first = events[0]) {
-        heldMs -= lengthMs(first);
+      ms += lengthMs(event);
+      for (let first = events[0]; first && ms - lengthMs(first) >= limitMs; first = events[0]) {
+        ms -= lengthMs(first);
         events.shift();
       }
     },
-    /** All that waits; `fromMs`: where it begins. Nothing waits then. */
+    /** All that waits, and its length; nothing waits then. */
     take() {
-      const taken = { events, fromMs: heardMs - heldMs };
+      const taken = { events, ms };
       events = [];
-      heldMs = 0;
+      ms = 0;
       return taken;
     },
   };
 }
 
-const lengthMs = (event: VoiceEvent): number => event.type === "audio" ? durationMs(event.frame) : 0;
+const lengthMs = (event: SpeechInput): number => event.type === "audio" ? durationMs(event.frame) : 0;

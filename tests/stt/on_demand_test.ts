@@ -48,7 +48,7 @@ function start({ most, people }: { readonly most: number; readonly people: numbe
       return out.readable;
     },
   };
-  const shared = onDemand(stt, { most });
+  const shared = onDemand({ most })(stt);
   const abort = new AbortController();
   const heard: string[] = [];
   const voices: VoiceFeed[] = [];
@@ -108,11 +108,15 @@ describe("a recognizer on demand", () => {
     await settle();
     voice!.utterance(1_000);
     await settle();
-    connections[1]!.tell(final("Two."));
+    connections[1]!.tell({
+      type: "final",
+      text: "Two.",
+      words: [{ text: "Two.", startMs: 1_000, endMs: 1_500 }],
+    });
     await settle();
     abort.abort();
     await done();
-    assertEquals(heard, ["0 One.", "0 Two.", "0 closed"]);
+    assertEquals(heard, ["0 One.", "0 Two. @32260", "0 closed"]);
   });
 
   it("has only so many connections: who waits gets that of the quietest, with all they have said", async () => {
