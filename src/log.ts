@@ -37,3 +37,12 @@ function serializeError(error: unknown): unknown {
   const { type, message, stack } = stdSerializers.err(error);
   return { type, message, stack };
 }
+
+/** A log that keeps nothing. */
+export const silentLog: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLog,
+};

@@ -1,13 +1,6 @@
 import type { Log } from "../../src/log.ts";
 
-/** A log that keeps nothing. */
-export const silentLog: Log = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => silentLog,
-};
+export { silentLog } from "../../src/log.ts";
 
 export interface LogLine {
   readonly level: "debug" | "info" | "warn" | "error";

@@ -1,0 +1,283 @@
+/** A whole call in a test: a session in a room without a network, on a clock that the test moves. */
+import type { Agent, VoiceSession } from "../agent.ts";
+import { turnTakingFor } from "../dispatch/turn_taking.ts";
+import type { SessionEvent } from "../events.ts";
+import type { HistoryItem } from "../history.ts";
+import type { LanguageModel } from "../llm/llm.ts";
+import { type Log, silentLog } from "../log.ts";
+import { type MemoryRoom, memoryRoom } from "../room/memory.ts";
+import { startSession } from "../session.ts";
+import { type VirtualClock, virtualClock } from "../virtual_clock.ts";
+import { problemsOf } from "./checks.ts";
+import { type Expectations, expectations, failWith } from "./expect.ts";
+import { judged, judgeModel, type Verdict } from "./judge.ts";
+import { earsFor, openMicrophone, type Sound } from "./microphone.ts";
+import { inRealTime, realWork } from "./real_time.ts";
+import { scriptedSpeechToText } from "./recognizer.ts";
+import type { ModelScript } from "./script.ts";
+import { mocked, type ToolMocks } from "./tools.ts";
+import { transcriptOf } from "./transcript.ts";
+import { scriptedTextToSpeech, type Voicing } from "./voice.ts";
+import { watch } from "./watch.ts";
+
+export interface TestCallOptions {
+  /** What answers: `scripted([…])`, or a model, which takes real time (default: the agent's own, if that is an object). */
+  readonly llm?: ModelScript | LanguageModel;
+  /** What is done in place of the agent's tools, by their names; the others do what they do, and take real time. */
+  readonly tools?: ToolMocks;
+  /** What the dispatch carried (default: nothing). */
+  readonly metadata?: string;
+  /** In place of what the agent's `userdata()` makes. */
+  readonly userdata?: unknown;
+  /** "silero": the user's voice is real sound, found by the server's own detector; see `userAudio()`. */
+  readonly vad?: "silero";
+  /** How the agent's replies are voiced, in order; well when they are used up. */
+  readonly voicings?: readonly Voicing[];
+  /** Whether answers are prepared before it is known that the user has finished (default false): a script then has to say more. */
+  readonly speculate?: boolean;
+  /** What `judge()` asks (default: `judgeModel()`). */
+  readonly judge?: LanguageModel;
+  readonly log?: Log;
+}
+
+/** How long an act goes on: until everything is answered and said, or until the agent begins to speak. */
+export interface ActOptions {
+  readonly until?: "rest" | "speaking";
+}
+
+/** A call. No time passes in it but in what is awaited here; each act ends with nothing left to be said. */
+export interface TestCall extends AsyncDisposable {
+  readonly session: VoiceSession;
+  readonly room: MemoryRoom;
+  readonly clock: VirtualClock;
+  readonly events: readonly SessionEvent[];
+  readonly history: readonly HistoryItem[];
+  readonly expect: Expectations;
+  /** The user writes `text`, which is a turn at once. */
+  user(text: string, options?: ActOptions): Promise<void>;
+  /** The user says `text`, which takes 300 ms a word unless `durationMs` is given; when the turn is over is for the agent. */
+  speak(text: string, options?: ActOptions & { readonly durationMs?: number }): Promise<void>;
+  /** The user is heard: real sound, in which the recognizer finds `text` where the detector finds a voice. */
+  userAudio(sound: Sound, text: string, options?: ActOptions): Promise<void>;
+  /** The user says `text` over the agent, which must be speaking. */
+  interrupt(text: string, options?: { readonly durationMs?: number }): Promise<void>;
+  /** `ms` pass in which the user says nothing. */
+  wait(ms: number): Promise<void>;
+  /** Time passes until `work` settles; returns its result. */
+  until<T>(work: PromiseLike<T>): Promise<T>;
+  /** The user leaves, and the call ends. */
+  hangUp(): Promise<void>;
+  /**
+   * Has a model judge the call so far; fails the test when that is not as `criterion` says. Without a model it prints that
+   * it was skipped.
+   */
+  judge(criterion: string): Promise<Verdict>;
+  /**
+   * Ends the call, if it goes on, and fails the test for what must not be in any: failures that the test did not expect, a
+   * turn without an outcome, a call of a tool without its one result.
+   */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const msPerWord = 300;
+/** Nothing in a call takes longer: milliseconds. */
+const longestMs = 180_000;
+/** A turn is over this long after the longest delay, in milliseconds. */
+const overdueMs = 1_000;
+
+/**
+ * Calls `agent`; settles when it has said what it says first. Rejects when its `entry` does.
+ *
+ * ```ts
+ * await using call = await testCall(agent, {
+ *   llm: scripted([{ toolCalls: [{ name: "lookupOrder", arguments: { orderId: "42" } }] }, "It was shipped."]),
+ *   tools: { lookupOrder: () => "shipped" },
+ * });
+ * await call.user("Where is my order 42?");
+ * call.expect.toolCall("lookupOrder", { orderId: "42" });
+ * call.expect.said(/shipped/);
+ * ```
+ */
+export async function testCall(agent: Agent, options: TestCallOptions = {}): Promise<TestCall> {
+  const {
+    llm = agent.llm,
+    tools: mocks = {},
+    metadata = "",
+    voicings = [],
+    speculate = false,
+    log = silentLog,
+  } = options;
+  const clock = virtualClock();
+  const room = memoryRoom({ name: "test", clock });
+  const work = realWork();
+  const script = typeof llm === "function" ? llm(clock) : undefined;
+  const model = script ?? realModel(llm);
+  const ears = await earsFor(options.vad, agent.vad);
+  const microphone = openMicrophone((frame) => room.hear(frame), clock);
+  const tools = mocked(agent.tools ?? {}, mocks, clock, work);
+  const turnTaking = turnTakingFor(agent, { endpointing: {}, interruption: {}, speculate });
+  const { session, joined } = startSession({
+    id: "test",
+    agentName: agent.name ?? "test",
+    agent: { ...agent, tools, ...("userdata" in options && { userdata: () => options.userdata }) },
+    providers: {
+      vad: ears.vad,
+      stt: scriptedSpeechToText(microphone.utterances, clock),
+      llm: script ?? inRealTime(model, work),
+      tts: scriptedTextToSpeech(voicings, clock),
+    },
+    turnTaking,
+    maxCallMs: agent.maxCallMs,
+    join: () => Promise.resolve(room),
+    metadata,
+    clock,
+    log,
+  });
+  const watched = watch(session);
+  const { events } = watched;
+  const known = new Set<SessionEvent>();
+  /** The first event that expectations look at. */
+  let from = 0;
+  /** It has been said what is wrong. */
+  let failed = false;
+  const fail = (problem: string): never => {
+    failed = true;
+    return failWith(problem, events);
+  };
+
+  /** Moves time on until `isOver`, for `ms` at the most; returns whether it is. */
+  const pass = async (isOver: () => boolean, ms: number): Promise<boolean> => {
+    const untilMs = clock.now() + ms;
+    await clock.settle();
+    for (;;) {
+      await ears.caughtUp();
+      if (script?.problem !== undefined && !failed) {
+        failed = true;
+        throw script.problem;
+      }
+      if (isOver()) return true;
+      // While the agent speaks or listens, time goes on whatever is done meanwhile.
+      if (session.state === "thinking") {
+        const paused = await work.pace(Math.min(clock.nextMs, untilMs) - clock.now());
+        if (paused) await clock.settle();
+        if (isOver()) return true;
+      }
+      if (!await clock.step(untilMs)) {
+        await clock.advance(untilMs - clock.now());
+        return isOver();
+      }
+    }
+  };
+  const rest = async ({ until = "rest" }: ActOptions = {}): Promise<void> => {
+    const isOver = () => watched.isAtRest || (until === "speaking" && session.state === "speaking");
+    if (!await pass(isOver, longestMs)) fail(`the agent was still ${session.state} after ${longestMs} ms`);
+    if (until === "speaking" && session.state !== "speaking") {
+      fail("expected the agent to speak; it has nothing to say");
+    }
+  };
+  const begin = (act: string) => {
+    if (session.state === "closed") fail(`${act}: the call has ended`);
+    from = events.length;
+  };
+  const isTaken = () =>
+    session.state === "closed" || events.slice(from).some(({ type }) => type === "user-speech-committed");
+  /** Waits for what the user has said until `endMs` to be a turn, or to be none. */
+  const hear = async (endMs: number, options: ActOptions): Promise<void> => {
+    const decidedMs = endMs + turnTaking.endpointing.maxDelayMs + overdueMs;
+    await pass(() => isTaken() || (clock.now() >= decidedMs && watched.isAtRest), longestMs);
+    await rest(options);
+  };
+
+  const call: TestCall = {
+    session,
+    room,
+    clock,
+    events,
+    get history() {
+      return session.history;
+    },
+    expect: expectations({
+      session,
+      events,
+      from: () => from,
+      onExpected: (event) => known.add(event),
+      fail,
+    }),
+    async user(text, options) {
+      begin("user()");
+      room.tell({ type: "text", text });
+      await pass(isTaken, longestMs);
+      await rest(options);
+    },
+    async speak(text, { durationMs = (text.match(/\S+/g)?.length ?? 0) * msPerWord, ...options } = {}) {
+      if (ears.real) {
+        throw new Error('speak(): the call is one with vad: "silero"; expected sound, by userAudio()');
+      }
+      begin("speak()");
+      await hear(microphone.say(text, durationMs), options);
+    },
+    async userAudio(sound, text, options = {}) {
+      if (!ears.real) {
+        throw new Error(
+          'userAudio(): the call hears no real sound; expected testCall(agent, { vad: "silero" })',
+        );
+      }
+      begin("userAudio()");
+      await hear(microphone.play(sound, text), options);
+    },
+    async interrupt(text, options) {
+      if (session.state !== "speaking") {
+        fail(`interrupt(): the agent is ${session.state}; expected it to be speaking`);
+      }
+      await call.speak(text, options);
+    },
+    async wait(ms) {
+      await pass(() => false, ms);
+    },
+    async until(work) {
+      let settled = false;
+      const settle = () => void (settled = true);
+      work.then(settle, settle);
+      if (!await pass(() => settled, longestMs)) fail(`until(): it has not settled after ${longestMs} ms`);
+      return await work;
+    },
+    async hangUp() {
+      begin("hangUp()");
+      room.end("participant-left");
+      await pass(() => watched.isOver, longestMs);
+    },
+    async judge(criterion) {
+      const judge = options.judge ?? await judgeModel();
+      if (!judge) {
+        console.log(`judge: skipped, since no key is set (OPENAI_API_KEY): ${criterion}`);
+        return { outcome: "skipped", reason: "no key is set" };
+      }
+      const verdict = await judged(judge, transcriptOf(events), criterion);
+      if (verdict.outcome === "failed") fail(`the judge does not find that ${criterion}: ${verdict.reason}`);
+      return verdict;
+    },
+    async [Symbol.asyncDispose]() {
+      const wasFailed = failed;
+      failed = true; // what is wrong from now on is told below, all of it
+      if (!watched.isOver) void session.close();
+      await pass(() => watched.isOver, longestMs);
+      microphone[Symbol.dispose]();
+      if (wasFailed) return;
+      if (script?.problem !== undefined) throw script.problem;
+      const problems = problemsOf(events, session.history, known);
+      if (problems.length > 0) failWith(problems.join("\n"), events);
+    },
+  };
+  room.enter("caller");
+  await pass(() => true, 0);
+  await call.until(joined);
+  await rest();
+  return call;
+}
+
+function realModel(llm: TestCallOptions["llm"] | Agent["llm"]): LanguageModel {
+  if (typeof llm === "object" && "generate" in llm) return llm;
+  throw new TypeError(
+    "testCall(): the agent has no model of its own; expected `llm: scripted([…])`, or a model",
+  );
+}
