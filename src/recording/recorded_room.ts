@@ -26,6 +26,7 @@ export function recordedRoom(room: Room, recorder: Recorder): Room {
       },
     }),
     microphone: room.microphone,
+    ...(room.voices && { voices: room.voices }),
     get droppedMs() {
       return room.droppedMs;
     },

@@ -4,7 +4,7 @@ import { liveStream } from "../audio/live.ts";
 import { createMixer } from "../audio/mixer.ts";
 import { type AudioDevice, createSpeaker } from "../audio/playout.ts";
 import type { Clock } from "../clock.ts";
-import type { AgentState, Participant, Room, RoomEnd, RoomMessage } from "./room.ts";
+import type { AgentState, Participant, ParticipantVoice, Room, RoomEnd, RoomMessage } from "./room.ts";
 
 /** A stretch of sound that left the agent's speaker; times in clock milliseconds. */
 export interface PlayedSpan {
@@ -19,15 +19,19 @@ export interface ShownTranscript {
   readonly id: string;
   readonly text: string;
   readonly final: boolean;
+  /** Whose it is, where several are heard. */
+  readonly speaker?: string;
 }
 
 export interface MemoryRoom extends Room {
-  /** Speaks into the agent's microphone. */
-  hear(frame: AudioFrame): void;
+  /** Speaks into the agent's microphone, or, where everybody is heard, that of `identity`. */
+  hear(frame: AudioFrame, identity?: string): void;
   /** Types, or presses a button. */
   tell(message: RoomMessage): void;
   /** Lets the participant in; they are linked when they are the one waited for. */
   enter(identity: string): void;
+  /** Lets somebody leave for good; the room ends when they were the last of those who are heard. */
+  leave(identity: string): void;
   /** Ends the room for the agent. */
   end(reason: RoomEnd): void;
   /** What the agent said, as far as it was played by now. */
@@ -39,11 +43,21 @@ export interface MemoryRoom extends Room {
 }
 
 const microphoneLimitMs = 2_000;
+const voicesKept = 1_000;
 const messagesKept = 100;
 
-/** An empty room with the agent in it. */
-export function memoryRoom({ name, clock }: { readonly name: string; readonly clock: Clock }): MemoryRoom {
-  const microphone = liveStream<AudioFrame>({ limit: microphoneLimitMs, size: durationMs });
+/** An empty room with the agent in it, which hears the linked participant (the default) or everybody. */
+export function memoryRoom(
+  { name, clock, participants = "linked" }: {
+    readonly name: string;
+    readonly clock: Clock;
+    readonly participants?: "linked" | "all";
+  },
+): MemoryRoom {
+  const newMicrophone = () => liveStream<AudioFrame>({ limit: microphoneLimitMs, size: durationMs });
+  const microphone = newMicrophone();
+  const voices = liveStream<ParticipantVoice>({ limit: voicesKept });
+  const microphones = new Map<string, ReturnType<typeof newMicrophone>>();
   const messages = liveStream<RoomMessage>({ limit: messagesKept });
   const device = memoryDevice(clock);
   const mixer = createMixer(device, { clock });
@@ -57,8 +71,7 @@ export function memoryRoom({ name, clock }: { readonly name: string; readonly cl
 
   const end = (reason: RoomEnd) => {
     if (closed.signal.aborted) return;
-    microphone.close();
-    messages.close();
+    for (const one of [microphone, ...microphones.values(), voices, messages]) one.close();
     closed.abort(reason);
   };
   return {
@@ -82,12 +95,26 @@ export function memoryRoom({ name, clock }: { readonly name: string; readonly cl
       return device.played();
     },
     messages: messages.readable,
-    hear: (frame) => microphone.push(frame),
+    ...(participants === "all" && { voices: voices.readable }),
+    hear: (frame, identity) => (microphones.get(identity ?? "") ?? microphone).push(frame),
     tell: (message) => messages.push(message),
     end,
     enter(identity) {
-      present.set(identity, { identity, name: identity, metadata: "", attributes: {} });
+      const participant = { identity, name: identity, metadata: "", attributes: {} };
+      present.set(identity, participant);
+      if (participants === "all" && !microphones.has(identity)) {
+        const own = newMicrophone();
+        microphones.set(identity, own);
+        voices.push({ participant, microphone: own.readable });
+      }
       for (const look of waiting) look();
+    },
+    leave(identity) {
+      present.delete(identity);
+      microphones.get(identity)?.close();
+      microphones.delete(identity);
+      const isLast = participants === "all" ? present.size === 0 : participant?.identity === identity;
+      if (isLast) end("participant-left");
     },
     waitForParticipant(identity, { signal } = {}) {
       const { promise, resolve, reject } = Promise.withResolvers<Participant>();
@@ -116,7 +143,7 @@ export function memoryRoom({ name, clock }: { readonly name: string; readonly cl
     },
     setState: (state) => void states.push(state),
     transcripts: {
-      user: ({ id, text, final }) => void shown.push({ of: "user", id, text, final }),
+      user: (segment) => void shown.push({ of: "user", ...segment }),
       agent: (id) => ({
         write: (text) => void shown.push({ of: "agent", id, text, final: false }),
         close: () => void shown.push({ of: "agent", id, text: "", final: true }),

@@ -61,18 +61,35 @@ export interface Playout {
   readonly done: Promise<{ readonly playedMs: number; readonly interrupted: boolean }>;
 }
 
+/** One of several people in a room, and their voice. */
+export interface ParticipantVoice {
+  readonly participant: Participant;
+  /** As `Room.microphone`, of theirs alone; it ends when they are gone for good. */
+  readonly microphone: ReadableStream<AudioFrame>;
+}
+
 /** What was said, for the clients in the room to show. */
 export interface TranscriptPublisher {
-  /** The user's words so far in the segment `id`; each call replaces the text before it. */
-  user(segment: { readonly id: string; readonly text: string; readonly final: boolean }): void;
+  /**
+   * The user's words so far in the segment `id`; each call replaces the text before it. `speaker`: the identity of whoever
+   * says them, where several are heard.
+   */
+  user(
+    segment: {
+      readonly id: string;
+      readonly text: string;
+      readonly final: boolean;
+      readonly speaker?: string;
+    },
+  ): void;
   /** A segment of the agent's, written piece by piece; `close` ends it. */
   agent(id: string): { write(text: string): void; close(): void };
 }
 
 /** What a participant tells the agent other than by voice. */
 export type RoomMessage =
-  /** A typed turn. */
-  | { readonly type: "text"; readonly text: string }
+  /** A typed turn; `from`: whose, where several are heard. */
+  | { readonly type: "text"; readonly text: string; readonly from?: Participant }
   /** What the participant's own device recognized; each replaces the interim one before. */
   | { readonly type: "transcript"; readonly text: string; readonly final: boolean }
   /** Cuts the agent off. */
@@ -99,9 +116,14 @@ export interface Room extends AsyncDisposable {
    * delivered too. In real time: when it is not read the oldest frames are dropped and counted.
    */
   readonly microphone: ReadableStream<AudioFrame>;
+  /**
+   * Where the agent hears everybody: their voices, each when they come, to be read in place of `microphone`, which brings
+   * nothing then. It ends with the room.
+   */
+  readonly voices?: ReadableStream<ParticipantVoice>;
   /** Milliseconds of microphone audio that were dropped because nobody read them in time. */
   readonly droppedMs: number;
-  /** What the linked participant types and presses; missing where nobody can. It ends with the room. */
+  /** What those type and press whom the agent hears; missing where nobody can. It ends with the room. */
   readonly messages?: ReadableStream<RoomMessage>;
   readonly speaker: Speaker;
   /** What is heard behind the agent's voice; missing where there can be nothing. */

@@ -2,7 +2,7 @@
 import type { Room, TextStreamReader } from "@livekit/rtc-node";
 import { liveStream } from "../../audio/live.ts";
 import type { Log } from "../../log.ts";
-import type { RoomMessage } from "../room.ts";
+import type { Participant, RoomMessage } from "../room.ts";
 
 export const CHAT_TOPIC = "lk.chat";
 
@@ -16,25 +16,28 @@ export interface Messages {
   push(message: RoomMessage): void;
 }
 
-/** The texts that `from()` sends, one a stream of the topic; to be called before the room is connected. It ends with `closed`. */
+/** The texts of those who are heard, one a stream of the topic; to be called before the room is connected. It ends with `closed`. */
 export function receiveMessages(
   room: Room,
-  { from, closed, log }: {
-    /** The identity of the linked participant; undefined before there is one. */
-    readonly from: () => string | undefined;
+  { from, several, closed, log }: {
+    /** Whoever of those who are heard has that identity. */
+    readonly from: (identity: string) => Participant | undefined;
+    /** Several may be heard: each message says whose it is. */
+    readonly several: boolean;
     /** Aborts when the room has ended. */
     readonly closed: AbortSignal;
     readonly log: Log;
   },
 ): Messages {
   const messages = liveStream<RoomMessage>({ limit: MESSAGES_KEPT });
-  const take = async (reader: TextStreamReader) => {
+  const take = async (reader: TextStreamReader, participant: Participant) => {
     const text = await readText(reader);
     if (text === undefined) log.warn({ limit: MAX_CHARACTERS }, "a typed message was too long");
-    else if (text) messages.push({ type: "text", text });
+    else if (text) messages.push({ type: "text", text, ...(several && { from: participant }) });
   };
   room.registerTextStreamHandler(CHAT_TOPIC, (reader, { identity }) => {
-    const read = identity === from() ? take(reader) : reader.close();
+    const participant = from(identity);
+    const read = participant ? take(reader, participant) : reader.close();
     read.catch((error) => log.debug({ error }, "a typed message did not come whole"));
   });
   closed.addEventListener("abort", messages.close, { once: true });

@@ -7,12 +7,12 @@ import type { Room, RoomEnd } from "../room.ts";
 import { whenAudible } from "./audible.ts";
 import { connectRoom, endOf, publishVoice, settlesWithin } from "./connection.ts";
 import { sourceDevice } from "./device.ts";
+import { openEars } from "./ears.ts";
 import { installFfiClient } from "./ffi.ts";
-import { linkParticipant } from "./link.ts";
 import { receiveMessages } from "./messages.ts";
-import { createMicrophone } from "./microphone.ts";
+import { microphoneEach, oneMicrophone } from "./microphones.ts";
+import { describe, watchPeople } from "./people.ts";
 import { showEnd, statePublisher } from "./state.ts";
-import { subscribeMicrophone } from "./subscription.ts";
 import { agentToken } from "./token.ts";
 import { answerTurnCalls } from "./turns.ts";
 import { createTranscripts } from "./transcripts.ts";
@@ -28,6 +28,8 @@ export interface LiveKitRoomOptions {
   readonly agentName: string;
   /** What to receive: the linked participant's voice, or everything everybody publishes. */
   readonly subscribe: "audio" | "all";
+  /** Whom the agent hears: the linked participant (the default), or everybody who can talk. */
+  readonly participants?: "linked" | "all" | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** How long the participant may take to return after their connection was lost, milliseconds (default 20,000). */
@@ -52,7 +54,7 @@ const LEAVE_MS = 2000;
  * with a StageError of stage "room", or with the signal's reason.
  */
 export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room> {
-  const { url, roomName, identity, subscribe, clock, log, signal } = options;
+  const { url, roomName, identity, subscribe, participants = "linked", clock, log, signal } = options;
   const client = installFfiClient(log);
   const token = await agentToken(options);
   const room = new RtcRoom();
@@ -60,31 +62,46 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   const end = (reason: RoomEnd) => closed.abort(reason);
   room.on(RoomEvent.Disconnected, (reason) => end(endOf(reason)));
 
-  const microphone = createMicrophone({ clock, log });
-  closed.signal.addEventListener("abort", microphone.close, { once: true });
+  const createMicrophones = participants === "all" ? microphoneEach : oneMicrophone;
+  const microphones = createMicrophones({ clock, log });
+  closed.signal.addEventListener("abort", microphones.close, { once: true });
   const present = () =>
     new Set([...room.remoteParticipants.values()].flatMap(({ sid }) => sid === undefined ? [] : [sid]));
   /** As they were at a moment that counts; while it lasts, undefined. */
   let witnesses: ReadonlySet<string> | undefined;
   closed.signal.addEventListener("abort", () => witnesses ??= present(), { once: true });
-  const subscription = subscribeMicrophone(room, { microphone, log });
-  const link = linkParticipant(room, {
+  const ears = openEars(room, { log });
+  const people = watchPeople(room, {
     clock,
+    who: participants,
     dropGraceMs: options.participantGraceMs ?? 20_000,
     leaveGraceMs: options.leaveGraceMs ?? 3_000,
     closed: closed.signal,
-    onPresence(participant) {
-      if (!closed.signal.aborted) witnesses = participant ? undefined : present();
-      subscription.follow(participant);
+    onThere(participant) {
+      if (!closed.signal.aborted) witnesses = undefined;
+      ears.follow(participant, microphones.of(describe(participant)));
     },
-    onGone: end,
+    onAway({ identity }) {
+      if (!closed.signal.aborted && people.away) witnesses = present();
+      ears.lose(identity);
+    },
+    onGone({ identity }) {
+      ears.lose(identity);
+      microphones.end(identity);
+    },
+    onDeserted: end,
   });
-  const from = () => link.participant?.identity;
-  const messages = receiveMessages(room, { from, closed: closed.signal, log });
+  const messages = receiveMessages(room, {
+    from: people.find,
+    several: participants === "all",
+    closed: closed.signal,
+    log,
+  });
 
   const audible = whenAudible(room, { clock, log });
   await connectRoom(room, { url, token, all: subscribe === "all", signal, log });
-  answerTurnCalls(room, { from, push: messages.push });
+  people.begin();
+  answerTurnCalls(room, { from: people.find, push: messages.push });
   const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
   const mixer = createMixer(sourceDevice(source, { clock, log }), { clock });
   const track = LocalAudioTrack.createAudioTrack(TRACK_NAME, source);
@@ -106,27 +123,31 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       participantHandle: room.localParticipant?.ffi_handle.handle ?? 0n,
       signal: closed.signal,
       agent: () => ({ identity, trackSid: track.sid }),
-      user: () => ({ identity: link.participant?.identity ?? identity, trackSid: subscription.trackSid }),
+      user: (speaker = people.participant?.identity ?? identity) => ({
+        identity: speaker,
+        trackSid: ears.trackSid(speaker),
+      }),
     });
     return {
       name: roomName,
       id,
       identity,
       get participant() {
-        return link.participant;
+        return people.participant;
       },
       get witnesses() {
         return witnesses ?? present();
       },
-      microphone: microphone.readable,
+      microphone: microphones.microphone,
+      ...(microphones.voices && { voices: microphones.voices }),
       get droppedMs() {
-        return microphone.droppedMs;
+        return microphones.droppedMs;
       },
       messages: messages.readable,
       speaker: createSpeaker(mixer.voice, { clock }),
       background: mixer,
       transcripts,
-      waitForParticipant: link.wait,
+      waitForParticipant: people.wait,
       audible,
       async showEnd(reason) {
         await settlesWithin(FLUSH_MS, showEnd(room, reason), { clock, log });

@@ -24,8 +24,8 @@ interface TranscriptOptions {
   readonly signal: AbortSignal;
   /** The agent's own identity and track. */
   readonly agent: () => { readonly identity: string; readonly trackSid: string | undefined };
-  /** The linked participant's. */
-  readonly user: () => { readonly identity: string; readonly trackSid: string | undefined };
+  /** Those of whoever has said it; of the linked participant when left out. */
+  readonly user: (speaker?: string) => { readonly identity: string; readonly trackSid: string | undefined };
 }
 
 /** Publishes transcripts one after another, in the order they were given; what fails is logged. */
@@ -55,14 +55,18 @@ export function createTranscripts(
   });
 
   /** The newest text of each of the user's segments that was not sent yet. */
-  const unsent = new Map<string, { readonly text: string; readonly final: boolean }>();
+  const unsent = new Map<string, Parameters<TranscriptPublisher["user"]>[0]>();
   const sendUser = async (id: string) => {
-    const { text, final } = unsent.get(id) ?? { text: "", final: true };
+    const { text, final, speaker } = unsent.get(id) ?? { text: "", final: true };
     unsent.delete(id);
     const { asyncId } = client.request<StreamSendTextResponse>({
       message: {
         case: "sendText",
-        value: { localParticipantHandle: participantHandle, options: options(id, final, user()), text },
+        value: {
+          localParticipantHandle: participantHandle,
+          options: options(id, final, user(speaker)),
+          text,
+        },
       },
     });
     const { result } = await answer<StreamSendTextCallback>("sendText", asyncId);
@@ -99,9 +103,10 @@ export function createTranscripts(
   };
 
   return {
-    user({ id, text, final }) {
+    user(segment) {
+      const { id } = segment;
       const waits = unsent.has(id);
-      unsent.set(id, { text, final });
+      unsent.set(id, segment);
       if (!waits) enqueue(() => sendUser(id));
     },
     agent(id) {

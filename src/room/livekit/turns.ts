@@ -1,6 +1,6 @@
 /** The user's key to talk in a LiveKit room: remote procedure calls to the agent (https://docs.livekit.io/home/client/data/rpc/). */
 import { type Room, RpcError } from "@livekit/rtc-node";
-import type { RoomMessage } from "../room.ts";
+import type { Participant, RoomMessage } from "../room.ts";
 
 type Action = Extract<RoomMessage, { type: "turn" }>["action"];
 
@@ -13,17 +13,17 @@ const ALIASES: Readonly<Record<string, Action>> = {
   cancel_turn: "cancel",
 };
 
-/** Answers the calls of `from()`, once the room is connected; others are refused. */
+/** Answers the calls of those who are heard, once the room is connected; others are refused. */
 export function answerTurnCalls(
   room: Room,
   { from, push }: {
-    /** The identity of the linked participant; undefined before there is one. */
-    readonly from: () => string | undefined;
+    /** Whoever of those who are heard has that identity. */
+    readonly from: (identity: string) => Participant | undefined;
     readonly push: (message: RoomMessage) => void;
   },
 ): void {
   const take = (caller: string, action: Action | undefined): Promise<string> => {
-    if (caller !== from()) {
+    if (!from(caller)) {
       throw new RpcError(403, "The agent talks with somebody else; expected a call of its participant.");
     }
     if (!action) {
