@@ -3,6 +3,8 @@ import { type BackgroundAudio, problemOfBackground } from "./background.ts";
 import type { StageError } from "./errors.ts";
 import type { CloseReason, SessionEvent } from "./events.ts";
 import type { HistoryItem } from "./history.ts";
+import { type HistoryOptions, problemOfHistoryOptions } from "./history/options.ts";
+import type { HistoryUpdate } from "./history/update.ts";
 import type { LanguageModel, ToolChoice } from "./llm/llm.ts";
 import {
   type LanguageModelSpec,
@@ -102,6 +104,8 @@ export interface AgentDefinition {
   readonly lastLines?: Partial<Readonly<Record<"user-away" | "max-duration", string>>>;
   /** What to receive from the room: only audio (the default), or video too. */
   readonly autoSubscribe?: "audio" | "all";
+  /** How much of the conversation the model is told (default: the last 20 items); `session.history` holds all of it. */
+  readonly history?: HistoryOptions;
   /** What the agent can do besides talking, by the names that the model calls it by; each is made by `tool()`. */
   readonly tools?: ToolSet;
   /** Makes the data of a session, which its tools and `session.userdata` are handed. */
@@ -144,7 +148,7 @@ export function defineAgent(definition: AgentDefinition): Agent {
     );
   }
   const problem = problemOfModels(definition) ?? problemOfBackground(definition.backgroundAudio) ??
-    problemOfTools(definition.tools ?? {});
+    problemOfTools(definition.tools ?? {}) ?? problemOfHistoryOptions(definition.history ?? {});
   if (problem) throw new TypeError(`defineAgent(): ${problem}`);
   for (const transform of definition.textTransforms ?? []) {
     if (typeof transform === "function" || transform === "markup" || transform === "numbers") continue;
@@ -233,6 +237,13 @@ export interface VoiceSession {
   readonly participant?: Participant | undefined;
   /** What was said so far, as it was heard, and what was done: each call of a tool, and its result once there is one. */
   readonly history: readonly HistoryItem[];
+  /**
+   * Takes other items in place of those of the history, or what a function makes of them; the next request to the model
+   * tells them. A result that is yet to come, and a reply that is being said, enter what is there then; the result of a call
+   * that was taken out does not. Throws a TypeError that says what is wrong with the items, such as a result without its
+   * call, and before the agent is in the room.
+   */
+  updateHistory(update: HistoryUpdate): void;
   /** What the agent's `userdata()` made for this session. */
   readonly userdata?: unknown;
   /**

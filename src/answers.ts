@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import type { StageError } from "./errors.ts";
 import type { SessionEventBody } from "./events.ts";
 import type { History } from "./history.ts";
+import type { OwnCalls } from "./history/prompts.ts";
 import type { LanguageModel, Message, ToolChoice } from "./llm/llm.ts";
 import { createQueue } from "./queue.ts";
 import { createQuestions, questionOf, type Questions } from "./questions.ts";
@@ -37,8 +38,11 @@ export interface AnswersOptions {
 export interface Asked {
   /** The reply's id: for a user's turn, the turn's. */
   readonly id: string;
-  /** What the model is told; called when the answer begins. */
-  readonly messages: () => readonly Message[];
+  /**
+   * What the model is told; called when the answer begins, and once more after each update of the history, with the calls
+   * that the answer has made by then.
+   */
+  readonly messages: (own?: OwnCalls) => readonly Message[];
   readonly toolChoice?: ToolChoice | undefined;
   /** Settles when the turn is sure to be over, for an answer that is prepared before. */
   readonly committed?: Promise<void> | undefined;
@@ -140,7 +144,8 @@ export function createAnswers(options: AnswersOptions): Answers {
         };
         const events = answerWithTools({
           generate: generate ?? ((...asked) => llm.generate(...asked)),
-          messages: messages(),
+          messages: upToDate(messages, history),
+          isTaken: history.hasCall,
           tools: agent.tools ?? {},
           toolChoice,
           runner: { ...runner, run: runStep },
@@ -167,6 +172,17 @@ export function createAnswers(options: AnswersOptions): Answers {
       };
       return { words, workedMs: () => working > 0 ? clock.now() : lastMs, breaks: () => breaks };
     },
+  };
+}
+
+/** What `messages` tells now; something else only once the history was updated. */
+function upToDate(messages: Asked["messages"], history: History): (own: OwnCalls) => readonly Message[] {
+  let told = messages();
+  let { revision } = history;
+  return (own) => {
+    if (history.revision !== revision) told = messages(own);
+    revision = history.revision;
+    return told;
   };
 }
 

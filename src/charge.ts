@@ -49,6 +49,7 @@ const madeFrom: Readonly<Record<keyof Providers, readonly (keyof Agent)[]>> = {
   llm: ["llm"],
   tts: ["tts", "language"],
   turnDetector: ["turnDetection"],
+  summarizer: ["history"],
 };
 
 /** `first` is in charge; its voice is connected at once. */
@@ -80,6 +81,7 @@ export function createCharge({ first, signal, said, onError }: ChargeOptions): C
         madeFrom[stage].every((key) => isDeepStrictEqual(current.agent[key], next.agent[key]));
       const { providers } = current;
       const { turnDetector } = isSame("turnDetector") ? providers : next.providers;
+      const { summarizer } = isSame("summarizer") ? providers : next.providers;
       const before = hangUp;
       const isSameVoice = isSame("tts");
       current = {
@@ -90,6 +92,7 @@ export function createCharge({ first, signal, said, onError }: ChargeOptions): C
           llm: isSame("llm") ? providers.llm : next.providers.llm,
           tts: isSameVoice ? providers.tts : connected(next.providers),
           ...(turnDetector && { turnDetector }),
+          ...(summarizer && { summarizer }),
         },
         spokenForm: formOf(next.agent),
         pace: isSameVoice ? current.pace : {},

@@ -6,7 +6,9 @@ import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import { StageError } from "./errors.ts";
 import type { SessionEventBody } from "./events.ts";
-import { createHistory, type History, messagesFrom } from "./history.ts";
+import { createHistory, type History } from "./history.ts";
+import { createPrompts, type Prompts } from "./history/prompts.ts";
+import type { HistoryUpdate } from "./history/update.ts";
 import { createLateResults, type LateResults } from "./late.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { unheard } from "./line.ts";
@@ -56,6 +58,7 @@ export class Conversation {
   readonly #options: ConversationOptions;
   readonly #replies: Replies;
   readonly #answers: Answers;
+  readonly #prompts: Prompts;
   readonly #speech: Speech;
   readonly #ledger: Ledger;
   readonly #accounts: Accounts;
@@ -70,7 +73,8 @@ export class Conversation {
   constructor(options: ConversationOptions) {
     this.#options = options;
     this.#showWords = userWords(options);
-    this.history = createHistory(options.clock);
+    this.history = createHistory(options.clock, options.session.id);
+    this.#prompts = createPrompts({ ...options, history: this.history });
     this.#ledger = createLedger(options.emit);
     this.#spoken = createSpokenLog(options.clock);
     this.#speculation = createSpeculationMeter(options.emit);
@@ -105,6 +109,7 @@ export class Conversation {
     });
     this.#speech = new Speech({
       ...options,
+      prompts: this.#prompts,
       answers: this.#answers,
       history: this.history,
       replies: this.#replies,
@@ -128,9 +133,15 @@ export class Conversation {
     return this.#shown;
   }
 
-  /** Settles when every reply and every tool has ended; at most 2 s after the signal aborted. */
+  /** Settles when every reply, every tool and every summary has ended; at most 2 s after the signal aborted. */
   async idle(): Promise<void> {
-    await Promise.all([this.#replies.idle(), this.#answers.idle()]);
+    await Promise.all([this.#replies.idle(), this.#answers.idle(), this.#prompts.idle()]);
+  }
+
+  /** See VoiceSession. */
+  updateHistory(update: HistoryUpdate): void {
+    this.history.update(update);
+    this.#replies.dropPrepared(); // it was told otherwise
   }
 
   /** Settles when what is being said now has left the speaker, or was cut off. */
@@ -248,13 +259,13 @@ export class Conversation {
 
   /** The answer to what was said so far and then `text`. */
   #answer(turnId: string, text: string, { prepared = false } = {}): Job {
-    const { agent, providers: { llm } } = this.#options.charge.current;
-    const messages = messagesFrom(agent.instructions, [...this.history.items, { role: "user", text }]);
+    const { llm } = this.#options.charge.current.providers;
+    const messages = this.#prompts.messages([{ role: "user", text }]);
     const counts = prepared ? this.#speculation.prepare() : undefined;
     const committed = prepared ? Promise.withResolvers<void>() : undefined;
     const answer = this.#answers.make({
       id: turnId,
-      messages: () => messages,
+      messages: (own) => own ? this.#prompts.messages([], own) : messages,
       committed: committed?.promise,
       generate: counts &&
         ((request, options) => llm.generate(request, options).pipeThrough(counts(request.messages))),

@@ -1,18 +1,26 @@
 /** What was said in a conversation: the words whose audio was heard, no others; and what was done in it. */
 import type { Clock } from "./clock.ts";
+import { type HistoryUpdate, updated } from "./history/update.ts";
 import type { Message, ToolCall } from "./llm/llm.ts";
 import { pendingWords, type ToolOutcome } from "./tools/result.ts";
 
-/** One thing that was said. `atMs`: milliseconds since the session began, when it began to be said. */
+/**
+ * One thing that was said, or that the model is told without anybody saying it (role "system"). `atMs`: milliseconds since
+ * the session began, when it began to be said; less than 0 for what comes from an earlier session.
+ */
 export interface MessageItem {
   readonly type?: "message";
+  /** No other item of the session has it, and it stays the item's own. */
   readonly id: string;
-  readonly role: "user" | "assistant";
+  readonly role: "system" | "user" | "assistant";
   readonly text: string;
   /** The agent was cut off here. */
   readonly interrupted: boolean;
   readonly atMs: number;
 }
+
+/** What somebody has said. */
+export type SaidItem = MessageItem & { readonly role: "user" | "assistant" };
 
 /** A tool that was called. `atMs`: milliseconds since the session began. */
 export interface ToolCallItem {
@@ -44,32 +52,69 @@ export interface History {
   add(item: Pick<MessageItem, "role" | "text" | "interrupted"> & { readonly atMs?: number }): void;
   /** Adds a call that is being made. */
   addCall(call: ToolCall): void;
-  /** Adds what became of a call. */
+  /** Whether a call of that id is in it. */
+  hasCall(callId: string): boolean;
+  /** Adds what became of a call, in place of what was said of that before; nothing when the call was taken out. */
   addResult(result: Pick<ToolResultItem, "callId" | "outcome" | "content">): void;
+  /** Takes `update` in place of the items there are; throws a TypeError, and changes nothing, when it makes no history. */
+  update(update: HistoryUpdate): void;
+  /** How often it was updated. */
+  readonly revision: number;
 }
 
 /** What was said, without what was done. */
-export const saidIn = (items: readonly HistoryItem[]): MessageItem[] =>
-  items.filter((item) => item.type !== "tool-call" && item.type !== "tool-result");
+export const saidIn = (items: readonly HistoryItem[]): SaidItem[] =>
+  items.filter((item): item is SaidItem => isMessage(item) && item.role !== "system");
 
-/** An empty history whose time begins now. */
-export function createHistory(clock: Clock): History {
+/** Whether `item` is said, and not done. */
+export const isMessage = <T extends { readonly type?: unknown }>(
+  item: T,
+): item is Exclude<T, { readonly type: "tool-call" | "tool-result" }> =>
+  item.type !== "tool-call" && item.type !== "tool-result";
+
+/** An empty history whose time begins now. `name`: what the ids begin with, so that no other session has them. */
+export function createHistory(clock: Clock, name = "item"): History {
   const beganMs = clock.now();
   const items: HistoryItem[] = [];
+  let given = 0;
+  let revision = 0;
+  const newId = (isTaken: (id: string) => boolean) => {
+    let id: string;
+    do id = `${name}-${++given}`; while (isTaken(id));
+    return id;
+  };
   const insert = (item: HistoryItem) => {
     const after = items.findLastIndex((other) => other.atMs <= item.atMs);
     items.splice(after + 1, 0, item);
   };
-  const about = (atMs = clock.now()) => ({ id: `item-${items.length + 1}`, atMs: atMs - beganMs });
+  const about = (atMs = clock.now()) => ({
+    id: newId((id) => items.some((item) => item.id === id)),
+    atMs: atMs - beganMs,
+  });
+  const hasCall = (callId: string) =>
+    items.some((item) => item.type === "tool-call" && item.call.id === callId);
   return {
     items,
+    hasCall,
+    get revision() {
+      return revision;
+    },
     add({ role, text, interrupted, atMs }) {
       const { id, ...at } = about(atMs);
       insert({ id, role, text, interrupted, ...at });
     },
     addCall: (call) => insert({ type: "tool-call", ...about(), call }),
-    addResult: ({ callId, outcome, content }) =>
-      insert({ type: "tool-result", ...about(), callId, outcome, content }),
+    addResult({ callId, outcome, content }) {
+      if (!hasCall(callId)) return;
+      const before = items.findIndex((item) => item.type === "tool-result" && item.callId === callId);
+      if (before >= 0) items.splice(before, 1);
+      insert({ type: "tool-result", ...about(), callId, outcome, content });
+    },
+    update(update) {
+      const wanted = typeof update === "function" ? update([...items]) : update;
+      items.splice(0, Infinity, ...updated(wanted, { items, nowMs: clock.now() - beganMs, newId }));
+      revision++;
+    },
   };
 }
 
@@ -106,7 +151,7 @@ export function messagesFrom(instructions: string, items: readonly PromptItem[])
       continue;
     }
     tellCalls();
-    if (item.type !== "tool-result") messages.push({ role: item.role, content: item.text });
+    if (isMessage(item)) messages.push({ role: item.role, content: item.text });
   }
   tellCalls();
   return messages;

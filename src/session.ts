@@ -9,6 +9,7 @@ import { Conversation } from "./conversation.ts";
 import { asStageError, type Stage, type StageError } from "./errors.ts";
 import type { CloseReason, SessionEvent, Usage } from "./events.ts";
 import { type Hearing, readMessages, startHearing } from "./hearing.ts";
+import type { HistoryUpdate } from "./history/update.ts";
 import type { LanguageModel } from "./llm/llm.ts";
 import type { Log } from "./log.ts";
 import type { Room, RoomEnd } from "./room/room.ts";
@@ -34,6 +35,8 @@ export interface Providers {
   readonly tts: TextToSpeech;
   /** Judges by the sound of a pause whether the turn is over. */
   readonly turnDetector?: AudioTurnDetector;
+  /** Writes summaries of what `llm` is not told any more, where that is another. */
+  readonly summarizer?: LanguageModel;
 }
 
 /** The agent that begins, what it works with, and the call. */
@@ -117,24 +120,28 @@ class Session implements VoiceSession {
     return this.#conversation?.history.items ?? [];
   }
 
+  updateHistory(update: HistoryUpdate) {
+    this.#inRoom("updateHistory").updateHistory(update);
+  }
+
   get userdata() {
     return this.#userdata;
   }
 
   say(text: string | ReadableStream<string>, options?: SayOptions) {
-    return owned(this, () => this.#speech("say").say(text, options));
+    return owned(this, () => this.#inRoom("say").speech.say(text, options));
   }
 
   generateReply(options?: GenerateReplyOptions) {
-    return owned(this, () => this.#speech("generateReply").generateReply(options));
+    return owned(this, () => this.#inRoom("generateReply").speech.generateReply(options));
   }
 
   interrupt() {
     owned(this, () => this.#conversation?.interrupt());
   }
 
-  #speech(method: string): Conversation["speech"] {
-    if (this.#conversation) return this.#conversation.speech;
+  #inRoom(method: string): Conversation {
+    if (this.#conversation) return this.#conversation;
     throw new Error(`${method}(): the agent is not in the room yet; wait for \`entry\` to be called`);
   }
 

@@ -3,7 +3,8 @@ import type { GenerateReplyOptions, SayOptions, SpeechHandle, SpeechResult } fro
 import type { Answers } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
-import { type History, messagesFrom } from "./history.ts";
+import type { History } from "./history.ts";
+import type { OwnCalls, Prompts } from "./history/prompts.ts";
 import { createLine, unheard } from "./line.ts";
 import type { Job, Replies } from "./replies.ts";
 
@@ -13,6 +14,7 @@ export interface SpeechOptions {
   readonly charge: Pick<Charge, "current">;
   readonly answers: Answers;
   readonly history: History;
+  readonly prompts: Prompts;
   readonly replies: Replies;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -74,10 +76,10 @@ export class Speech {
   generateReply(
     { instructions, userInput, toolChoice, ...options }: GenerateReplyOptions = {},
   ): SpeechHandle {
-    const { charge, answers, history } = this.#options;
-    const messages = () => {
-      if (userInput) history.add({ role: "user", text: userInput, interrupted: false });
-      const messages = messagesFrom(charge.current.agent.instructions, history.items);
+    const { answers, history, prompts } = this.#options;
+    const messages = (own?: OwnCalls) => {
+      if (userInput && !own) history.add({ role: "user", text: userInput, interrupted: false });
+      const messages = prompts.messages([], own);
       if (instructions) messages.push({ role: "system", content: instructions });
       return messages;
     };

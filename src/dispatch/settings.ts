@@ -23,7 +23,15 @@ export function providersFor(
     llm: typeof llm === "object" && "generate" in llm ? llm : models.llm(llm),
     tts: typeof tts === "object" && "synthesize" in tts ? tts : models.tts(tts, spoken),
     ...(typeof turnDetection === "object" && { turnDetector: turnDetection }),
+    ...summarizerOf(agent, models),
   };
+}
+
+/** What writes its summaries, where that is not the model that answers. */
+function summarizerOf({ history }: Agent, models: Models): Pick<Providers, "summarizer"> {
+  const { llm } = typeof history?.summarize === "object" ? history.summarize : {};
+  if (llm === undefined) return {};
+  return { summarizer: typeof llm === "object" && "generate" in llm ? llm : models.llm(llm) };
 }
 
 /**
@@ -31,8 +39,10 @@ export function providersFor(
  * ConfigError for models that there are not.
  */
 export function missingKeys(agents: Readonly<Record<string, Agent>>, models: Models): string[] {
-  return Object.entries(agents).flatMap(([name, { stt, llm, tts }]) => {
+  return Object.entries(agents).flatMap(([name, agent]) => {
+    const { stt, llm, tts } = agent;
     const makers = [
+      () => summarizerOf(agent, models),
       () => stt && !(typeof stt === "object" && "transcribe" in stt) && models.stt(stt),
       () => llm && !(typeof llm === "object" && "generate" in llm) && models.llm(llm),
       () => tts && !(typeof tts === "object" && "synthesize" in tts) && models.tts(tts),

@@ -14,13 +14,14 @@ const framesPerLine = 25;
 
 /** The same providers, written down as they are used. */
 export function recorded(providers: Providers, recorder: Recorder): Providers {
-  const { vad, stt, llm, tts, turnDetector } = providers;
+  const { vad, stt, llm, tts, turnDetector, summarizer } = providers;
   return {
     vad: recordedDetector(vad, recorder),
     stt: recordedSpeechToText(stt, recorder),
     llm: recordedLanguageModel(llm, recorder),
     tts: recordedTextToSpeech(tts, recorder),
     ...(turnDetector && { turnDetector: recordedTurnDetector(turnDetector, recorder) }),
+    ...(summarizer && { summarizer: recordedLanguageModel(summarizer, recorder) }),
   };
 }
 

@@ -33,6 +33,11 @@ export function recordedSession(session: VoiceSession, recorder: Recorder): Voic
     get userdata() {
       return session.userdata;
     },
+    updateHistory(update) {
+      const items = typeof update === "function" ? update([...session.history]) : update;
+      note({ method: "updateHistory", items: [...items] });
+      session.updateHistory(items);
+    },
     say(text, options = {}) {
       if (typeof text === "string" || text.locked) {
         if (typeof text === "string") note({ method: "say", text, options: { ...options } });

@@ -73,6 +73,7 @@ const call = z.discriminatedUnion("method", [
     options: z.looseObject({}),
   }),
   z.object({ method: z.literal("generateReply"), options: z.looseObject({}) }),
+  z.object({ method: z.literal("updateHistory"), items: z.array(z.unknown()) }),
   z.object({ method: z.literal("cut"), replyId: z.string() }),
   z.object({ method: z.enum(["interrupt", "startUserTurn", "commitUserTurn", "clearUserTurn"]) }),
   z.object({ method: z.literal("close"), reason: z.string() }),

@@ -3,6 +3,7 @@ import type { Agent, SpeechHandle, VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import { turnTakingFor } from "../dispatch/turn_taking.ts";
 import type { CloseReason } from "../events.ts";
+import type { HistoryUpdate } from "../history/update.ts";
 import type { Log } from "../log.ts";
 import { type MemoryRoom, memoryRoom } from "../room/memory.ts";
 import type { Room, RoomEnd } from "../room/room.ts";
@@ -111,6 +112,8 @@ function call(called: Call, { recording, clock, handles, running: { session } }:
     }
     case "generateReply":
       return keep(session.generateReply(called.options));
+    case "updateHistory":
+      return session.updateHistory(called.items as Extract<HistoryUpdate, readonly unknown[]>); // as it was then
     case "cut":
       return handles.get(called.replyId)?.interrupt();
     case "close":

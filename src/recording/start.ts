@@ -87,7 +87,7 @@ function headerOf(
 /** What of an agent's definition decides anything, its functions and its prompt left out. */
 function settingsOf(agent: Agent): Header["agent"] {
   const { language, pronunciations, apology, endpointing, interruption, turnWords, away, lastLines } = agent;
-  const { turnDetection, textTransforms } = agent;
+  const { turnDetection, textTransforms, history } = agent;
   const settings = {
     language,
     pronunciations,
@@ -97,6 +97,9 @@ function settingsOf(agent: Agent): Header["agent"] {
     turnWords,
     away,
     lastLines,
+    // Whoever writes summaries is recorded as the model's own answers are.
+    history: history &&
+      { ...history, summarize: history.summarize !== undefined && history.summarize !== false },
     // A detector of the agent's own is recorded as what it answers.
     turnDetection: typeof turnDetection === "object" ? "words" : turnDetection,
     textTransforms: textTransforms?.filter((transform) => typeof transform === "string"),

@@ -13,14 +13,20 @@ const reportEveryMs = 10_000;
 
 /** The same providers; `onUsage` is told what is used of them. Nothing is estimated, and nothing waits for the count. */
 export function metered<
-  P extends { readonly stt: SpeechToText; readonly llm: LanguageModel; readonly tts: TextToSpeech },
+  P extends {
+    readonly stt: SpeechToText;
+    readonly llm: LanguageModel;
+    readonly tts: TextToSpeech;
+    readonly summarizer?: LanguageModel;
+  },
 >(providers: P, onUsage: OnUsage): P {
-  const { stt, llm, tts } = providers;
+  const { stt, llm, tts, summarizer } = providers;
   return {
     ...providers,
     stt: meteredSpeechToText(stt, onUsage),
     llm: meteredLanguageModel(llm, onUsage),
     tts: meteredTextToSpeech(tts, onUsage),
+    ...(summarizer && { summarizer: meteredLanguageModel(summarizer, onUsage) }),
   };
 }
 

@@ -36,7 +36,10 @@ export type AnswerEvent =
 
 export interface AnswerOptions<UserData> {
   readonly generate: LanguageModel["generate"];
-  readonly messages: readonly Message[];
+  /** What the model is told before what this answer does, whose calls have the ids `own`; asked for with each request. */
+  readonly messages: (own: ReadonlySet<string>) => readonly Message[];
+  /** Whether a call has that id which is told no more (default: no). */
+  readonly isTaken?: (callId: string) => boolean;
   readonly tools: ToolSet<UserData>;
   /** For the first request; after it the model may do as it sees fit. */
   readonly toolChoice?: ToolChoice | undefined;
@@ -71,13 +74,23 @@ export function answerWithTools<UserData>(options: AnswerOptions<UserData>): Rea
 }
 
 async function* steps<UserData>(
-  { generate, tools, runner, host, turnId, maxSteps = 5, signal, committed, ...options }: AnswerOptions<
-    UserData
-  >,
+  {
+    generate,
+    tools,
+    runner,
+    host,
+    turnId,
+    maxSteps = 5,
+    signal,
+    committed,
+    isTaken = () => false,
+    ...options
+  }: AnswerOptions<UserData>,
 ): AsyncGenerator<AnswerEvent> {
   const specs = toolSpecs(tools);
-  const messages = [...options.messages];
-  const taken = new Set(messages.flatMap((message) => message.role === "tool" ? [message.callId] : []));
+  /** What this answer has done so far. */
+  const done: Message[] = [];
+  const own = new Set<string>();
   let toolChoice = options.toolChoice;
   let usage: TokenUsage | undefined;
   let isCommitted = committed === undefined;
@@ -89,8 +102,11 @@ async function* steps<UserData>(
     let said = "";
     let reason: Finish["reason"] = "other";
     const calls: ToolCall[] = [];
+    const isUsed = (id: string) =>
+      own.has(id) || runner.resultOf(id) !== undefined || isTaken(id) ||
+      request.messages.some((message) => message.role === "tool" && message.callId === id);
     const request = {
-      messages: runner.updated(messages),
+      messages: runner.updated([...options.messages(own), ...done]),
       ...(specs.length > 0 && { tools: specs }),
       ...(toolChoice && { toolChoice }),
     };
@@ -103,10 +119,9 @@ async function* steps<UserData>(
         usage = sum(usage, event.usage);
       } else {
         const { type: _, ...call } = event;
-        const isTaken = taken.has(call.id) || runner.resultOf(call.id) !== undefined;
         // Some models begin anew with each answer; others give none.
-        const id = isTaken || call.id === "" ? newCallId() : call.id;
-        taken.add(id);
+        const id = call.id === "" || isUsed(call.id) ? newCallId() : call.id;
+        own.add(id);
         calls.push({ ...call, id });
       }
     }
@@ -131,8 +146,8 @@ async function* steps<UserData>(
     yield { type: "tools-called", calls };
     const told = await abortable(results, signal);
     yield { type: "tools-finished", results: told };
-    messages.push({ role: "assistant", content: said.trim(), toolCalls: calls });
-    for (const { callId, content } of told) messages.push({ role: "tool", callId, content });
+    done.push({ role: "assistant", content: said.trim(), toolCalls: calls });
+    for (const { callId, content } of told) done.push({ role: "tool", callId, content });
     toolChoice = undefined;
   }
 }

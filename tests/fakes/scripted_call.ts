@@ -95,6 +95,7 @@ export function scriptedCalls(
       id: request.id,
       state: "listening",
       history: [],
+      updateHistory: () => {},
       say: () => fakeSpeech(""),
       generateReply: () => fakeSpeech(""),
       interrupt: () => reply.abort(),

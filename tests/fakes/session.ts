@@ -79,6 +79,7 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
         return state;
       },
       history,
+      updateHistory: () => {},
       say(text, options) {
         said.push({ text: String(text), ...options });
         return fakeSpeech(`say-${said.length}`);

@@ -6,7 +6,7 @@ import { openaiLanguageModel } from "../../src/llm/openai.ts";
 import { tool, type ToolEffect } from "../../src/tool.ts";
 import type { AnswerEvent } from "../../src/tools/answer.ts";
 import { startOpenAIEmulator } from "../emulators/openai.ts";
-import { call, scripted, world } from "./world.ts";
+import { always, call, scripted, world } from "./world.ts";
 
 const of = (effect: ToolEffect, execute: Parameters<typeof tool>[0]["execute"], more: object = {}) =>
   tool({ description: "Does it", effect, execute, ...more });
@@ -95,7 +95,7 @@ describe("an answer with tools", () => {
     const ids = w.items.flatMap((item) => item.type === "tool-call" ? [item.call.id] : []);
     assertEquals([new Set(ids).size, ids[0]], [3, "0"]);
     const later = w.answer({ look: of("none", () => 1) }, scripted([[call("0", "look")]]).generate, {
-      messages: [{ role: "user", content: "Again" }],
+      messages: always([{ role: "user", content: "Again" }]),
     });
     await later.ended;
     assertEquals(new Set(w.items.flatMap((item) => item.type === "tool-call" ? [item.call.id] : [])).size, 4);
@@ -109,7 +109,7 @@ describe("an answer with tools", () => {
     const { answerWithTools } = await import("../../src/tools/answer.ts");
     const stream = answerWithTools({
       generate: model.generate,
-      messages: w.prompt("Go."),
+      messages: always(w.prompt("Go.")),
       tools: { look: of("none", () => ++ran) },
       runner: w.runner,
       host: w.host,
@@ -170,7 +170,8 @@ describe("an answer with tools, interrupted", () => {
     interruption.abort("barge-in");
     assertEquals(await ended, "barge-in");
     const next = scripted([["Well."]]);
-    await w.answer({ order, look }, next.generate, { messages: w.prompt("And?"), turnId: "turn-2" }).ended;
+    await w.answer({ order, look }, next.generate, { messages: always(w.prompt("And?")), turnId: "turn-2" })
+      .ended;
     const told = next.requests[0]?.messages.flatMap((one) => one.role === "tool" ? [one.content] : []) ?? [];
     assertMatch(told[0] ?? "", /still running/);
     assertMatch(told[1] ?? "", /cancelled/);
@@ -191,7 +192,7 @@ describe("an answer with tools, interrupted", () => {
     void w.answer(tools, scripted([[call("a", "order")]]).generate);
     await w.clock.advance(200);
     const model = scripted([[call("b", "look")]]);
-    void w.answer(tools, model.generate, { messages: w.prompt("And?"), turnId: "turn-2" });
+    void w.answer(tools, model.generate, { messages: always(w.prompt("And?")), turnId: "turn-2" });
     await w.clock.advance(2_000);
     const told = model.requests.map(({ messages }) => messages.find(({ role }) => role === "tool")?.content);
     assertMatch(told[0] ?? "", /still running/);

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { wireMessages } from "../../src/llm/openai_tools.ts";
 import { tool, type ToolEffect } from "../../src/tool.ts";
 import { refusalOfMessages } from "../emulators/openai_requests.ts";
-import { call, scripted, type Step, world } from "./world.ts";
+import { always, call, scripted, type Step, world } from "./world.ts";
 
 interface Called {
   readonly effect: ToolEffect;
@@ -128,7 +128,10 @@ async function violations({ steps, cut, commit, end, again }: Script): Promise<s
   // Another turn while the first may still be at work.
   w.clock.after(500, () => {
     check("next turn");
-    const { ended } = w.answer({}, scripted([]).generate, { messages: w.prompt("And?"), turnId: "turn-2" });
+    const { ended } = w.answer({}, scripted([]).generate, {
+      messages: always(w.prompt("And?")),
+      turnId: "turn-2",
+    });
     answers.push(ended.then((error) => void (error !== undefined && wrong.push(`the next turn: ${error}`))));
   });
   await w.clock.advance(300_000);

@@ -89,7 +89,7 @@ export function world({ answers = () => Promise.resolve(true) }: {
       const events: AnswerEvent[] = [];
       const stream = answerWithTools({
         generate,
-        messages: prompt("Go."),
+        messages: always(prompt("Go.")),
         tools,
         runner,
         host,
@@ -104,6 +104,9 @@ export function world({ answers = () => Promise.resolve(true) }: {
     },
   };
 }
+
+/** The same prompt, whenever it is asked for. */
+export const always = (messages: readonly Message[]) => () => messages;
 
 /** A model that answers with `script`, step by step, and refuses what OpenAI refuses. */
 export function scripted(script: readonly Step[]) {
