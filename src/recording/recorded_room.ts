@@ -11,7 +11,7 @@ export function recordedRoom(room: Room, recorder: Recorder): Room {
   };
   if (room.closed.aborted) ended();
   else room.closed.addEventListener("abort", ended, { once: true });
-  const { messages, background, witnesses } = room;
+  const { messages, background, witnesses, performRpc } = room;
   let came = false;
   return {
     name: room.name,
@@ -44,6 +44,7 @@ export function recordedRoom(room: Room, recorder: Recorder): Room {
       await room.audible?.(options);
       recorder.note({ type: "participant-audible" });
     },
+    ...(performRpc && { performRpc: performRpc.bind(room) }),
     showEnd: async (reason) => await room.showEnd?.(reason),
     setState: (state) => room.setState(state),
     closed: room.closed,

@@ -48,10 +48,12 @@ const messagesKept = 100;
 
 /** An empty room with the agent in it, which hears the linked participant (the default) or everybody. */
 export function memoryRoom(
-  { name, clock, participants = "linked" }: {
+  { name, clock, participants = "linked", performRpc }: {
     readonly name: string;
     readonly clock: Clock;
     readonly participants?: "linked" | "all";
+    /** What the participant's client does (default: there is none that could do anything). */
+    readonly performRpc?: Room["performRpc"];
   },
 ): MemoryRoom {
   const newMicrophone = () => liveStream<AudioFrame>({ limit: microphoneLimitMs, size: durationMs });
@@ -137,6 +139,7 @@ export function memoryRoom(
       look();
       return promise;
     },
+    ...(performRpc && { performRpc }),
     showEnd(reason) {
       ends.push(reason);
       return Promise.resolve();

@@ -139,6 +139,15 @@ export interface Room extends AsyncDisposable {
    * from the beginning. Rejects only when `signal` aborts.
    */
   audible?(options: { readonly signal: AbortSignal }): Promise<void>;
+  /**
+   * Has the linked participant's client carry out `method`; settles with its answer. Payload and answer are text of 15 KiB
+   * at the most. Rejects with what the user may hear, or the signal's reason. Missing where no client could.
+   */
+  performRpc?(
+    method: string,
+    payload: string,
+    options: { readonly signal: AbortSignal; readonly timeoutMs: number },
+  ): Promise<string>;
   /** Shows clients why the session ends, before the room is left; settles within 1 s. Never rejects. */
   showEnd?(reason: string): Promise<void>;
   /** Shows the agent's state to clients. Never throws: a client that cannot see it is no reason to end a call. */

@@ -9,6 +9,7 @@ import { captureTimeline } from "../livekit/timeline.ts";
 import type { AgentState, Participant, Room, RoomEnd, RoomMessage } from "../room.ts";
 import type { Incoming, PageConnection } from "./connection.ts";
 import { pageDevice } from "./device.ts";
+import { pageRequests } from "./rpc.ts";
 import {
   type ClientHello,
   CLOSE_CODE,
@@ -69,12 +70,14 @@ export function browserRoom(
     clear: (epoch) => connection?.send({ type: "clear", epoch }), // without a page there is nothing to forget
   });
   const mixer = createMixer(device, { clock });
+  const requests = pageRequests({ clock, post });
   const end = (reason: RoomEnd) => {
     if (closed.signal.aborted) return;
     mixer[Symbol.dispose]();
     grace?.[Symbol.dispose]();
     microphone.close();
     messages.close();
+    requests.close();
     closed.abort(reason);
   };
 
@@ -88,6 +91,9 @@ export function browserRoom(
         return hear(message.samples);
       case "played":
         return device.report(message, message.running);
+      case "rpc-result":
+      case "rpc-error":
+        return requests.answer(message);
       case "bye":
         return end("participant-left");
       case "text":
@@ -148,6 +154,7 @@ export function browserRoom(
         new Error(`waitForParticipant(): a page is "page", never ${JSON.stringify(identity)}`),
       );
     },
+    performRpc: requests.perform,
     setState(next) {
       state = next;
       post({ type: "state", state });

@@ -14,12 +14,16 @@
  * it has not played. It reports how far it has come in the epoch (`played`) when it begins to play, when it runs dry, and
  * every 100 ms in between.
  *
+ * The server may ask the page to do something, as LiveKit's remote procedure calls do: `rpc-request`, which the page answers
+ * with `rpc-result` or `rpc-error` of the same id, on whatever socket it has by then.
+ *
  * The server closes a socket with 1000 when the session is over (after `closed`), 1007 for what it cannot read, 1008 for a
  * page that floods it or does not say hello, 1009 for a message over 64 KiB, 1013 when there is no place, and 4001 when
  * the session goes on in another socket.
  */
 import * as z from "zod";
 import type { AgentState } from "../room.ts";
+import { MAX_RPC_BYTES } from "../rpc.ts";
 
 export const WIRE_VERSION = 1;
 export const MICROPHONE_FORMAT = { sampleRate: 16_000, channels: 1 } as const;
@@ -42,6 +46,8 @@ export const CLOSE_CODE = {
 const text = z.string().trim().min(1).max(4_000);
 /** A count of samples within an epoch. */
 const samples = z.int().min(0).max(2 ** 40);
+/** Of a request of the server's. */
+const id = z.string().max(64);
 const epoch = z.int().min(0).max(2 ** 31);
 
 const helloMessage = z.object({
@@ -66,6 +72,10 @@ export const clientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("turn"), action: z.enum(["start", "commit", "cancel"]) }),
   /** Samples of `epoch` that were heard; `running` while there are more to play. */
   z.object({ type: z.literal("played"), epoch, samples, running: z.boolean() }),
+  /** The page has done what `rpc-request` asked. */
+  z.object({ type: z.literal("rpc-result"), id, payload: z.string().max(MAX_RPC_BYTES) }),
+  /** It has not; `code`: LiveKit's, 1400 for a method that it does not know, 1500 where something failed in it. */
+  z.object({ type: z.literal("rpc-error"), id, code: z.int(), message: z.string().max(256) }),
   /** The user hung up: the session ends. */
   z.object({ type: z.literal("bye") }),
 ]);
@@ -139,6 +149,14 @@ export type ServerMessage =
     readonly inside: boolean;
     readonly ms: number;
     readonly parts: readonly { readonly cause: string; readonly ms: number; readonly words: string }[];
+  }
+  /** Do `method`, and answer within `timeoutMs` milliseconds. */
+  | {
+    readonly type: "rpc-request";
+    readonly id: string;
+    readonly method: string;
+    readonly payload: string;
+    readonly timeoutMs: number;
   }
   /** Discard what was not played; what follows belongs to `epoch`. */
   | { readonly type: "clear"; readonly epoch: number }

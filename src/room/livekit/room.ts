@@ -12,6 +12,7 @@ import { installFfiClient } from "./ffi.ts";
 import { receiveMessages } from "./messages.ts";
 import { microphoneEach, oneMicrophone } from "./microphones.ts";
 import { describe, watchPeople } from "./people.ts";
+import { rpcCaller } from "./rpc.ts";
 import { showEnd, statePublisher } from "./state.ts";
 import { agentToken } from "./token.ts";
 import { answerTurnCalls } from "./turns.ts";
@@ -149,6 +150,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       transcripts,
       waitForParticipant: people.wait,
       audible,
+      performRpc: rpcCaller(room, () => people.participant?.identity),
       async showEnd(reason) {
         await settlesWithin(FLUSH_MS, showEnd(room, reason), { clock, log });
       },
