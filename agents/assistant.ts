@@ -1,8 +1,15 @@
-import { defineAgent } from "../src/mod.ts";
+import { defineAgent, tool } from "../src/mod.ts";
 
-/** The default agent: greets, then answers whatever it is asked. */
+const getTime = tool({
+  description: "Tells the time, as it is where the server runs",
+  effect: "none",
+  execute: () => new Date().toLocaleTimeString("en-US", { hour: "numeric", minute: "2-digit" }),
+});
+
+/** The default agent: greets, then answers whatever it is asked, and knows what time it is. */
 export default defineAgent({
   instructions: "You are a helpful assistant. Be concise and friendly.",
+  tools: { getTime },
   async entry(ctx) {
     await ctx.waitForParticipant();
     ctx.session.say("Hello! How can I help you today?");

@@ -1,6 +1,6 @@
 /** What answers where no key is set: a demo with a few fixed rules, which says so. English only. */
 import { type Clock, wallTime } from "../clock.ts";
-import type { LanguageEvent, LanguageModel, Message } from "./llm.ts";
+import { type LanguageEvent, type LanguageModel, type LanguageRequest, newCallId } from "./llm.ts";
 
 /** How fast it "thinks", in milliseconds. */
 const FIRST_WORD_MS = 120;
@@ -16,6 +16,8 @@ interface Known {
 interface Rule {
   /** The first rule whose pattern is in the user's last words answers them. */
   readonly hears: RegExp;
+  /** The name of a tool that it uses, where the agent has one, with the user's words as the reason. */
+  readonly uses?: RegExp;
   readonly says: (known: Known) => string;
 }
 
@@ -64,12 +66,18 @@ const rules: readonly Rule[] = [
   },
   {
     hears: /\b(what|the) time\b|\bhow late\b/i,
+    uses: /^getTime$/,
     says: ({ time }) => `It is ${time.toLocaleTimeString("en-US", { hour: "numeric", minute: "2-digit" })}.`,
   },
   {
     hears: /\bwhat (day|date)\b|\bthe date\b|\bwhich day\b/i,
     says: ({ time }) =>
       `Today is ${time.toLocaleDateString("en-US", { weekday: "long", month: "long", day: "numeric" })}.`,
+  },
+  {
+    hears: /\btransfer\b|\bsales\b|\bpric(es?|ing)\b|\bbuy\b|\b(talk|speak|go) (back )?(to|with)\b/i,
+    uses: /^transfer/,
+    says: () => "There is nobody here but me.",
   },
   { hears: /\bstory\b|\btell me (something|anything)\b/i, says: () => story },
   {
@@ -95,8 +103,9 @@ const notUnderstood =
   `I did not understand that: I am only a demo with a few rules. Ask me the time, tell me your name, or ask for a story. ${real}`;
 
 /**
- * Answers by rules: the same words get the same answer. Speaks word by word, as a model does. `time`: what it tells when
- * it is asked for the time (default: now, where the server is).
+ * Answers by rules: the same words get the same answer. Speaks word by word, as a model does. Calls an agent's `getTime`
+ * when it is asked for the time, and a tool whose name begins with `transfer` to hand over. `time`: what it tells where
+ * there is no such tool (default: now, where the server is).
  */
 export function demoLanguageModel(
   { clock, time = () => new Date(wallTime()) }: { readonly clock: Clock; readonly time?: () => Date },
@@ -104,16 +113,27 @@ export function demoLanguageModel(
   return {
     provider: "demo",
     model: "rules",
-    generate: ({ messages }, { signal }) =>
-      ReadableStream.from(wordByWord(answer(messages, time()), clock, signal)),
+    generate: (request, { signal }) => ReadableStream.from(inTime(answer(request, time()), clock, signal)),
   };
 }
 
-function answer(messages: readonly Message[], time: Date): string {
+/** What is said, or the tool that is used first. */
+type Answer = { readonly text: string } | { readonly uses: string; readonly reason: string };
+
+function answer({ messages, tools = [], toolChoice }: LanguageRequest, time: Date): Answer {
+  const last = messages.at(-1);
+  if (last?.role === "tool") return { text: sentence(last.content) };
   const said = messages.filter(({ role }) => role === "user").map(({ content }) => plain(content));
-  const last = said.at(-1) ?? "";
-  const rule = rules.find(({ hears }) => hears.test(last));
-  return rule ? rule.says({ name: nameIn(said), time }) : notUnderstood;
+  const words = said.at(-1) ?? "";
+  const rule = rules.find(({ hears }) => hears.test(words));
+  if (!rule) return { text: notUnderstood };
+  const used = toolChoice === "none" ? undefined : tools.find(({ name }) => rule.uses?.test(name));
+  return used ? { uses: used.name, reason: words } : { text: rule.says({ name: nameIn(said), time }) };
+}
+
+/** What a tool has told, as a sentence: of a time, what time it is. */
+function sentence(told: string): string {
+  return /^\d{1,2}:\d\d/.test(told) ? `It is ${told}.` : told;
 }
 
 /** The name the user gave last. */
@@ -128,9 +148,13 @@ function nameIn(said: readonly string[]): string {
 
 const plain = (text: string): string => text.trim().replaceAll("’", "'");
 
-async function* wordByWord(text: string, clock: Clock, signal: AbortSignal): AsyncGenerator<LanguageEvent> {
+async function* inTime(answer: Answer, clock: Clock, signal: AbortSignal): AsyncGenerator<LanguageEvent> {
   await clock.sleep(FIRST_WORD_MS, { signal });
-  for (const word of text.match(/\S+\s*/g) ?? []) {
+  if ("uses" in answer) {
+    yield { type: "tool-call", id: newCallId(), name: answer.uses, arguments: { reason: answer.reason } };
+    return yield { type: "finish", reason: "tool-calls" };
+  }
+  for (const word of answer.text.match(/\S+\s*/g) ?? []) {
     yield { type: "text", text: word };
     await clock.sleep(WORD_MS, { signal });
   }

@@ -21,7 +21,10 @@ import { scriptedTextToSpeech, type Voicing } from "./voice.ts";
 import { watch } from "./watch.ts";
 
 export interface TestCallOptions {
-  /** What answers: `scripted([…])`, or a model, which takes real time (default: the agent's own, if that is an object). */
+  /**
+   * What answers: `scripted([…])`, or what else makes a model on the call's clock; or a model, which takes real time
+   * (default: the agent's own, if that is an object).
+   */
   readonly llm?: ModelScript | LanguageModel;
   /** What is done in place of the agent's tools, by their names; the others do what they do, and take real time. */
   readonly tools?: ToolMocks;

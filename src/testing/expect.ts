@@ -76,7 +76,8 @@ export function expectations({ session, events, from, onExpected, fail }: Expect
       const errors = recent().filter((event) => event.type === "error");
       const expected = errors.filter(({ error }) => fits(error.message, what));
       if (expected.length === 0) {
-        fail(`expected a failure like ${shown(what)}; there was ${errors.length || "none"}`);
+        const others = errors.map(({ error }) => shown(error.message)).join(", ");
+        fail(`expected a failure like ${shown(what)}; there was ${others || "none"}`);
       }
       for (const event of expected) onExpected(event);
     },

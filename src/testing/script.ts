@@ -29,7 +29,9 @@ export interface ScriptedModel extends LanguageModel {
 }
 
 /** What makes the model of a call, on its clock. */
-export type ModelScript = (clock: Clock) => ScriptedModel;
+export type ModelScript<Model extends LanguageModel = LanguageModel & Partial<ScriptedModel>> = (
+  clock: Clock,
+) => Model;
 
 const firstWordMs = 200;
 const wordMs = 20;
@@ -47,7 +49,7 @@ const wordMs = 20;
  * ])
  * ```
  */
-export function scripted(replies: readonly ScriptedReply[]): ModelScript {
+export function scripted(replies: readonly ScriptedReply[]): ModelScript<ScriptedModel> {
   return (clock) => {
     const requests: LanguageRequest[] = [];
     let problem: unknown;

@@ -1,29 +1,21 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { agents } from "../../agents/mod.ts";
 import echo from "../../agents/echo.ts";
-import { saidIn } from "../../src/history.ts";
-import { providersFor } from "../../src/dispatch/settings.ts";
 import { loadConfig } from "../../src/config.ts";
+import { providersFor } from "../../src/dispatch/settings.ts";
 import { createModels } from "../../src/models.ts";
-import { startCall, talk, timeToClose } from "../fakes/call.ts";
+import { testCall } from "../../src/testing.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { silentLog } from "../fakes/log.ts";
 
 describe("agents/echo", () => {
   it("repeats what it heard, once the user has said it", async () => {
-    const { llm } = echo;
-    assert(typeof llm === "object" && "generate" in llm);
-    const call = startCall(echo, { providers: { llm } });
-    await call.joined;
-    call.room.enter("caller");
-    await talk(call, 3_000);
-    assertEquals(saidIn(call.session.history).map(({ role, text }) => [role, text]), [
-      ["user", "hello there"],
-      ["assistant", "hello there"],
-    ]);
-    await timeToClose(call);
-    assertEquals(call.clock.pending, 0);
+    await using call = await testCall(echo);
+    await call.speak("The rain in Spain");
+    call.expect.said(/^The rain in Spain$/);
+    await call.user("stays mainly in the plain.");
+    call.expect.said(/^stays mainly in the plain\.$/);
   });
 
   it("needs a recognizer and a voice, and no language model's key", () => {

@@ -3,47 +3,37 @@ import { describe, it } from "@std/testing/bdd";
 import registered, { eventsAgent, reportTo } from "../../agents/events.ts";
 import { agents } from "../../agents/mod.ts";
 import { StageError } from "../../src/errors.ts";
-import type { SessionEvent } from "../../src/events.ts";
-import { startCall, talk, timeToClose } from "../fakes/call.ts";
-import { fakeClock } from "../fakes/clock.ts";
+import { scripted, testCall } from "../../src/testing.ts";
 import { fakeLog } from "../fakes/log.ts";
-import { scriptedTextToSpeech } from "../fakes/providers.ts";
 
 describe("agents/events", () => {
   it("logs every event of its session, and reports every failure", async () => {
-    const clock = fakeClock();
     const log = fakeLog();
     const reported: StageError[] = [];
     const agent = eventsAgent({ log, report: (error) => void reported.push(error) });
-    const tts = scriptedTextToSpeech(["fail"], clock);
-    const call = startCall(agent, { clock, providers: { tts } });
-    const events: SessionEvent[] = [];
-    const told = call.session.events().pipeTo(
-      new WritableStream({ write: (event) => void events.push(event) }),
-    );
-    await call.joined;
-    call.room.enter("caller");
-    await talk(call, 6_000);
-    assert(await timeToClose(call) < 100, "the session waited for its own events");
-    await told;
+    await using call = await testCall(agent, {
+      llm: scripted(["Nobody hears this.", "Good day to you."]),
+      voicings: ["fail"],
+    });
+    await call.user("Hello?");
+    call.expect.error("the voice failed");
+    await call.user("Hello again.");
+    call.expect.said("Good day to you.");
+    const beganMs = call.clock.now();
+    await call.hangUp();
+    assert(call.clock.now() - beganMs < 100, "the session waited for its own events");
 
     const logged = log.lines.map(({ message, fields }) => ({ type: message, ...fields }));
-    const after = events.slice(events.length - logged.length).map((event) => ({
-      sessionId: "session",
-      ...event,
-    }));
-    assertEquals(logged, after.map(({ type, ...event }) => ({ type, ...event })));
-    assertEquals(
-      events.length - logged.length <= 1,
-      true,
-      "only what came before the agent's own code is missing",
-    );
+    const unlogged = call.events.length - logged.length;
+    assert(unlogged <= 1, "only what came before the agent's own code may be missing");
+    const { id: sessionId } = call.session;
+    const all = call.events.slice(unlogged).map(({ type, ...event }) => ({ type, sessionId, ...event }));
+    assertEquals(logged, all);
     const types = new Set(log.lines.map(({ message }) => message));
-    for (const type of ["user-transcript", "turn-ended", "error", "agent-speech-committed", "closed"]) {
+    for (const type of ["user-speech-committed", "turn-ended", "error", "agent-speech-committed", "closed"]) {
       assert(types.has(type), `${type} in ${[...types]}`);
     }
     assertEquals(reported.map(({ stage, message }) => [stage, message]), [["tts", "the voice failed"]]);
-    assertEquals(clock.pending, 0);
   });
 
   it("reports to a monitor over HTTP, and says when that does not take it", async () => {

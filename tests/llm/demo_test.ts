@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { demoLanguageModel } from "../../src/llm/demo.ts";
-import type { LanguageEvent, Message } from "../../src/llm/llm.ts";
+import type { LanguageEvent, LanguageRequest, Message, ToolSpec } from "../../src/llm/llm.ts";
 import { fakeClock } from "../fakes/clock.ts";
 
 const time = () => new Date(2026, 10, 22, 15, 4);
@@ -20,8 +20,19 @@ async function ask(...said: string[]): Promise<string> {
   const { clock, events } = start(said);
   await clock.advance(60_000);
   assertEquals(clock.pending, 0);
-  return (await events).map((event) => event.type === "text" ? event.text : "").join("");
+  return textOf(await events);
 }
+
+async function eventsOf(request: LanguageRequest): Promise<LanguageEvent[]> {
+  const clock = fakeClock();
+  const { signal } = new AbortController();
+  const events = Array.fromAsync(demoLanguageModel({ clock, time }).generate(request, { signal }));
+  await clock.advance(60_000);
+  return await events;
+}
+
+const textOf = (events: readonly LanguageEvent[]): string =>
+  events.map((event) => event.type === "text" ? event.text : "").join("");
 
 describe("demoLanguageModel()", () => {
   const answers: [said: string, answer: RegExp][] = [
@@ -46,6 +57,51 @@ describe("demoLanguageModel()", () => {
   for (const [said, answer] of answers) {
     it(`answers ${JSON.stringify(said)}`, async () => assertMatch(await ask(said), answer));
   }
+
+  const tool = (name: string): ToolSpec => ({ name, description: "A tool", parameters: { type: "object" } });
+  const calls: [said: string, tools: string[], called: string | undefined][] = [
+    ["What time is it?", ["getWeather", "getTime"], "getTime"],
+    ["What time is it?", ["getWeather"], undefined],
+    ["Please transfer me to sales.", ["getTime", "transferToSales"], "transferToSales"],
+    ["What are your prices?", ["transferToSales"], "transferToSales"],
+    ["I want to go back to the assistant.", ["transferBack"], "transferBack"],
+    ["Tell me a story.", ["getTime", "transferToSales"], undefined],
+  ];
+  for (const [said, tools, called] of calls) {
+    it(`${called ? `calls ${called} for` : "calls nothing for"} ${JSON.stringify(said)} with ${tools}`, async () => {
+      const events = await eventsOf({ messages: [{ role: "user", content: said }], tools: tools.map(tool) });
+      const [first] = events;
+      assertEquals(first?.type === "tool-call" ? first.name : undefined, called);
+      if (first?.type === "tool-call") assertEquals(first.arguments, { reason: said });
+      assertEquals(events.at(-1), { type: "finish", reason: called ? "tool-calls" : "stop" });
+    });
+  }
+
+  it("calls nothing when it must not", async () => {
+    const messages: Message[] = [{ role: "user", content: "What time is it?" }];
+    const [first] = await eventsOf({ messages, tools: [tool("getTime")], toolChoice: "none" });
+    assertEquals(first?.type, "text");
+  });
+
+  it("tells what a tool has told", async () => {
+    for (
+      const [told, said] of [["3:04 PM", "It is 3:04 PM."], [
+        "This failed: no clock",
+        "This failed: no clock",
+      ]]
+    ) {
+      const call = { id: "1", name: "getTime", arguments: {} };
+      const events = await eventsOf({
+        messages: [
+          { role: "user", content: "What time is it?" },
+          { role: "assistant", content: "", toolCalls: [call] },
+          { role: "tool", callId: "1", content: told! },
+        ],
+        tools: [tool("getTime")],
+      });
+      assertEquals(textOf(events), said);
+    }
+  });
 
   it("greets when nothing was said", async () => assertMatch(await ask(), /^Hello!/));
 
