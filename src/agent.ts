@@ -2,6 +2,7 @@
 import { type BackgroundAudio, problemOfBackground } from "./background.ts";
 import type { StageError } from "./errors.ts";
 import type { CloseReason, SessionEvent } from "./events.ts";
+import { type EventHandlers, problemOfHandlers } from "./handlers.ts";
 import type { HistoryItem } from "./history.ts";
 import { type HistoryOptions, problemOfHistoryOptions } from "./history/options.ts";
 import type { HistoryUpdate } from "./history/update.ts";
@@ -66,6 +67,8 @@ export interface AwayOptions {
 
 /** One agent: what it is told, with what it hears, thinks and speaks, and what it does by itself. */
 export interface AgentDefinition {
+  /** What it is called in events and reports, where it is not registered (default: "agent"). */
+  readonly name?: string;
   /** The system prompt. */
   readonly instructions: string;
   /** When a voice counts as speech, or a detector of your own. */
@@ -110,14 +113,28 @@ export interface AgentDefinition {
   readonly tools?: ToolSet;
   /** Makes the data of a session, which its tools and `session.userdata` are handed. */
   readonly userdata?: () => unknown;
-  /** What the agent does by itself, from the moment it is in the room. A throw ends the session with reason "error". */
+  /**
+   * What the agent does by itself, from the moment it is in the room, or is handed the conversation. A throw ends the
+   * session with reason "error".
+   */
   readonly entry?: (ctx: AgentContext) => void | Promise<void>;
   /** Told of every failure that the session survived. A throw here is logged and changes nothing. */
   readonly onError?: (error: StageError) => void | Promise<void>;
+  /**
+   * Told of what happens in the session, from the moment the agent is in the room: `{ "user-speech-committed": (event, ctx) =>
+   * … }`. Nothing waits for a handler but the session's end; a throw is logged and changes nothing.
+   */
+  readonly on?: EventHandlers;
 }
 
 /** An agent as the registry holds it: checked once, when its file is loaded. */
 export type Agent = AgentDefinition;
+
+const defined = new WeakSet<object>();
+
+/** Whether `value` is what defineAgent() returned. */
+export const isAgent = (value: unknown): value is Agent =>
+  typeof value === "object" && value !== null && defined.has(value);
 
 const turnDetections: readonly TurnDetection[] = ["words", "silence", "stt", "manual"];
 
@@ -148,7 +165,8 @@ export function defineAgent(definition: AgentDefinition): Agent {
     );
   }
   const problem = problemOfModels(definition) ?? problemOfBackground(definition.backgroundAudio) ??
-    problemOfTools(definition.tools ?? {}) ?? problemOfHistoryOptions(definition.history ?? {});
+    problemOfTools(definition.tools ?? {}) ?? problemOfHistoryOptions(definition.history ?? {}) ??
+    problemOfHandlers(definition.on ?? {});
   if (problem) throw new TypeError(`defineAgent(): ${problem}`);
   for (const transform of definition.textTransforms ?? []) {
     if (typeof transform === "function" || transform === "markup" || transform === "numbers") continue;
@@ -158,6 +176,7 @@ export function defineAgent(definition: AgentDefinition): Agent {
       }; expected "markup", "numbers" or a function`,
     );
   }
+  defined.add(definition);
   return definition;
 }
 
@@ -167,6 +186,8 @@ export interface AgentContext {
   readonly session: VoiceSession;
   /** What the dispatch carried, as it was sent; empty when it carried nothing. */
   readonly metadata: string;
+  /** The name of the agent that has handed the conversation over to this one; missing where the call begins with it. */
+  readonly from?: string;
   /** Waits for the participant the session talks with (`identity`: that one). Rejects when the session ends before. */
   waitForParticipant(identity?: string): Promise<Participant>;
   /** Runs `callback` when the session ends, while the room is still there: it may say goodbye. All share 10 s. */

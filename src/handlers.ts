@@ -11,6 +11,9 @@ export type EventHandlers = {
   ) => void | Promise<void>;
 };
 
+/** A handler of the event that it is called with, which TypeScript does not see. */
+type AnyHandler = (event: SessionEvent, ctx: AgentContext) => unknown;
+
 export interface Handling {
   /** From now on the handlers are those of `agent`; before, there are none. */
   use(agent: { readonly on?: EventHandlers }, ctx: AgentContext): void;
@@ -25,23 +28,19 @@ export interface Handling {
 /** Calls the handlers of the agent in charge. None waits for another; what one throws is logged. */
 export function createHandling(log: Log): Handling {
   const running = new Set<Promise<void>>();
-  let handlers: { readonly on: EventHandlers; readonly ctx: AgentContext } | undefined;
-  const call = async (
-    { on, ctx }: { readonly on: EventHandlers; readonly ctx: AgentContext },
-    event: SessionEvent,
-  ) => {
-    // TypeScript does not see that the handler is the one for this event's type.
-    const handler = on[event.type] as ((event: SessionEvent, ctx: AgentContext) => unknown) | undefined;
+  let inCharge: { readonly on: EventHandlers | undefined; readonly ctx: AgentContext } | undefined;
+  const call = async (handler: AnyHandler, event: SessionEvent, ctx: AgentContext) => {
     await Promise.resolve(); // it may do something to the session, which is in the middle of something
-    await handler?.(event, ctx);
+    await handler(event, ctx);
   };
   return {
     use({ on }, ctx) {
-      handlers = on && { on, ctx };
+      inCharge = { on, ctx };
     },
     handle(event) {
-      if (!handlers?.on[event.type]) return;
-      const handled = call(handlers, event)
+      const handler = inCharge?.on?.[event.type] as AnyHandler | undefined;
+      if (!inCharge || !handler) return;
+      const handled = call(handler, event, inCharge.ctx)
         .catch((error) => log.error({ error, type: event.type }, "the agent's handler of an event failed"))
         .finally(() => running.delete(handled));
       running.add(handled);
@@ -53,6 +52,15 @@ export function createHandling(log: Log): Handling {
       while (running.size > 0) await Promise.all(running);
     },
   };
+}
+
+/** The same handlers, handed what `change` makes of their context. */
+export function withContext(on: EventHandlers, change: (ctx: AgentContext) => AgentContext): EventHandlers {
+  const changed = Object.entries(on).map(([type, handler]) => {
+    const same: AnyHandler = (event, ctx) => (handler as AnyHandler)(event, change(ctx));
+    return [type, same];
+  });
+  return Object.fromEntries(changed);
 }
 
 /** What is wrong with an agent's handlers, if anything is. */

@@ -22,8 +22,20 @@ export type { AudioFormat, AudioFrame } from "./audio/frame.ts";
 export type { BackgroundAudio, BackgroundSound } from "./background.ts";
 export { ConfigError, StageError } from "./errors.ts";
 export type { Stage } from "./errors.ts";
-export type { CloseReason, ReplyLatency, SessionEvent, SpeechGap, TurnOutcome, Usage } from "./events.ts";
+export type {
+  CloseReason,
+  ReplyLatency,
+  SessionEvent,
+  SessionEventOf,
+  SpeechGap,
+  TurnOutcome,
+  Usage,
+} from "./events.ts";
+export type { EventHandlers } from "./handlers.ts";
 export type { HistoryItem, MessageItem, ToolCallItem, ToolResultItem } from "./history.ts";
+export type { HistoryOptions, SummaryOptions } from "./history/options.ts";
+export { exportHistory, importHistory } from "./history/transfer.ts";
+export type { GivenItem, HistoryUpdate } from "./history/update.ts";
 export type {
   LanguageEvent,
   LanguageModel,

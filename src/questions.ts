@@ -62,14 +62,28 @@ export function createQuestions(
   };
 }
 
-/** The question that `request` comes down to: its author's, or one that is made of what the tool says of itself. */
-export function questionOf({ question, description, arguments: given }: ConfirmRequest): string {
+/** What is said around what a tool says of itself, in the languages whose answers are known too (`turnLanguage()`). */
+const english = { before: "Just to be sure", after: "Shall I go ahead?" };
+const frames: Readonly<Record<string, typeof english>> = {
+  en: english,
+  de: { before: "Nur um sicherzugehen", after: "Soll ich das tun?" },
+  es: { before: "Solo para confirmar", after: "¿Quiere que lo haga?" },
+  fr: { before: "Juste pour confirmer", after: "Est-ce que je le fais ?" },
+};
+
+/**
+ * The question that `request` comes down to: its author's, or one that is made of what the tool says of itself; in English
+ * where nothing is known of `language` (BCP 47).
+ */
+export function questionOf(
+  { question, description, arguments: given }: ConfirmRequest,
+  language = "en",
+): string {
   if (question !== undefined && question.trim() !== "") return question.trim();
   const values = typeof given === "object" && given !== null ? Object.entries(given) : [];
   const details = values.map(([name, value]) =>
     `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`
   );
-  return `Just to be sure: ${
-    [description.trim().replace(/[.!]+$/, ""), ...details].join(", ")
-  }. Shall I go ahead?`;
+  const { before, after } = frames[language.toLowerCase().replace(/[-_].*/, "")] ?? english;
+  return `${before}: ${[description.trim().replace(/[.!]+$/, ""), ...details].join(", ")}. ${after}`;
 }

@@ -1,6 +1,7 @@
 /** What the agent's own code, and whoever holds the session, asks of it: written down. */
-import type { Agent, SpeechHandle, VoiceSession } from "../agent.ts";
+import type { Agent, AgentContext, SpeechHandle, VoiceSession } from "../agent.ts";
 import type { CloseReason } from "../events.ts";
+import { withContext } from "../handlers.ts";
 import { recordedStream } from "./recorded_stream.ts";
 import { recordedTools } from "./recorded_tools.ts";
 import { failureOf, type Recorder } from "./recorder.ts";
@@ -77,27 +78,31 @@ export function recordedSession(session: VoiceSession, recorder: Recorder): Voic
 
 /** The same agent, whose own code is handed the recorded session. */
 export function recordedAgent(agent: Agent, session: () => VoiceSession, recorder: Recorder): Agent {
-  const { entry, ...rest } = agent;
-  const tools = agent.tools && { tools: recordedTools(agent.tools, session, recorder) };
-  if (!entry) return { ...rest, ...tools };
-  return {
+  const { entry, on, ...rest } = agent;
+  const recordedContext = (context: AgentContext): AgentContext => ({
+    ...context,
+    session: session(),
+    addShutdownCallback: (callback) =>
+      context.addShutdownCallback(async (reason) => {
+        recorder.note({ type: "farewell-began" });
+        try {
+          await callback(reason);
+        } finally {
+          recorder.note({ type: "farewell-ended" });
+        }
+      }),
+  });
+  const same = {
     ...rest,
-    ...tools,
+    ...(agent.tools && { tools: recordedTools(agent, session, recorder) }),
+    ...(on && { on: withContext(on, recordedContext) }),
+  };
+  if (!entry) return same;
+  return {
+    ...same,
     async entry(context) {
       try {
-        await entry({
-          ...context,
-          session: session(),
-          addShutdownCallback: (callback) =>
-            context.addShutdownCallback(async (reason) => {
-              recorder.note({ type: "farewell-began" });
-              try {
-                await callback(reason);
-              } finally {
-                recorder.note({ type: "farewell-ended" });
-              }
-            }),
-        });
+        await entry(recordedContext(context));
       } catch (error) {
         recorder.note({ type: "entry-failed", error: failureOf("agent", error) });
         throw error;

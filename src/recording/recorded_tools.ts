@@ -1,5 +1,5 @@
 /** The agent's tools, written down as they are used: what of their arguments is wrong, what is asked, what they do. */
-import type { VoiceSession } from "../agent.ts";
+import type { Agent, VoiceSession } from "../agent.ts";
 import { questionOf } from "../questions.ts";
 import type { Tool, ToolContext, ToolSet } from "../tool.ts";
 import { resultInWords } from "../tools/result.ts";
@@ -9,13 +9,27 @@ import { failureOf, type Recorder } from "./recorder.ts";
 export const inputOf = (name: string, args: unknown): string => JSON.stringify([name, args]);
 
 /** The same tools, which are handed the recorded session. */
-export function recordedTools(tools: ToolSet, session: () => VoiceSession, recorder: Recorder): ToolSet {
+export function recordedTools(
+  { tools = {}, language }: Pick<Agent, "tools" | "language">,
+  session: () => VoiceSession,
+  recorder: Recorder,
+): ToolSet {
   return Object.fromEntries(
-    Object.entries(tools).map(([name, tool]) => [name, recordedTool(name, tool, session, recorder)]),
+    Object.entries(tools).map((
+      [name, tool],
+    ) => [name, recordedTool(name, tool, { session, recorder, language })]),
   );
 }
 
-function recordedTool(name: string, tool: Tool, session: () => VoiceSession, recorder: Recorder): Tool {
+function recordedTool(
+  name: string,
+  tool: Tool,
+  { session, recorder, language }: {
+    readonly session: () => VoiceSession;
+    readonly recorder: Recorder;
+    readonly language: string | undefined;
+  },
+): Tool {
   const { description, confirm } = tool;
   return {
     ...tool,
@@ -31,7 +45,7 @@ function recordedTool(name: string, tool: Tool, session: () => VoiceSession, rec
     ...(confirm && {
       confirm(args) {
         const own = typeof confirm === "function" ? { question: confirm(args) } : {};
-        const question = questionOf({ callId: "", name, description, arguments: args, ...own });
+        const question = questionOf({ callId: "", name, description, arguments: args, ...own }, language);
         recorder.note({ type: "tool-asked", name, question });
         return question;
       },

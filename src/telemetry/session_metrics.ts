@@ -59,6 +59,7 @@ export function countSessions(
     "What got no further and was ended, by the stage that it stood at.",
     "stage",
   );
+  const lost = count("microphone_dropped_seconds", "Audio of users that nobody took in in time.", "agent");
   const errors = count("errors", "Failures of a stage.", "stage", "provider");
   const use = countUsage(registry);
   const bound = atMost(100);
@@ -80,6 +81,8 @@ export function countSessions(
         return gaps.observe({ agent }, event.gap.ms / 1000);
       case "stall-recovered":
         return stalls.inc({ stage: event.stage });
+      case "microphone-dropped":
+        return lost.inc({ agent }, event.ms / 1000);
       case "turn-ended":
         return turns.inc({ agent, outcome: event.outcome });
       case "usage":

@@ -130,6 +130,9 @@ describe("metrics of sessions", () => {
     ["what got no further", { type: "stall-recovered", replyId: "r", stage: "llm", waitedMs: 8_000 }, {
       repartee_stalls_total: { 'stage="llm"': 1 },
     }],
+    ["a microphone that was not taken in", { type: "microphone-dropped", ms: 1_250 }, {
+      repartee_microphone_dropped_seconds_total: { [agent]: 1.25 },
+    }],
     ["a provider's failure", { type: "error", error: new StageError("stt", "no"), provider: "deepgram" }, {
       repartee_errors_total: { 'stage="stt",provider="deepgram"': 1 },
     }],
