@@ -1,8 +1,10 @@
 /** What was said in a conversation: the words whose audio was heard, no others; and what was done in it. */
 import type { Clock } from "./clock.ts";
+import { namesOf, severalPeople } from "./history/speakers.ts";
 import { type HistoryUpdate, updated } from "./history/update.ts";
 import type { Message, ToolCall } from "./llm/llm.ts";
 import { pendingWords, type ToolOutcome } from "./tools/result.ts";
+import type { Speaker } from "./turn/state.ts";
 
 /**
  * One thing that was said, or that the model is told without anybody saying it (role "system"). `atMs`: milliseconds since
@@ -14,6 +16,8 @@ export interface MessageItem {
   readonly id: string;
   readonly role: "system" | "user" | "assistant";
   readonly text: string;
+  /** Whose words they are, where the agent hears several people. */
+  readonly speaker?: Speaker;
   /** The agent was cut off here. */
   readonly interrupted: boolean;
   readonly atMs: number;
@@ -49,7 +53,9 @@ export interface History {
   /** In the order in which they began. */
   readonly items: readonly HistoryItem[];
   /** Adds what was said; `atMs` (clock milliseconds): when it began, now if it is left out. */
-  add(item: Pick<MessageItem, "role" | "text" | "interrupted"> & { readonly atMs?: number }): void;
+  add(
+    item: Pick<MessageItem, "role" | "text" | "speaker" | "interrupted"> & { readonly atMs?: number },
+  ): void;
   /** Adds a call that is being made. */
   addCall(call: ToolCall): void;
   /** Whether a call of that id is in it. */
@@ -99,9 +105,9 @@ export function createHistory(clock: Clock, name = "item"): History {
     get revision() {
       return revision;
     },
-    add({ role, text, interrupted, atMs }) {
+    add({ role, text, speaker, interrupted, atMs }) {
       const { id, ...at } = about(atMs);
-      insert({ id, role, text, interrupted, ...at });
+      insert({ id, role, text, ...(speaker && { speaker }), interrupted, ...at });
     },
     addCall: (call) => insert({ type: "tool-call", ...about(), call }),
     addResult({ callId, outcome, content }) {
@@ -120,19 +126,27 @@ export function createHistory(clock: Clock, name = "item"): History {
 
 /** What of an item the model is told. */
 export type PromptItem =
-  | Pick<MessageItem, "type" | "role" | "text">
+  | Pick<MessageItem, "type" | "role" | "text" | "speaker">
   | Pick<ToolCallItem, "type" | "call">
   | Pick<ToolResultItem, "type" | "callId" | "content">;
 
 /**
  * The prompt for the next answer: the instructions, then the conversation. Each call has exactly one result, right behind
  * it, wherever that stands in `items`: the last there is, or the words that it is still awaited. A result whose call is not
- * there is left out. Calls that follow each other are told as made together, with what was said just before.
+ * there is left out. Calls that follow each other are told as made together, with what was said just before. `nameOf`: what
+ * speakers are called, where several people talk with the agent.
  */
-export function messagesFrom(instructions: string, items: readonly PromptItem[]): Message[] {
+export function messagesFrom(
+  instructions: string,
+  items: readonly PromptItem[],
+  nameOf = namesOf(items),
+): Message[] {
   const results = new Map<string, string>();
   for (const item of items) if (item.type === "tool-result") results.set(item.callId, item.content);
-  const messages: Message[] = [{ role: "system", content: instructions }];
+  const messages: Message[] = [{
+    role: "system",
+    content: nameOf ? `${instructions}\n\n${severalPeople}` : instructions,
+  }];
   let together: ToolCall[] = [];
   const tellCalls = () => {
     if (together.length === 0) return;
@@ -151,7 +165,9 @@ export function messagesFrom(instructions: string, items: readonly PromptItem[])
       continue;
     }
     tellCalls();
-    if (isMessage(item)) messages.push({ role: item.role, content: item.text });
+    if (!isMessage(item)) continue;
+    const { role, text, speaker } = item;
+    messages.push({ role, content: nameOf && speaker ? `${nameOf(speaker)}: ${text}` : text });
   }
   tellCalls();
   return messages;

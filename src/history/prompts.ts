@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import { asStageError, type StageError } from "../errors.ts";
 import { type History, isMessage, messagesFrom, type PromptItem } from "../history.ts";
 import type { Message } from "../llm/llm.ts";
+import { namesOf } from "./speakers.ts";
 import { createSummaryWriter } from "./summary.ts";
 import { loadTokenizer, type TokenCounter, tokenCounter, tokensPerMessage } from "./tokens.ts";
 import { windowOf } from "./window.ts";
@@ -71,7 +72,11 @@ export function createPrompts({ charge, history, clock, signal, onError }: Promp
       });
       const text = summarize ? summary.about(without(all, told), all) : undefined;
       const { instructions } = charge.current.agent;
-      return messagesFrom(instructions, text === undefined ? told : [summaryItem(text), ...told]);
+      return messagesFrom(
+        instructions,
+        text === undefined ? told : [summaryItem(text), ...told],
+        namesOf(all),
+      );
     },
   };
 }

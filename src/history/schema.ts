@@ -14,7 +14,7 @@ const call = z.looseObject({
   call: z.looseObject({
     id: z.string({ error: "the call's id" }).min(1, "the call's id"),
     name: text,
-    arguments: z.unknown(),
+    arguments: z.unknown().optional(),
   }),
   atMs,
 });
@@ -26,11 +26,16 @@ const result = z.looseObject({
   content: z.string({ error: "text" }),
   atMs,
 });
+const speaker = z.looseObject(
+  { identity: text, name: z.string({ error: "a name" }) },
+  { error: "an identity and a name" },
+);
 const message = z.looseObject({
   type: z.literal("message").optional(),
   id,
   role: z.enum(["system", "user", "assistant"], { error: "system, user or assistant" }),
   text,
+  speaker: speaker.optional(),
   interrupted: z.boolean({ error: "true or false" }).optional(),
   atMs,
 });

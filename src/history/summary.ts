@@ -110,7 +110,7 @@ export function createSummaryWriter({ llm, prompt, ...options }: SummaryWriterOp
 /** An item on a line of its own. */
 function lineOf(item: PromptItem): string {
   const line = isMessage(item)
-    ? `${item.role}: ${item.text}`
+    ? `${item.speaker ? item.speaker.name || item.speaker.identity : item.role}: ${item.text}`
     : item.type === "tool-call"
     ? `assistant uses ${item.call.name}: ${JSON.stringify(item.call.arguments) ?? item.call.malformed}`
     : `result: ${item.content}`;

@@ -30,6 +30,8 @@ const transcriptItem = z.object({
   id: z.string(),
   role: z.enum(["user", "assistant"]),
   text: z.string().describe("the agent's words as far as they were heard"),
+  speaker: z.object({ identity: z.string(), name: z.string() }).optional()
+    .describe("whose words they are, where the agent hears several people"),
   interrupted: z.boolean(),
   atMs,
 });
