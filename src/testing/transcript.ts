@@ -6,7 +6,9 @@ export function transcriptOf(events: readonly SessionEvent[]): string {
   const names = new Map<string, string>();
   const lines = events.flatMap((event) => {
     if (event.type === "tools-called") { for (const { id, name } of event.calls) names.set(id, name); }
-    return wordsOf(event, names).map(([who, what]) => `${seconds(event.atMs)}  ${who.padEnd(6)} ${what}`);
+    return wordsOf(event, names).map(([who, what]) =>
+      `${seconds(event.atMs)}  ${who.padEnd(6)} ${what.replaceAll(/\s+/g, " ")}`
+    );
   });
   return lines.length > 0 ? lines.join("\n") : "(nothing was said or done)";
 }

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import support from "../../agents/support.ts";
 import { saidIn } from "../../src/history.ts";
+import { scripted, testCall } from "../../src/testing.ts";
 import { loadConfig } from "../../src/config.ts";
 import type { SessionEvent } from "../../src/events.ts";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
@@ -63,6 +64,30 @@ const heardFrom = ({ events }: LiveCall): string[] =>
 const wordsIn = (text: string) => text.match(/\S+/g)?.length ?? 0;
 
 describe("agents/support", () => {
+  it("greets as TechCorp, and answers", async () => {
+    await using call = await testCall(support, { llm: scripted(["Within two weeks."]) });
+    call.expect.said(greeting);
+    await call.speak("When will I have my money back?");
+    call.expect.said("Within two weeks.");
+  });
+
+  const overlaps: [what: string, text: string, durationMs: number, isInterrupted: boolean][] = [
+    ["one word, however long", "Documents", 900, false],
+    ["two words that are short", "Blue car", 320, false],
+    ["two words of half a second", "Blue car", 700, true],
+    ["a word that always stops it", "Stop", 600, true],
+  ];
+  for (const [what, text, durationMs, isInterrupted] of overlaps) {
+    it(`${isInterrupted ? "is" : "is not"} interrupted by ${what}`, async () => {
+      await using call = await testCall(support, { llm: scripted([answer, "All right."]) });
+      await call.user(question, { until: "speaking" });
+      await call.wait(3_000);
+      await call.interrupt(text, { durationMs });
+      if (isInterrupted) call.expect.interrupted("Regulation 1");
+      call.expect.said(isInterrupted ? "All right." : answer);
+    });
+  }
+
   it("greets, answers, is not stopped by one word or a short one, but by two; the history ends at the word", async () => {
     await using all = await startAll();
     const { ears, model, voice, call } = all;

@@ -1,37 +1,10 @@
-/** The weather and a calendar by voice, with a model that does as a script says and refuses what OpenAI refuses. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+/** The weather and a calendar, with a model that does as a script says. */
+import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { agents } from "../../agents/mod.ts";
 import registered, { memoryCalendar, toolsAgent, type ToolsOptions } from "../../agents/tools.ts";
-import type { SessionEvent } from "../../src/events.ts";
-import { saidIn } from "../../src/history.ts";
-import type { LanguageEvent, LanguageModel, LanguageRequest, ToolCall } from "../../src/llm/llm.ts";
-import { toolParameters, wireMessages } from "../../src/llm/openai_tools.ts";
-import { refusalOf } from "../emulators/openai_requests.ts";
-import { startCall, talk, timeToClose } from "../fakes/call.ts";
-
-/** A model that calls `given`, and then says what it was told. */
-function modelThatCalls(
-  given: Omit<ToolCall, "id">,
-): LanguageModel & { readonly requests: LanguageRequest[] } {
-  const requests: LanguageRequest[] = [];
-  return {
-    provider: "scripted",
-    model: "script",
-    requests,
-    generate(request) {
-      requests.push(request);
-      const { messages } = request;
-      const refusal = refusalOf({ messages: wireMessages(messages), ...toolParameters(request) } as never);
-      if (refusal) throw new Error(refusal.message);
-      const last = messages.at(-1);
-      const events: LanguageEvent[] = last?.role === "tool"
-        ? [{ type: "text", text: `I was told: ${last.content}` }, { type: "finish", reason: "stop" }]
-        : [{ type: "tool-call", id: "call-1", ...given }, { type: "finish", reason: "tool-calls" }];
-      return ReadableStream.from(events);
-    },
-  };
-}
+import type { LanguageRequest } from "../../src/llm/llm.ts";
+import { scripted, testCall } from "../../src/testing.ts";
 
 /** A weather service; `location` may be one that it does not know. */
 function weatherService() {
@@ -51,68 +24,71 @@ function weatherService() {
   };
 }
 
-/** A call in which the user asks for `given`: what was said and done. */
-async function ask(given: Omit<ToolCall, "id">, options: Partial<ToolsOptions> = {}) {
-  const llm = modelThatCalls(given);
+const calls = (name: string, args: Record<string, unknown>) => ({ toolCalls: [{ name, arguments: args }] });
+/** The model says what it was told of what it has called. */
+const tellsResult = ({ messages }: LanguageRequest) => `I was told: ${messages.at(-1)?.content}`;
+
+/** A call in which the model calls one tool, and says what it was told. */
+function callWith(name: string, args: Record<string, unknown>, options: Partial<ToolsOptions> = {}) {
   const agent = toolsAgent({
     weatherUrl: "http://127.0.0.1:1",
     schedule: memoryCalendar(),
     today: () => "2030-05-01",
     ...options,
   });
-  const call = startCall(agent, { providers: { llm } });
-  const events: SessionEvent[] = [];
-  const told = call.session.events().pipeTo(
-    new WritableStream({ write: (event) => void events.push(event) }),
-  );
-  await call.joined;
-  call.room.enter("caller");
-  await talk(call, 1_600);
-  // The weather comes over a real socket, while the clock of the call stands still.
-  const isDone = () => events.some(({ type }) => type === "tools-finished");
-  for (let i = 0; i < 100_000 && !isDone(); i++) await call.clock.settle();
-  await call.clock.advance(20_000);
-  const { history } = call.session;
-  await timeToClose(call);
-  await told;
-  return { events, history, llm, said: saidIn(history).at(-1)?.text };
+  return testCall(agent, { llm: scripted([calls(name, args), tellsResult]) });
 }
 
 describe("agents/tools", () => {
-  it("tells the weather, and the model is told what every argument is", async () => {
+  it("tells the weather", async () => {
     await using weather = weatherService();
-    const { said, llm, events } = await ask({ name: "getWeather", arguments: { location: "New York" } }, {
-      weatherUrl: weather.url,
-    });
-    assertEquals(said, "I was told: The weather in New York is 72°F and Partly cloudy");
+    await using call = await callWith("getWeather", { location: "New York" }, { weatherUrl: weather.url });
+    await call.user("What is the weather in New York?");
+    call.expect.toolCall("getWeather", { location: "New York" });
+    call.expect.said("I was told: The weather in New York is 72°F and Partly cloudy");
     assertEquals(weather.asked, ["/New York?format=j1"]);
-    const [tools] = llm.requests.map(({ tools }) => tools);
-    assertEquals(tools?.map(({ name }) => name), ["getWeather", "scheduleMeeting"]);
-    const described = tools?.flatMap(({ parameters }) =>
-      Object.values(parameters.properties as Record<string, { description?: string }>)
-    );
-    assert(
-      described?.length === 4 && described.every(({ description }) => description),
-      "a description lacks",
-    );
-    assertEquals(
-      events.filter(({ type }) => type === "error"),
-      [],
-    );
+  });
+
+  it("says that it looks, while that takes time", async () => {
+    await using call = await testCall(registered, {
+      llm: scripted([calls("getWeather", { location: "Rome" }), "It rains in Rome."]),
+      tools: {
+        async getWeather(_, { progress, sleep }) {
+          progress("Let me look.");
+          await sleep(4_000);
+          return "rain";
+        },
+      },
+    });
+    await call.user("What is the weather in Rome?");
+    call.expect.said(/^Let me look\.\s+It rains in Rome\.$/);
   });
 
   it("says so when the weather is not to be had", async () => {
     await using weather = weatherService();
-    const unknown = await ask({ name: "getWeather", arguments: { location: "Nowhere" } }, {
-      weatherUrl: weather.url,
+    await using unknown = await callWith("getWeather", { location: "Nowhere" }, { weatherUrl: weather.url });
+    await unknown.user("What is the weather?");
+    unknown.expect.said("I was told: This failed: the weather service answered 404 for Nowhere");
+    unknown.expect.error(/404 for Nowhere/);
+
+    await using unreachable = await callWith("getWeather", { location: "Rome" });
+    await unreachable.user("What is the weather?");
+    unreachable.expect.said("I was told: This failed: ");
+    unreachable.expect.error();
+  });
+
+  it("tells the model what every argument is", async () => {
+    await using call = await testCall(registered, {
+      llm: scripted([({ tools = [] }) => {
+        assertEquals(tools.map(({ name }) => name), ["getWeather", "scheduleMeeting"]);
+        const args = tools.flatMap(({ parameters: { properties } }) => Object.values(properties ?? {}));
+        assertEquals(args.length, 4);
+        for (const { description } of args) assert(description, "an argument without a description");
+        return "I can do both.";
+      }]),
     });
-    assertEquals(
-      unknown.said,
-      "I was told: This failed: the weather service answered 404 for Nowhere",
-    );
-    const unreachable = await ask({ name: "getWeather", arguments: { location: "Rome" } });
-    assertMatch(unreachable.said ?? "", /^I was told: This failed: /);
-    assert(unreachable.events.some(({ type }) => type === "error"), "nobody was told");
+    await call.user("What can you do?");
+    call.expect.said("I can do both.");
   });
 
   const meeting = { date: "2030-05-02", time: "10:30", reason: "the roof" };
@@ -120,18 +96,42 @@ describe("agents/tools", () => {
   it("schedules a meeting once, and reads its confirmation id back", async () => {
     const entered: unknown[] = [];
     const calendar = memoryCalendar();
-    const { said, history } = await ask({ name: "scheduleMeeting", arguments: meeting }, {
+    await using call = await callWith("scheduleMeeting", meeting, {
       schedule(meeting, { key }) {
-        entered.push([meeting, key.startsWith("session:turn-1:scheduleMeeting:")]);
+        entered.push([meeting, key.startsWith("test:turn-1:scheduleMeeting:")]);
         return calendar(meeting, { key });
       },
     });
+    await call.user("Schedule a meeting about the roof, tomorrow at half past ten.");
+    call.expect.toolCall("scheduleMeeting", meeting);
+    call.expect.said(/I was told: \{"confirmationId":"M1001"/);
     assertEquals(entered, [[meeting, true]]);
-    assertMatch(said ?? "", /I was told: \{"confirmationId":"M1001"/);
-    assertEquals(
-      history.map((item) => item.type === undefined ? item.role : item.type).slice(-4),
-      ["user", "tool-call", "tool-result", "assistant"],
-    );
+  });
+
+  it("enters the meeting when the user interrupts, too, and tells them afterwards", async () => {
+    let scheduled = 0;
+    await using call = await testCall(registered, {
+      llm: scripted([
+        {
+          text: "I will enter it for you right now, just a second.",
+          ...calls("scheduleMeeting", { ...meeting, date: "2999-01-01" }),
+        },
+        "All right.",
+        "By the way, the meeting is entered: M1.",
+      ]),
+      tools: {
+        async scheduleMeeting(_, { sleep }) {
+          await sleep(6_000);
+          return `M${++scheduled}`;
+        },
+      },
+    });
+    await call.user("Schedule it.", { until: "speaking" });
+    await call.wait(500);
+    await call.interrupt("Wait.");
+    await call.wait(10_000);
+    assertEquals(scheduled, 1);
+    call.expect.said(/meeting is entered/);
   });
 
   const wrong: [what: string, args: Record<string, unknown>, told: RegExp][] = [
@@ -143,10 +143,11 @@ describe("agents/tools", () => {
   for (const [what, args, told] of wrong) {
     it(`does not schedule ${what}`, async () => {
       let scheduled = 0;
-      const { said } = await ask({ name: "scheduleMeeting", arguments: args }, {
+      await using call = await callWith("scheduleMeeting", args, {
         schedule: () => Promise.resolve(`M${++scheduled}`),
       });
-      assertMatch(said ?? "", told);
+      await call.user("Schedule it.");
+      call.expect.said(told);
       assertEquals(scheduled, 0);
     });
   }
