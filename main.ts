@@ -9,7 +9,7 @@ import { createDispatcher } from "./src/dispatch/dispatcher.ts";
 import { createPages, pageRoomPrefix } from "./src/dispatch/pages.ts";
 import { tellingResults } from "./src/dispatch/results.ts";
 import { livekitRooms } from "./src/dispatch/rooms.ts";
-import { missingKeys } from "./src/dispatch/settings.ts";
+import { missingKeys, preloadTokenizers } from "./src/dispatch/settings.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
 import { createWebhooks } from "./src/dispatch/webhooks.ts";
 import { loadSmartTurn, type SmartTurn } from "./src/end_of_turn/smart_turn.ts";
@@ -114,7 +114,11 @@ const app = createApp({
 });
 // Loaded before the port opens: a server that answers is ready for a call.
 await preloadBackgrounds(agents, SPEAKER_FORMAT.sampleRate).catch(refuseToStart);
-await Promise.all([loadSilero(), preload(Object.values(config.models))]);
+await Promise.all([
+  loadSilero(),
+  preload(Object.values(config.models)),
+  preloadTokenizers(agents, config),
+]);
 exitOnSignals();
 const servers = [listen("PORT", config.http.port, app, greet)];
 if (metricsPort !== undefined) {

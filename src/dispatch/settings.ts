@@ -2,6 +2,7 @@
 import type { Agent } from "../agent.ts";
 import type { Config } from "../config.ts";
 import { ConfigError } from "../errors.ts";
+import { loadTokenizer } from "../history/tokens.ts";
 import { MissingKeyError, type Models } from "../models.ts";
 import type { Providers } from "../session.ts";
 import { sileroDetector } from "../vad/silero.ts";
@@ -25,6 +26,17 @@ export function providersFor(
     ...(typeof turnDetection === "object" && { turnDetector: turnDetection }),
     ...summarizerOf(agent, models),
   };
+}
+
+/** Loads what counts tokens for `agents`, where they have a limit of them, so that no call waits for it. */
+export async function preloadTokenizers(
+  agents: Readonly<Record<string, Agent>>,
+  { models: names }: Pick<Config, "models">,
+): Promise<void> {
+  const limited = Object.values(agents).filter(({ history }) => history?.maxTokens !== undefined);
+  await Promise.all(
+    limited.map(({ llm = names.llm }) => loadTokenizer(typeof llm === "string" ? llm : llm.model)),
+  );
 }
 
 /** What writes its summaries, where that is not the model that answers. */

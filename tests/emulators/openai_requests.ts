@@ -45,6 +45,7 @@ export function refusalOf(
     readonly tool_choice?: unknown;
   },
 ): Refusal | undefined {
+  if (messages.length === 0) return emptyArray("messages");
   return refusalOfMessages(messages) ?? refusalOfTools(tools, tool_choice);
 }
 

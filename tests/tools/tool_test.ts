@@ -74,7 +74,7 @@ describe("tool()", () => {
     assertEquals(specs[0]?.parameters.required, ["location", "place", "wishes"]);
     assert(!("$schema" in specs[0]!.parameters));
     const tools = specs.map((spec) => ({ type: "function" as const, function: spec }));
-    assertEquals(refusalOf({ messages: [], tools }), undefined);
+    assertEquals(refusalOf({ messages: [{ role: "user", content: "Hi" }], tools }), undefined);
   });
 
   it("infers what execute() is called with, and the data that it works with", () => {
