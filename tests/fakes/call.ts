@@ -1,5 +1,6 @@
 /** A whole call on the fake clock: a session in a memory room, with scripted providers. */
 import { type AgentDefinition, defineAgent } from "../../src/agent.ts";
+import type { Log } from "../../src/log.ts";
 import { type MemoryRoom, memoryRoom } from "../../src/room/memory.ts";
 import { type Providers, type RunningSession, startSession } from "../../src/session.ts";
 import type { TurnOptions } from "../../src/turn/state.ts";
@@ -22,7 +23,11 @@ export interface Call extends RunningSession {
 /** Starts a call whose user says "hello there" in the first second, once `talk` lets them. */
 export function startCall(
   definition: Partial<AgentDefinition> = {},
-  { clock = fakeClock(), providers = {} }: { clock?: FakeClock; providers?: Partial<Providers> } = {},
+  { clock = fakeClock(), providers = {}, log = silentLog }: {
+    clock?: FakeClock;
+    providers?: Partial<Providers>;
+    log?: Log;
+  } = {},
 ): Call {
   const room = memoryRoom({ name: "room", clock });
   const utterances = [{ fromMs: 0, toMs: 1000, words: ["hello", "there"] }];
@@ -41,7 +46,7 @@ export function startCall(
     join: () => Promise.resolve(room),
     metadata: "",
     clock,
-    log: silentLog,
+    log,
   });
   return { ...running, room, clock };
 }
