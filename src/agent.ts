@@ -17,6 +17,7 @@ import type { AgentState, Participant, Room } from "./room/room.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import type { TextTransform } from "./text/spoken_form.ts";
 import { problemOfTools, type ToolSet } from "./tool.ts";
+import { type McpServer, problemOfMcpServers } from "./tools/mcp.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 import type { TurnLanguage } from "./turn/languages.ts";
@@ -105,12 +106,24 @@ export interface AgentDefinition {
   readonly maxCallMs?: number;
   /** What is said before a call is ended that nobody ended, by reason; empty: nothing (default: a sentence in English). */
   readonly lastLines?: Partial<Readonly<Record<"user-away" | "max-duration", string>>>;
+  /**
+   * Whom the agent hears in a LiveKit room: the one it was sent for or who comes first ("linked", the default), or everybody
+   * who can talk. The first agent's counts for the call.
+   */
+  readonly participants?: "linked" | "all";
+  /** How many of them are recognized at the same time at the most (default 5). */
+  readonly maxRecognizers?: number;
   /** What to receive from the room: only audio (the default), or video too. */
   readonly autoSubscribe?: "audio" | "all";
   /** How much of the conversation the model is told (default: the last 20 items); `session.history` holds all of it. */
   readonly history?: HistoryOptions;
   /** What the agent can do besides talking, by the names that the model calls it by; each is made by `tool()`. */
   readonly tools?: ToolSet;
+  /**
+   * Servers of the Model Context Protocol whose tools the agent has besides its own, while they are connected; of equal names
+   * the agent's own come first, then those of the server that is named first.
+   */
+  readonly mcpServers?: readonly McpServer[];
   /** Makes the data of a session, which its tools and `session.userdata` are handed. */
   readonly userdata?: () => unknown;
   /**
@@ -164,8 +177,16 @@ export function defineAgent(definition: AgentDefinition): Agent {
         "expected milliseconds, more than 0 (closeAfterMs: 0 or more)",
     );
   }
+  const { participants = "linked", maxRecognizers = 1 } = definition;
+  if (!["linked", "all"].includes(participants) || !Number.isInteger(maxRecognizers) || maxRecognizers < 1) {
+    throw new TypeError(
+      `defineAgent(): participants is ${JSON.stringify(participants)}, maxRecognizers ${maxRecognizers}; ` +
+        'expected "linked" or "all", and a whole number from 1 on',
+    );
+  }
   const problem = problemOfModels(definition) ?? problemOfBackground(definition.backgroundAudio) ??
-    problemOfTools(definition.tools ?? {}) ?? problemOfHistoryOptions(definition.history ?? {}) ??
+    problemOfTools(definition.tools ?? {}) ?? problemOfMcpServers(definition.mcpServers ?? []) ??
+    problemOfHistoryOptions(definition.history ?? {}) ??
     problemOfHandlers(definition.on ?? {});
   if (problem) throw new TypeError(`defineAgent(): ${problem}`);
   for (const transform of definition.textTransforms ?? []) {
@@ -249,6 +270,14 @@ export interface SpeechHandle extends PromiseLike<SpeechResult> {
   interrupt(): void;
 }
 
+/** How a participant's client is asked to do something. */
+export interface RpcOptions {
+  /** Milliseconds that it may take (default 15,000). */
+  readonly timeoutMs?: number;
+  /** Aborts when the answer is not wanted any more; the client is not told. */
+  readonly signal?: AbortSignal;
+}
+
 /** One conversation. */
 export interface VoiceSession {
   readonly id: string;
@@ -284,6 +313,12 @@ export interface VoiceSession {
   commitUserTurn(): void;
   /** Forgets what the user has said since the last turn. */
   clearUserTurn(): void;
+  /**
+   * Has the client of the linked participant carry out a method that it has registered, by LiveKit's RPC or over the page's
+   * socket; settles with its answer. Payload and answer are text, 15 KiB at the most. Rejects with words that the user may
+   * hear when the client cannot do it, fails, or does not answer in time, and with the signal's reason.
+   */
+  performRpc(method: string, payload: string, options?: RpcOptions): Promise<string>;
   /** What happens from now on. A reader that falls behind by 1,000 events loses the oldest. */
   events(): ReadableStream<SessionEvent>;
   /** Ends the session; shutdown callbacks run first. Settles within 5 s after them, from any state. */

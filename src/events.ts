@@ -2,6 +2,7 @@ import type { Stage, StageError } from "./errors.ts";
 import type { TokenUsage, ToolCall } from "./llm/llm.ts";
 import type { AgentState } from "./room/room.ts";
 import type { ToolResult } from "./tools/result.ts";
+import type { Said, Speaker } from "./turn/state.ts";
 
 /** Why a session ended. */
 export type CloseReason =
@@ -87,13 +88,27 @@ export type SessionEvent =
     | { readonly type: "user-started-speaking" }
     /** `silentMs`: how long ago the last voiced sample was. */
     | { readonly type: "user-stopped-speaking"; readonly silentMs?: number }
-    /** The words of the turn so far; `final` when the recognizer will not change them any more. */
-    | { readonly type: "user-transcript"; readonly text: string; readonly final: boolean }
+    /** Where the agent hears several people: one of them is there, or is gone for good. */
+    | { readonly type: "user-joined" | "user-left"; readonly participant: Speaker }
+    /**
+     * The words of an utterance so far; `final` when the recognizer will not change them any more. `speaker`: whose, where
+     * the agent hears several people.
+     */
+    | {
+      readonly type: "user-transcript";
+      readonly text: string;
+      readonly final: boolean;
+      readonly speaker?: Speaker;
+    }
     /** The user's turn ended; this is what is answered. */
     | {
       readonly type: "user-speech-committed";
       readonly turnId: string;
       readonly text: string;
+      /** Whose words they are, where the agent hears several people and all are of one. */
+      readonly speaker?: Speaker;
+      /** Who said what, where they are of more than one. */
+      readonly said?: readonly Said[];
       /** How long ago the last voiced sample was, in milliseconds. */
       readonly waitedMs?: number;
     }
@@ -196,11 +211,12 @@ type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** A SessionEvent before the session stamps its time on it. */
 export type SessionEventBody = Without<SessionEvent, "atMs">;
 
-/** Every type of event, for what is given by them. */
 const types: Readonly<Record<SessionEvent["type"], true>> = {
   "state-changed": true,
   "user-started-speaking": true,
   "user-stopped-speaking": true,
+  "user-joined": true,
+  "user-left": true,
   "user-transcript": true,
   "user-speech-committed": true,
   "agent-started-speaking": true,
@@ -224,5 +240,5 @@ const types: Readonly<Record<SessionEvent["type"], true>> = {
   "closed": true,
 };
 
-/** Whether `type` is one of an event. */
-export const isEventType = (type: string): type is SessionEvent["type"] => Object.hasOwn(types, type);
+/** Every type of event, for what is given by them. */
+export const eventTypes: ReadonlySet<string> = new Set(Object.keys(types));

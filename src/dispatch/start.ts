@@ -31,7 +31,13 @@ export function sessionStarter(
   return ({ roomName, join, onRoom, ...request }) => {
     const { id, agentName, agent } = request;
     const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
-    const place = { roomName, identity: `agent-${id}`, agentName, subscribe: agent.autoSubscribe ?? "audio" };
+    const place = {
+      roomName,
+      identity: `agent-${id}`,
+      agentName,
+      subscribe: agent.autoSubscribe ?? "audio",
+      participants: agent.participants,
+    };
     const options: SessionOptions = {
       ...request,
       providers: { ...providersFor(agent, config, models), ...(turnDetector && { turnDetector }) },
