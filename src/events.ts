@@ -89,7 +89,8 @@ export type SessionEvent =
     /** `silentMs`: how long ago the last voiced sample was. */
     | { readonly type: "user-stopped-speaking"; readonly silentMs?: number }
     /** Where the agent hears several people: one of them is there, or is gone for good. */
-    | { readonly type: "user-joined" | "user-left"; readonly participant: Speaker }
+    | { readonly type: "user-joined"; readonly participant: Speaker }
+    | { readonly type: "user-left"; readonly participant: Speaker }
     /**
      * The words of an utterance so far; `final` when the recognizer will not change them any more. `speaker`: whose, where
      * the agent hears several people.

@@ -1,6 +1,6 @@
 /** What an agent does when something happens: functions by the types of events. */
 import type { AgentContext } from "./agent.ts";
-import { isEventType, type SessionEvent, type SessionEventOf } from "./events.ts";
+import { eventTypes, type SessionEvent, type SessionEventOf } from "./events.ts";
 import type { Log } from "./log.ts";
 
 /** Told of events of a type, each once and in their order, with what `entry` is handed. */
@@ -67,7 +67,7 @@ export function withContext(on: EventHandlers, change: (ctx: AgentContext) => Ag
 export function problemOfHandlers(on: EventHandlers): string | undefined {
   for (const [type, handler] of Object.entries(on)) {
     const name = JSON.stringify(type);
-    if (!isEventType(type)) {
+    if (!eventTypes.has(type)) {
       return `on has ${name}; expected types of events, such as "user-speech-committed"`;
     }
     if (typeof handler !== "function") return `on[${name}] is ${typeof handler}; expected a function`;

@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import type { Stage } from "../errors.ts";
-import type { ReplyLatency, SessionEvent } from "../events.ts";
+import type { ReplyLatency, SessionEvent, SessionEventOf } from "../events.ts";
 import { createToolTimes, type ToolTimes } from "./tool_times.ts";
 
 /** Shorter gaps need no explanation. */
@@ -101,11 +101,7 @@ export function gapFinder(leastMs = leastGapMs): (event: SessionEvent) => Gap | 
   };
 }
 
-type Of<T extends SessionEvent["type"]> = Extract<SessionEvent, { readonly type: T }> & {
-  readonly atMs: number;
-};
-
-function committed({ turnId, atMs, waitedMs = 0 }: Of<"user-speech-committed">): Owed {
+function committed({ turnId, atMs, waitedMs = 0 }: SessionEventOf<"user-speech-committed">): Owed {
   return { turnId, fromMs: atMs - waitedMs, parts: waited({ endpointingMs: waitedMs }) };
 }
 
@@ -146,7 +142,7 @@ function thinking(
 
 function before(
   owed: Owed,
-  { replyId, latency, atMs }: Of<"agent-started-speaking">,
+  { replyId, latency, atMs }: SessionEventOf<"agent-started-speaking">,
   tools: ToolTimes,
 ): Gap {
   const answers = owed.turnId === replyId;
@@ -167,7 +163,7 @@ function before(
 }
 
 function inside(
-  { replyId, atMs, gap: { ms, heldMs, llmMs, ttsMs, playoutMs } }: Of<"speech-gap">,
+  { replyId, atMs, gap: { ms, heldMs, llmMs, ttsMs, playoutMs } }: SessionEventOf<"speech-gap">,
   tools: ToolTimes,
 ): Gap {
   const say = (ms: string) => `no more words for ${ms}`;
