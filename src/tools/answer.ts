@@ -146,8 +146,14 @@ async function* steps<UserData>(
     yield { type: "tools-called", calls };
     const told = await abortable(results, signal);
     yield { type: "tools-finished", results: told };
+    if (host.isOver) {
+      if (!isCommitted) await abortable(Promise.resolve(committed), signal);
+      return yield { type: "finish", reason, ...(usage && { usage }), steps: step + 1 };
+    }
     done.push({ role: "assistant", content: said.trim(), toolCalls: calls });
-    for (const { callId, content } of told) done.push({ role: "tool", callId, content });
+    for (const { callId, content, images } of told) {
+      done.push({ role: "tool", callId, content, ...(images && { images }) });
+    }
     toolChoice = undefined;
   }
 }

@@ -5,7 +5,14 @@ import { asStageError, messageOf, StageError } from "../errors.ts";
 import { type Handoff, handoffIn } from "../handoff.ts";
 import type { ToolCall } from "../llm/llm.ts";
 import type { Tool, ToolContext } from "../tool.ts";
-import { failureInWords, pendingWords, resultInWords, type ToolOutcome, type ToolResult } from "./result.ts";
+import {
+  failureInWords,
+  isImage,
+  pendingWords,
+  resultInWords,
+  type ToolOutcome,
+  type ToolResult,
+} from "./result.ts";
 import { issuesInWords } from "./schema.ts";
 
 /** What is asked before a call that the user must agree to. */
@@ -23,8 +30,8 @@ export interface ConfirmRequest {
 export interface ToolHost<UserData = unknown> {
   readonly session: VoiceSession;
   readonly userdata: UserData;
-  /** Says `text` while the user waits for the answer that the call is made for. */
-  say(text: string): void;
+  /** Says `text` while the user waits for the answer that the call is made for; `call`: whose progress it is. */
+  say(text: string, call: Pick<ToolResult, "callId" | "name">): void;
   /** Lets that answer be said to its end. */
   disallowInterruptions(): void;
   /** Asks the user; whether they agreed. `signal` aborts when nobody waits for that any more. */
@@ -71,6 +78,9 @@ export interface CallOptions<UserData> {
   readonly onDone: (result: ToolResult, late: boolean) => void;
 }
 
+/** By the user, or because it failed: the model is not told what did not happen. */
+const cutOffWords = "The answer that this was for was cut off, and this was cancelled: there is no result.";
+
 /** How long a call that must not be stopped may go on after the session has ended, in milliseconds. */
 const graceMs = 2_000;
 /** How long a call may take whose heartbeats are heard, unless its tool's patience is longer; milliseconds. */
@@ -105,7 +115,14 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     signal.removeEventListener("abort", interrupt);
     ended.removeEventListener("abort", end);
     if (begunMs === undefined && once.get(idempotencyKey) === self) once.delete(idempotencyKey);
-    result = { callId, name, outcome, content, ...(outcome === "done" && { value }) };
+    result = {
+      callId,
+      name,
+      outcome,
+      content,
+      ...(outcome === "done" && { value }),
+      ...(isImage(value) && { images: [value] }),
+    };
     done.resolve(result);
     awaited.resolve(result);
     options.onDone(result, late);
@@ -121,11 +138,7 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
   const mustFinish = () => begunMs !== undefined && tool?.effect === "once";
   const interrupt = () => {
     if (mustFinish()) goOnWithout();
-    else {stop(
-        "cancelled",
-        "The user interrupted, and this was cancelled: there is no result.",
-        signal.reason,
-      );}
+    else stop("cancelled", cutOffWords, signal.reason);
   };
   const end = () => {
     if (!mustFinish()) {
@@ -182,7 +195,7 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     idempotencyKey,
     signal: own.signal,
     progress: (text) => {
-      if (text.trim() !== "") noticeably(() => host.say(text));
+      if (text.trim() !== "") noticeably(() => host.say(text, { callId, name }));
     },
     heartbeat() {
       if (tool && !over && !late) wait(tool);

@@ -5,7 +5,7 @@ import type { StageError } from "../errors.ts";
 import type { Message, ToolCall } from "../llm/llm.ts";
 import type { ToolSet } from "../tool.ts";
 import { type RunningCall, startCall, type ToolHost } from "./call.ts";
-import type { ToolResult } from "./result.ts";
+import { pendingWords, type ToolResult } from "./result.ts";
 
 export interface ToolRunnerOptions {
   readonly sessionId: string;
@@ -45,7 +45,7 @@ export interface ToolRunner<UserData = unknown> {
   run(calls: readonly ToolCall[], options: StepOptions<UserData>): Promise<ToolResult[]>;
   /** What is known of a call by now; undefined when there was none. */
   resultOf(callId: string): ToolResult | undefined;
-  /** `messages` with the results of calls as they are now. */
+  /** `messages` with the results, as they are now, of calls that were under way. */
   updated(messages: readonly Message[]): Message[];
   /** Settles when every call has its last result; at most 2 s after the session has ended. */
   idle(): Promise<void>;
@@ -55,7 +55,7 @@ export interface ToolRunner<UserData = unknown> {
 export function createToolRunner<UserData = unknown>(
   { sessionId, clock, signal: ended, onError, onCall, onResult }: ToolRunnerOptions,
 ): ToolRunner<UserData> {
-  const made = new Map<string, RunningCall>();
+  const made = new Map<string, Pick<RunningCall, "result">>();
   const once = new Map<string, RunningCall>();
   const running = new Set<Promise<void>>();
 
@@ -78,7 +78,10 @@ export function createToolRunner<UserData = unknown>(
         onDone: (result, late) => tell(() => onResult(result, { turnId, late })),
       });
       made.set(call.id, started);
-      const settled = started.done.then(() => void running.delete(settled));
+      const settled = started.done.then(({ value: _, images: __, ...words }) => {
+        made.set(call.id, { result: words }); // what was returned may be large
+        running.delete(settled);
+      });
       running.add(settled);
       return started;
     });
@@ -90,8 +93,9 @@ export function createToolRunner<UserData = unknown>(
     resultOf: (callId) => made.get(callId)?.result,
     updated: (messages) =>
       messages.map((message) => {
-        const result = message.role === "tool" ? made.get(message.callId)?.result : undefined;
-        return message.role === "tool" && result ? { ...message, content: result.content } : message;
+        if (message.role !== "tool" || !message.content.endsWith(pendingWords)) return message;
+        const result = made.get(message.callId)?.result;
+        return result ? { ...message, content: result.content } : message;
       }),
     async idle() {
       while (running.size > 0) await Promise.all(running);

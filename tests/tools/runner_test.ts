@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { z } from "zod";
 import { tool, type ToolContext, type ToolDefinition } from "../../src/tool.ts";
+import { pendingWords } from "../../src/tools/result.ts";
 import { call, world } from "./world.ts";
 
 type Context = ToolContext<{ readonly data: string[] }>;
@@ -169,7 +170,7 @@ describe("a runner of tools", () => {
       assertEquals(runner.resultOf("a")?.outcome, "running");
       interruption.abort("barge-in");
       assertEquals(runner.resultOf("a")?.outcome, "cancelled", "at this very moment");
-      assertMatch((await running)[0]?.content ?? "", /user interrupted.+cancelled/);
+      assertMatch((await running)[0]?.content ?? "", /was cut off.+cancelled/);
       await clock.settle();
       assertEquals([reason, said, clock.pending], ["barge-in", [], 0]);
     });
@@ -218,7 +219,7 @@ describe('a tool of effect "once"', () => {
     assertMatch(result?.content ?? "", /longer than 1 s.+Do not call it again/);
     await w.clock.advance(4_000);
     assertEquals([w.runner.resultOf("a")?.content, signals[0]?.aborted, w.errors], ["order 1", false, []]);
-    const before = [{ role: "tool", callId: "a", content: "still running" }] as const;
+    const before = [{ role: "tool", callId: "a", content: pendingWords }] as const;
     assertEquals(w.runner.updated(before), [{ role: "tool", callId: "a", content: "order 1" }]);
   });
 
