@@ -82,6 +82,8 @@ export interface LanguageModel {
     request: LanguageRequest,
     options: { readonly signal: AbortSignal },
   ): ReadableStream<LanguageEvent>;
+  /** Of one that is made of several: the same, each of them wrapped. */
+  each?(wrap: (member: LanguageModel) => LanguageModel): LanguageModel;
 }
 
 /** An id for a call whose model gave it none, or one that is taken; the API takes up to 40 characters. */

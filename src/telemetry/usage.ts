@@ -62,6 +62,7 @@ export function meteredSpeechToText(stt: SpeechToText, onUsage: OnUsage): Speech
 
 /** Tells each request's tokens once: with its end, or as `uncounted` when it was cut off or failed before. */
 export function meteredLanguageModel(llm: LanguageModel, onUsage: OnUsage): LanguageModel {
+  if (llm.each) return llm.each((member) => meteredLanguageModel(member, onUsage));
   const { provider, model } = llm;
   return {
     ...llm,
@@ -88,6 +89,7 @@ export function meteredLanguageModel(llm: LanguageModel, onUsage: OnUsage): Lang
 
 /** Tells the text and the audio of each reply once, at its end or when it is cut off; nothing of one without either. */
 export function meteredTextToSpeech(tts: TextToSpeech, onUsage: OnUsage): TextToSpeech {
+  if (tts.each) return tts.each((member) => meteredTextToSpeech(member, onUsage));
   const { provider, model, output, connect } = tts;
   return {
     ...tts,

@@ -36,4 +36,6 @@ export interface TextToSpeech {
    * handshake. Absent where there is nothing to keep.
    */
   connect?(options: { readonly signal: AbortSignal }): TextToSpeech;
+  /** Of one that is made of several: the same, each of them wrapped. */
+  each?(wrap: (member: TextToSpeech) => TextToSpeech): TextToSpeech;
 }
