@@ -87,9 +87,11 @@ export function fallbackSpeechToText(
     };
 
     begin();
-    voice.pipeTo(new WritableStream({ write: hear, close: () => feed.close() }), { signal: both }).catch((error) => {
-      if (!over.signal.aborted && !signal.aborted) end(error);
-    });
+    voice.pipeTo(new WritableStream({ write: hear, close: () => feed.close() }), { signal: both }).catch(
+      (error) => {
+        if (!over.signal.aborted && !signal.aborted) end(error);
+      },
+    );
     return out.readable;
   };
   return {

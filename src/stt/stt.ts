@@ -68,4 +68,6 @@ export interface SpeechToText {
       readonly onSent?: (audioMs: number) => void;
     },
   ): ReadableStream<TranscriptEvent>;
+  /** Of one that is made of several: the same, each of them wrapped. */
+  each?(wrap: (member: SpeechToText) => SpeechToText): SpeechToText;
 }

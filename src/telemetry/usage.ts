@@ -32,6 +32,7 @@ export function metered<
 
 /** Counts the audio that is sent, what is sent again too, and tells every 10 s of it and at the end. */
 export function meteredSpeechToText(stt: SpeechToText, onUsage: OnUsage): SpeechToText {
+  if (stt.each) return stt.each((member) => meteredSpeechToText(member, onUsage));
   const { provider, model, input, elsewhere, countsSent } = stt;
   if (elsewhere) return stt; // the audio goes nowhere
   return {
