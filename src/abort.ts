@@ -23,6 +23,7 @@ export function untilAborted<T>(stream: ReadableStream<T>, signal: AbortSignal):
   return new ReadableStream<T>({
     async pull(controller) {
       const { done, value } = await abortable(reader.read(), signal);
+      signal.throwIfAborted(); // what was let go of ends as if it were over
       if (done) controller.close();
       else controller.enqueue(value);
     },

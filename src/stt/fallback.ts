@@ -63,9 +63,8 @@ export function fallbackSpeechToText(
       follow(mine, recognizers[mine]!.transcribe(feed.readable, { signal: both })).then(() => {
         if (input === feed) end();
       }, (error: unknown) => {
-        // Who listens to us gives up on a recognizer that is deaf: that is its failure, too.
-        if (!signal.aborted || signal.reason instanceof StageError) health.failed(mine);
-        end(error);
+        if (!signal.aborted) health.failed(mine);
+        if (input === feed) end(error); // one that was taken over from may fail as it likes
       });
     };
     const end = (error?: unknown) => {
@@ -86,6 +85,11 @@ export function fallbackSpeechToText(
       feed.push(event);
     };
 
+    // Who listens to us gives up on a recognizer that is deaf: that is its failure, too, and known before the next.
+    const deaf = () => {
+      if (signal.reason instanceof StageError) health.failed(place);
+    };
+    signal.addEventListener("abort", deaf, { once: true, signal: over.signal });
     begin();
     voice.pipeTo(new WritableStream({ write: hear, close: () => feed.close() }), { signal: both }).catch(
       (error) => {
