@@ -48,12 +48,16 @@ const messagesKept = 100;
 
 /** An empty room with the agent in it, which hears the linked participant (the default) or everybody. */
 export function memoryRoom(
-  { name, clock, participants = "linked", performRpc }: {
+  { name, clock, participants = "linked", performRpc, device: given, transcripts }: {
     readonly name: string;
     readonly clock: Clock;
     readonly participants?: "linked" | "all";
     /** What the participant's client does (default: there is none that could do anything). */
     readonly performRpc?: Room["performRpc"];
+    /** What plays the agent's voice (default: it is kept in `played`). */
+    readonly device?: AudioDevice;
+    /** Who is shown what was said (default: it is kept in `shown`). */
+    readonly transcripts?: Room["transcripts"];
   },
 ): MemoryRoom {
   const newMicrophone = () => liveStream<AudioFrame>({ limit: microphoneLimitMs, size: durationMs });
@@ -61,8 +65,8 @@ export function memoryRoom(
   const voices = liveStream<ParticipantVoice>({ limit: voicesKept });
   const microphones = new Map<string, ReturnType<typeof newMicrophone>>();
   const messages = liveStream<RoomMessage>({ limit: messagesKept });
-  const device = memoryDevice(clock);
-  const mixer = createMixer(device, { clock });
+  const memory = memoryDevice(clock);
+  const mixer = createMixer(given ?? memory, { clock });
   const shown: ShownTranscript[] = [];
   const states: AgentState[] = [];
   const ends: string[] = [];
@@ -94,7 +98,7 @@ export function memoryRoom(
       return microphone.dropped;
     },
     get played() {
-      return device.played();
+      return memory.played();
     },
     messages: messages.readable,
     ...(participants === "all" && { voices: voices.readable }),
@@ -145,7 +149,7 @@ export function memoryRoom(
       return Promise.resolve();
     },
     setState: (state) => void states.push(state),
-    transcripts: {
+    transcripts: transcripts ?? {
       user: (segment) => void shown.push({ of: "user", ...segment }),
       agent: (id) => ({
         write: (text) => void shown.push({ of: "agent", id, text, final: false }),

@@ -1,12 +1,13 @@
 /** A whole call in a test: a session in a room without a network, on a clock that the test moves. */
 import type { Agent, VoiceSession } from "../agent.ts";
+import type { Equipped } from "../charge.ts";
 import { turnTakingFor } from "../dispatch/turn_taking.ts";
 import type { SessionEvent } from "../events.ts";
 import type { HistoryItem } from "../history.ts";
 import type { LanguageModel } from "../llm/llm.ts";
 import { type Log, silentLog } from "../log.ts";
 import { type MemoryRoom, memoryRoom } from "../room/memory.ts";
-import { startSession } from "../session.ts";
+import { type Providers, startSession } from "../session.ts";
 import { type VirtualClock, virtualClock } from "../virtual_clock.ts";
 import { problemsOf } from "./checks.ts";
 import { type Expectations, expectations, failWith } from "./expect.ts";
@@ -117,19 +118,26 @@ export async function testCall(agent: Agent, options: TestCallOptions = {}): Pro
   const model = script ?? realModel(llm);
   const ears = await earsFor(options.vad, agent.vad);
   const microphone = openMicrophone((frame) => room.hear(frame), clock);
-  const tools = mocked(agent.tools ?? {}, mocks, clock, work);
-  const turnTaking = turnTakingFor(agent, { endpointing: {}, interruption: {}, speculate });
+  const providers: Providers = {
+    vad: ears.vad,
+    stt: scriptedSpeechToText(microphone.utterances, clock),
+    llm: script ?? inRealTime(model, work),
+    tts: scriptedTextToSpeech(voicings, clock),
+  };
+  /** All agents of the call speak with one voice, and are answered for by one model. */
+  const equip = (next: Agent): Equipped => ({
+    agent: { ...next, tools: mocked(next.tools ?? {}, mocks, clock, work) },
+    agentName: next.name ?? (next === agent ? "test" : "agent"),
+    providers,
+    turnTaking: turnTakingFor(next, { endpointing: {}, interruption: {}, speculate }),
+  });
+  const first = equip(agent);
+  const { turnTaking } = first;
   const { session, joined } = startSession({
     id: "test",
-    agentName: agent.name ?? "test",
-    agent: { ...agent, tools, ...("userdata" in options && { userdata: () => options.userdata }) },
-    providers: {
-      vad: ears.vad,
-      stt: scriptedSpeechToText(microphone.utterances, clock),
-      llm: script ?? inRealTime(model, work),
-      tts: scriptedTextToSpeech(voicings, clock),
-    },
-    turnTaking,
+    ...first,
+    agent: { ...first.agent, ...("userdata" in options && { userdata: () => options.userdata }) },
+    equip,
     maxCallMs: agent.maxCallMs,
     join: () => Promise.resolve(room),
     metadata,

@@ -4,13 +4,15 @@ import { liveStream } from "../audio/live.ts";
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
 import type { SpeechToText, TranscriptEvent } from "../stt/stt.ts";
-import { isVoiced } from "./speech.ts";
+import { voiceIn } from "./speech.ts";
 
 /** Words that are spoken, and when (clock milliseconds of the frames they are in). */
 export interface Utterance {
   readonly fromMs: number;
   readonly toMs: number;
   readonly words: readonly string[];
+  /** Whose they are: the number of the voice in the frames (default 0). */
+  readonly voice?: number;
   /** How sure the recognizer is of them; left out, it does not say. */
   readonly confidence?: number;
   /** It is real sound: its words are heard where the detector finds a voice in it. */
@@ -93,8 +95,10 @@ function recognizer(utterances: readonly Utterance[], emit: (event: TranscriptEv
   let sure: Pick<Utterance, "confidence"> = {};
   return ({ frame, speech }: { readonly frame: AudioFrame; readonly speech: boolean }): void => {
     const atMs = frame.timestampMs;
-    const utterance = utterances.find(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs);
-    if (utterance && (utterance.sound ? speech : isVoiced(frame))) {
+    const utterance = utterances.find(({ fromMs, toMs, voice = 0, sound }) =>
+      atMs >= fromMs && atMs < toMs && (sound ? speech : voiceIn(frame) === voice)
+    );
+    if (utterance) {
       const { fromMs, toMs, words, confidence } = utterance;
       sure = confidence === undefined ? {} : { confidence };
       const count = Math.ceil(words.length * (atMs + durationMs(frame) - fromMs) / (toMs - fromMs));

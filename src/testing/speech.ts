@@ -6,13 +6,21 @@ import { isSpeech, SILENT, voice } from "../vad/voice.ts";
 export const frameMs = 20;
 const loud = 1_000;
 
-/** One frame of 20 ms at 16 kHz. */
-export function microphoneFrame(timestampMs: number, voiced: boolean): AudioFrame {
-  const samples = new Int16Array(16 * frameMs).fill(voiced ? loud : 0);
+/** So many people may talk at most. */
+const mostVoices = 100;
+
+/** One frame of 20 ms at 16 kHz; `voice`: the number of whoever talks, from 0. */
+export function microphoneFrame(timestampMs: number, voiced: boolean, voice = 0): AudioFrame {
+  const samples = new Int16Array(16 * frameMs).fill(voiced ? loud + voice : 0);
   return { samples, sampleRate: 16_000, channels: 1, timestampMs };
 }
 
-export const isVoiced = (frame: AudioFrame): boolean => frame.samples[0] === loud;
+/** Whose voice is in `frame`; undefined when there is none. */
+export function voiceIn({ samples: [sample = 0] }: AudioFrame): number | undefined {
+  return sample >= loud && sample < loud + mostVoices ? sample - loud : undefined;
+}
+
+export const isVoiced = (frame: AudioFrame): boolean => voiceIn(frame) !== undefined;
 
 /** The real rules of speech, on a model that takes loud for voiced. */
 export function loudnessDetector(options: Partial<VoiceOptions> = {}): VoiceActivityDetector {

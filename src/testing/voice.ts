@@ -1,43 +1,42 @@
 /** A voice whose every word lasts as long, on any clock. */
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
-import type { SpeechEvent, TextToSpeech } from "../tts/tts.ts";
+import { silentTextToSpeech } from "../tts/silent.ts";
+import type { TextToSpeech } from "../tts/tts.ts";
 
 /** How one reply is voiced. */
 export type Voicing = "speak" | "fail" | "hang";
 
 export const msPerWord = 250;
 const firstAudioMs = 80;
-const format = { sampleRate: 24_000, channels: 1 };
+/** As loud as what the microphone hears. */
+const level = 1_000;
 
 /** Speaks 250 ms a word, 80 ms after it was given a clause; as `voicings` say in order, and well when they are used up. */
 export function scriptedTextToSpeech(voicings: readonly Voicing[], clock: Clock): TextToSpeech {
+  const voice = silentTextToSpeech({ msPerWord, level });
   let replies = 0;
   return {
+    ...voice,
     provider: "scripted",
     model: "script",
-    output: format,
-    synthesize: (text, { signal }) =>
-      ReadableStream.from(synthesize(text, voicings[replies++] ?? "speak", clock, signal)),
+    synthesize(text, options) {
+      const voicing = voicings[replies++] ?? "speak";
+      return voice.synthesize(ReadableStream.from(late(text, voicing, clock, options.signal)), options);
+    },
   };
 }
 
-async function* synthesize(
+/** The clauses of `text`, each as late as the voice is, unless that fails. */
+async function* late(
   text: ReadableStream<string>,
   voicing: Voicing,
   clock: Clock,
   signal: AbortSignal,
-): AsyncGenerator<SpeechEvent> {
-  let characters = 0;
+): AsyncGenerator<string> {
   for await (const clause of text) {
-    await clock.sleep(voicing === "hang" ? 1e9 : firstAudioMs, { signal });
+    await clock.sleep(voicing === "hang" ? Infinity : firstAudioMs, { signal });
     if (voicing === "fail") throw new StageError("tts", "the voice failed", { retryable: true });
-    const words = clause.match(/\S+/g)?.length ?? 0;
-    for (let left = words * msPerWord; left > 0; left -= 100) {
-      const samples = new Int16Array(Math.min(left, 100) * format.sampleRate / 1000).fill(1_000);
-      yield { type: "audio", frame: { ...format, samples, timestampMs: 0 } };
-    }
-    characters += clause.length;
-    yield { type: "mark", characters };
+    yield clause;
   }
 }
