@@ -1,16 +1,18 @@
 /** Voice as a recognizer is handed it: frames of 20 ms with the detector's marks between them. */
-import type { VoiceEvent } from "../../src/vad/vad.ts";
+import type { SpeechInput } from "../../src/stt/stt.ts";
 import { voice } from "../emulators/voice.ts";
 
 export const frameMs = 20;
 const sampleRate = 16_000;
 
 export interface VoiceFeed {
-  readonly stream: ReadableStream<VoiceEvent>;
+  readonly stream: ReadableStream<SpeechInput>;
   /** `ms` of speech. */
   speech(ms: number): void;
   silence(ms: number): void;
   mark(type: "speech-start" | "speech-end"): void;
+  /** A request for the final words of what came by now. */
+  finalize(): void;
   /** Speech with its marks, and the silence after it. */
   utterance(ms: number): void;
   end(): void;
@@ -20,14 +22,14 @@ export interface VoiceFeed {
 
 /** A voice that is fed by hand. */
 export function voiceFeed(): VoiceFeed {
-  let controller: ReadableStreamDefaultController<VoiceEvent>;
+  let controller: ReadableStreamDefaultController<SpeechInput>;
   let cancelled = false;
   let atMs = 0;
-  const stream = new ReadableStream<VoiceEvent>({
+  const stream = new ReadableStream<SpeechInput>({
     start: (given) => void (controller = given),
     cancel: () => void (cancelled = true),
   });
-  const push = (event: VoiceEvent) => {
+  const push = (event: SpeechInput) => {
     if (!cancelled) controller.enqueue(event);
   };
   const audio = (ms: number, speech: boolean) => {
@@ -41,6 +43,7 @@ export function voiceFeed(): VoiceFeed {
     stream,
     speech: (ms) => audio(ms, true),
     silence: (ms) => audio(ms, false),
+    finalize: () => push({ type: "finalize" }),
     mark: (type) => push(type === "speech-start" ? { type, atMs, voicedMs: 64 } : { type, atMs }),
     utterance(ms) {
       feed.mark("speech-start");

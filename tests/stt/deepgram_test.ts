@@ -116,6 +116,30 @@ describe("Deepgram, listening", () => {
     assertEquals(finals(), ["Hello there."]);
   });
 
+  it("has words finalized when it is asked to, and says when there were none", async () => {
+    const { emulator, clock, voice, done, events, finals } = await start({
+      minEndpointMs: Infinity,
+      transcripts: ["What time", "is it?"],
+    });
+    await using _ = emulator;
+    const answers = () => events.filter(({ asked }) => asked).map(({ type, text }) => `${type} ${text}`);
+    voice.mark("speech-start");
+    voice.speech(800);
+    voice.finalize();
+    await until(() => answers().length === 1, clock);
+    voice.finalize();
+    await until(() => answers().length === 2, clock);
+    assertEquals(answers(), ["final What time", "interim "]);
+    assertEquals(clock.pending, 1, "only KeepAlive waits");
+    voice.speech(400);
+    await until(() => events.at(-1)?.text === "is", clock);
+    voice.mark("speech-end");
+    await until(() => finals().length === 2, clock);
+    assertEquals(finals(), ["What time", "is it?"]);
+    voice.end();
+    assertEquals(await done, undefined);
+  });
+
   it("sends KeepAlive every 4 s while there is no audio, and none while there is", async () => {
     const { emulator, clock, voice, done } = await start();
     await using _ = emulator;

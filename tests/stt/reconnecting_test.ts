@@ -122,6 +122,20 @@ describe("a recognizer that reconnects", () => {
     assertEquals(clock.pending, 0);
   });
 
+  it("hands on a request for the final words, to the connection there is and to no other", async () => {
+    const { clock, call, voice, done, abort } = start();
+    voice.mark("speech-start");
+    voice.speech(600);
+    voice.finalize();
+    await clock.settle();
+    call(0).fail(dropped);
+    await clock.settle();
+    const requests = (n: number) => call(n).voice.filter(({ type }) => type === "finalize").length;
+    assertEquals([requests(0), requests(1), audioMs(call(1).voice)], [1, 0, 600]);
+    abort.abort();
+    await done;
+  });
+
   it("does not send again what had its final words, and goes on counting the time", async () => {
     const { clock, call, voice, words, done, abort } = start();
     voice.utterance(1000); // and 260 ms of silence
