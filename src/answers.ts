@@ -1,5 +1,5 @@
 /** What the model answers, and what it does for that with the agent's tools. */
-import type { VoiceSession } from "./agent.ts";
+import type { Agent, VoiceSession } from "./agent.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import type { StageError } from "./errors.ts";
@@ -12,6 +12,7 @@ import { createQuestions, questionOf, type Questions } from "./questions.ts";
 import type { Break, Job } from "./replies.ts";
 import { answerWithTools } from "./tools/answer.ts";
 import type { ToolHost } from "./tools/call.ts";
+import { createMcpServers, type OpenMcpServers } from "./tools/mcp.ts";
 import type { ToolResult } from "./tools/result.ts";
 import { createToolRunner, type StepOptions, type ToolRunner } from "./tools/runner.ts";
 
@@ -30,6 +31,8 @@ export interface AnswersOptions {
   readonly note: (
     event: { type: "reply-kept" | "question-asked" | "question-over"; replyId: string },
   ) => void;
+  /** In place of `createMcpServers()`. */
+  readonly mcpServers?: OpenMcpServers | undefined;
   /** Told of a result that the answer has not waited for. */
   readonly onLate: (result: ToolResult) => void;
 }
@@ -53,7 +56,7 @@ export interface Asked {
 export interface Answers extends Pick<Questions, "answer"> {
   /** An answer, as a reply takes it. */
   make(asked: Asked): Required<Pick<Job, "words" | "workedMs" | "breaks">>;
-  /** Settles when every call has its last result; at most 2 s after the session has ended. */
+  /** The session has ended: settles when every call has its last result, and the servers of tools are left; within 4 s. */
   idle(): Promise<void>;
 }
 
@@ -78,6 +81,10 @@ export function createAnswers(options: AnswersOptions): Answers {
     },
   });
   const questions = createQuestions({ clock, note });
+  const servers = (options.mcpServers ?? createMcpServers)({ clock, onError });
+  /** What an agent can do at this moment. */
+  const toolsOf = ({ tools, mcpServers = [] }: Agent) => ({ ...servers.tools(mcpServers), ...tools });
+  toolsOf(charge.current.agent); // its servers are connected from now on
 
   /** Makes calls and tells of them, once the turn is sure to be over. */
   const run = (replyId: string, calls: Parameters<ToolRunner["run"]>[0], step: StepOptions<unknown>) => {
@@ -97,7 +104,10 @@ export function createAnswers(options: AnswersOptions): Answers {
 
   return {
     answer: questions.answer,
-    idle: () => runner.idle(),
+    async idle() {
+      await runner.idle();
+      await servers.close();
+    },
     make({ id: replyId, messages, toolChoice, committed, generate }) {
       const breaks: Break[] = [];
       let written = 0;
@@ -146,7 +156,7 @@ export function createAnswers(options: AnswersOptions): Answers {
           generate: generate ?? ((...asked) => llm.generate(...asked)),
           messages: upToDate(messages, history),
           isTaken: history.hasCall,
-          tools: agent.tools ?? {},
+          tools: toolsOf(agent),
           toolChoice,
           runner: { ...runner, run: runStep },
           host,

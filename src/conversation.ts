@@ -17,6 +17,7 @@ import type { AgentState, Room } from "./room/room.ts";
 import { createSpeculationMeter, type SpeculationMeter } from "./speculation.ts";
 import { Speech } from "./speech.ts";
 import { createSpokenLog, type SpokenLog } from "./spoken.ts";
+import type { OpenMcpServers } from "./tools/mcp.ts";
 import { turnEndsMs } from "./turn/endpointing.ts";
 import { isUninterruptible, listensByItself } from "./turn/policy.ts";
 import type { TurnAction, TurnEvent } from "./turn/state.ts";
@@ -43,6 +44,8 @@ export interface ConversationOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly emit: (event: SessionEventBody) => void;
+  /** In place of `createMcpServers()`. */
+  readonly mcpServers?: OpenMcpServers | undefined;
   /** Told of failures that the conversation survives. */
   readonly onError: (error: StageError) => void;
   /** Told how things stand whenever anything has happened: see PresenceEvent. */

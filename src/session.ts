@@ -1,5 +1,12 @@
 /** One call: joins the room, wires its streams, runs the agent's own code, and ends all of it. */
-import type { Agent, AgentContext, GenerateReplyOptions, SayOptions, VoiceSession } from "./agent.ts";
+import type {
+  Agent,
+  AgentContext,
+  GenerateReplyOptions,
+  RpcOptions,
+  SayOptions,
+  VoiceSession,
+} from "./agent.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
 import { type CallBackground, playBackground } from "./background.ts";
 import { type Broadcast, createBroadcast } from "./broadcast.ts";
@@ -13,9 +20,11 @@ import type { HistoryUpdate } from "./history/update.ts";
 import type { LanguageModel } from "./llm/llm.ts";
 import type { Log } from "./log.ts";
 import type { Room, RoomEnd } from "./room/room.ts";
+import { askClient } from "./room/rpc.ts";
 import { owned } from "./stray.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import { metered } from "./telemetry/usage.ts";
+import type { OpenMcpServers } from "./tools/mcp.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 import type { VoiceActivityDetector } from "./vad/vad.ts";
@@ -52,6 +61,8 @@ export interface SessionOptions extends Equipped {
   readonly participant?: string | undefined;
   /** How long the call may last, in milliseconds; as long as it likes when left out. */
   readonly maxCallMs?: number | undefined;
+  /** In place of `createMcpServers()`. */
+  readonly mcpServers?: OpenMcpServers | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -157,6 +168,12 @@ class Session implements VoiceSession {
     this.#conversation?.note({ type: "turn-cancel" });
   }
 
+  async performRpc(method: string, payload: string, { timeoutMs, signal: own }: RpcOptions = {}) {
+    const ended = this.#abort.signal;
+    const signal = own ? AbortSignal.any([own, ended]) : ended;
+    return await askClient(this.#room, method, payload, { signal, timeoutMs });
+  }
+
   events(): ReadableStream<SessionEvent> {
     return this.#broadcast.events();
   }
@@ -197,6 +214,7 @@ class Session implements VoiceSession {
         if (event.type === "state-changed") background?.show(event.state);
         this.#broadcast.emit(event);
       },
+      mcpServers: this.#options.mcpServers,
       onError: (error) => this.#report(error),
       onPresence: (event) => this.#attendance?.note(event),
       askFinal: () => this.#hearing?.askFinal(),

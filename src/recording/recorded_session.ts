@@ -68,6 +68,7 @@ export function recordedSession(session: VoiceSession, recorder: Recorder): Voic
       note({ method: "clearUserTurn" });
       session.clearUserTurn();
     },
+    performRpc: (...given) => session.performRpc(...given),
     events: () => session.events(),
     close(reason: CloseReason = "closed") {
       note({ method: "close", reason });

@@ -19,6 +19,14 @@ const failure = z.object({
 
 const model = z.object({ provider: z.string(), model: z.string() });
 
+/** A tool, as far as it decides anything. */
+const tool = z.object({
+  name: z.string(),
+  effect: z.enum(["none", "idempotent", "once"]),
+  timeoutMs: ms,
+  confirm: z.boolean(),
+});
+
 const header = z.object({
   type: z.literal("header"),
   format: z.literal("repartee-recording"),
@@ -39,13 +47,8 @@ const header = z.object({
   /** The identity that was waited for, where there was one. */
   participant: z.string().optional(),
   maxCallMs: z.number().optional(),
-  /** The agent's tools, where it has any. */
-  tools: z.array(z.object({
-    name: z.string(),
-    effect: z.enum(["none", "idempotent", "once"]),
-    timeoutMs: ms,
-    confirm: z.boolean(),
-  })).optional(),
+  /** The agent's own tools, where it has any. */
+  tools: z.array(tool).optional(),
   stt: model.extend({ elsewhere: z.boolean() }),
   llm: model,
   tts: model,
@@ -98,6 +101,8 @@ const entry = z.discriminatedUnion("type", [
     atMs: ms,
     frames: z.array(z.tuple([ms, ms, ms, z.number(), z.union([z.literal(0), z.literal(1)])])),
   }),
+  /** An MCP server offers a tool. */
+  z.object({ type: z.literal("tool-offered"), atMs: ms, tool }),
   /** The arguments that a tool was called with were checked; `issues`: what was wrong with them. */
   z.object({
     type: z.literal("tool-checked"),

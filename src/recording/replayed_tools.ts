@@ -19,8 +19,12 @@ export function replayedTools(recording: Recording, clock: Clock): ToolSet {
   const pick = runPicker(runsOf(recording, "tool"));
   const pickChecked = runPicker(entries.filter((entry) => entry.type === "tool-checked"));
   const pickAsked = runPicker(entries.filter((entry) => entry.type === "tool-asked"));
+  const offered = entries.flatMap((entry) => entry.type === "tool-offered" ? [entry.tool] : []);
   return Object.fromEntries(
-    (header.tools ?? []).map(({ name, effect, timeoutMs, confirm }): [string, Tool] => [
+    // The agent's own come before others of their names.
+    [...offered.toReversed(), ...header.tools ?? []].map((
+      { name, effect, timeoutMs, confirm },
+    ): [string, Tool] => [
       name,
       {
         type: "tool",

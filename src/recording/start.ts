@@ -2,10 +2,13 @@
 import type { Agent } from "../agent.ts";
 import { wallTime } from "../clock.ts";
 import type { Config } from "../config.ts";
+import { createMcpServers } from "../tools/mcp.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
+import { recordedMcpServers } from "./recorded_mcp.ts";
 import { recorded } from "./recorded_providers.ts";
 import { recordedRoom } from "./recorded_room.ts";
 import { recordedAgent, recordedSession } from "./recorded_session.ts";
+import { recordedTools } from "./recorded_tools.ts";
 import { createRecorder, failureOf, type Lines } from "./recorder.ts";
 import { type Header, VERSION } from "./recording.ts";
 
@@ -24,6 +27,12 @@ export function startRecorded(
     ...options,
     agent: recordedAgent(agent, () => session, recorder),
     providers: recorded(providers, recorder),
+    mcpServers: (given) =>
+      recordedMcpServers(
+        (options.mcpServers ?? createMcpServers)(given),
+        (tools) => recordedTools({ ...agent, tools }, () => session, recorder),
+        recorder,
+      ),
     async join(given) {
       try {
         return recordedRoom(await join(given), recorder);

@@ -1,5 +1,7 @@
 /** What a participant's client is asked to do: LiveKit's remote procedure calls, and the same over the page's socket. */
 
+import type { Room } from "./room.ts";
+
 /** The most that a request's payload, or an answer, may have, in bytes of UTF-8. */
 export const MAX_RPC_BYTES = 15 * 1024;
 
@@ -14,6 +16,24 @@ export const RPC_CODE = {
   left: 1503,
   answerTooLarge: 1504,
 } as const;
+
+/** How long a client may take to answer, where nothing else is said, milliseconds. */
+const patienceMs = 15_000;
+
+/** Has the client in `room` do something, where there is one that could; see `Room.performRpc()`. */
+export async function askClient(
+  room: Room | undefined,
+  method: string,
+  payload: string,
+  { signal, timeoutMs = patienceMs }: {
+    readonly signal: AbortSignal;
+    readonly timeoutMs?: number | undefined;
+  },
+): Promise<string> {
+  if (!room?.performRpc) throw new Error("there is no device of the user's that could do this");
+  if (new TextEncoder().encode(payload).length > MAX_RPC_BYTES) throw rpcFailure(RPC_CODE.requestTooLarge);
+  return await room.performRpc(method, payload, { signal, timeoutMs });
+}
 
 /** Why a client has not done what it was asked, in words that the user may hear; `message`: its own, where it gave one. */
 export function rpcFailure(code: number, message = ""): Error {

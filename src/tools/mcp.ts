@@ -83,6 +83,9 @@ export interface McpServersOptions {
   readonly connect?: ConnectMcp | undefined;
 }
 
+/** Makes the MCP servers of a session, as `createMcpServers()` does. */
+export type OpenMcpServers = (options: McpServersOptions) => McpServers;
+
 /** No server yet. Agents that share a server, as one object, share its connection. */
 export function createMcpServers({ clock, onError, connect = connectLazily }: McpServersOptions): McpServers {
   const open = new Map<McpServer, OpenMcpServer>();

@@ -101,6 +101,7 @@ export function scriptedCalls(
       interrupt: () => reply.abort(),
       startUserTurn: () => {},
       commitUserTurn: () => {},
+      performRpc: () => Promise.reject(new Error("there is no client")),
       clearUserTurn: () => {},
       events: () => events.readable,
       close,

@@ -89,6 +89,7 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
       startUserTurn: () => void keys.push("start"),
       commitUserTurn: () => void keys.push("commit"),
       clearUserTurn: () => void keys.push("clear"),
+      performRpc: () => Promise.reject(new Error("there is no client")),
       events() {
         const reader = liveStream<SessionEvent>({ limit: 1_000, onCancel: () => readers.delete(reader) });
         if (state === "closed") reader.close();
