@@ -70,7 +70,7 @@ export function createPrompts({ charge, history, clock, signal, onError }: Promp
         maxTokens,
         tokensOf: count && ((item) => count(textOf(item)) + tokensPerMessage),
       });
-      const text = summarize ? summary.about(without(all, told), all) : undefined;
+      const text = summarize ? summary.about(without(history.items, told), history.items) : undefined;
       const { instructions } = charge.current.agent;
       return messagesFrom(
         instructions,
@@ -92,7 +92,7 @@ const isOf = (item: PromptItem, own: OwnCalls | undefined): boolean =>
 
 function without<T>(items: readonly T[], kept: readonly T[]): readonly T[] {
   const known = new Set(kept);
-  return kept.length === items.length ? [] : items.filter((item) => !known.has(item));
+  return items.filter((item) => !known.has(item));
 }
 
 /** The words of an item that the model is told. */

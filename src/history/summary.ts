@@ -13,6 +13,8 @@ const defaultPrompt =
 const mostCharacters = 24_000;
 /** What of one item is summarized. */
 const mostOfItem = 4_000;
+/** A model that writes more than it was asked to is cut off here, in characters. */
+const mostOfSummary = 4_000;
 /** A summary that is not written by then is given up, in milliseconds. */
 const patienceMs = 30_000;
 
@@ -46,6 +48,8 @@ export function createSummaryWriter({ llm, prompt, ...options }: SummaryWriterOp
   let covered = new Set<PromptItem>();
   /** What there was to be summarized when that was last looked at. */
   let dropped: readonly PromptItem[] = [];
+  /** So much of that could not be summarized: it is tried again when there is more. */
+  let failedAt = 0;
   let writing: Promise<void> | undefined;
 
   /** Writes on until everything is in the summary. */
@@ -83,7 +87,7 @@ export function createSummaryWriter({ llm, prompt, ...options }: SummaryWriterOp
     }
     either.throwIfAborted(); // a stream that is let go of may look as if it had ended
     if (written.trim() === "") throw new StageError("llm", "the summary is empty");
-    return written.trim();
+    return written.trim().slice(0, mostOfSummary).toWellFormed();
   };
 
   return {
@@ -93,9 +97,11 @@ export function createSummaryWriter({ llm, prompt, ...options }: SummaryWriterOp
         // What was taken out of the history is not to live on in its summary.
         covered = new Set();
         text = undefined;
+        failedAt = 0;
       }
-      if (!writing && !signal.aborted && portion().length > 0) {
+      if (!writing && !signal.aborted && dropped.length > failedAt && portion().length > 0) {
         writing = write().catch((error) => {
+          failedAt = dropped.length;
           if (!signal.aborted) onError(asStageError("llm", error));
         }).finally(() => writing = undefined);
       }
