@@ -24,6 +24,7 @@ import { catchStrayErrors } from "./src/stray.ts";
 import { createMetrics } from "./src/telemetry/metrics.ts";
 import { createArchive } from "./src/telemetry/archive.ts";
 import { createReportWebhook } from "./src/telemetry/report_webhook.ts";
+import { prepareMcp } from "./src/tools/mcp.ts";
 import { loadSilero } from "./src/vad/silero.ts";
 
 /** How long the sessions' shutdown callbacks may take together. */
@@ -64,7 +65,15 @@ const dispatcher = tellingResults(
   createDispatcher({
     agents,
     defaultAgent,
-    start: sessionStarter({ config, models, turnDetector: await turnDetector(), recordings, clock, log }),
+    start: sessionStarter({
+      agents,
+      config,
+      models,
+      turnDetector: await turnDetector(),
+      recordings,
+      clock,
+      log,
+    }),
     onSession(session, facts) {
       archive.follow(session, facts);
       metrics.follow(session, facts);
@@ -114,6 +123,7 @@ const app = createApp({
 });
 // Loaded before the port opens: a server that answers is ready for a call.
 await preloadBackgrounds(agents, SPEAKER_FORMAT.sampleRate).catch(refuseToStart);
+await prepareMcp(agents).catch(refuseToStart);
 await Promise.all([
   loadSilero(),
   preload(Object.values(config.models)),

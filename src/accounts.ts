@@ -5,7 +5,7 @@ import type { ReplyLatency, SessionEventBody, SpeechGap } from "./events.ts";
 import type { History } from "./history.ts";
 import type { Ledger } from "./ledger.ts";
 import { latencySince, outcomeOf, turnOf } from "./outcome.ts";
-import type { Break, Job } from "./replies.ts";
+import type { Break, CommittedTurn, Job } from "./replies.ts";
 import type { ReplyResult } from "./reply.ts";
 
 export interface AccountsOptions {
@@ -18,6 +18,8 @@ export interface AccountsOptions {
   readonly onError: (error: StageError) => void;
   /** Says that something failed. */
   readonly apologize: () => void;
+  /** Nothing was said to the turn yet: whoever goes on with the conversation answers it. */
+  readonly passOn: (turn: CommittedTurn) => void;
 }
 
 export interface Accounts {
@@ -32,7 +34,7 @@ export interface Accounts {
 }
 
 export function createAccounts(options: AccountsOptions): Accounts {
-  const { history, ledger, clock, signal, emit, onError, apologize } = options;
+  const { history, ledger, clock, signal, emit, onError, apologize, passOn } = options;
   const stalled = (job: Job | undefined, { stage }: StageError, waitedMs: number) => {
     const turnId = job && turnOf(job)?.turnId;
     emit({
@@ -43,11 +45,18 @@ export function createAccounts(options: AccountsOptions): Accounts {
       waitedMs,
     });
   };
+  const latencies = new WeakMap<Job, ReplyLatency>();
+  const endTurn = (turnId: string, job: Job, result: ReplyResult) => {
+    ledger.end(turnId, outcomeOf(result, signal.aborted));
+    const latency = latencies.get(job);
+    emit({ type: "turn-metrics", turnId, ...(latency && { latency }), ...job.spent?.(), ...result.voiced });
+  };
   return {
     stalled,
     started(job, own) {
       const turn = turnOf(job);
       const latency = turn ? latencySince(turn, own, clock.now()) : own;
+      latencies.set(job, latency);
       emit({ type: "agent-started-speaking", replyId: job.id, latency });
     },
     fellSilent: ({ id: replyId }, gap) => emit({ type: "speech-gap", replyId, gap }),
@@ -63,7 +72,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
         emit({ type: "agent-speech-committed", replyId, text, interrupted });
       }
       const turn = turnOf(job);
-      if (turn) ledger.end(turn.turnId, outcomeOf(result, signal.aborted));
+      if (turn && job.yields?.() && text === "" && !interrupted && !error) passOn(turn);
+      else if (turn) endTurn(turn.turnId, job, result);
       if (error) {
         onError(error);
         if (stalledMs !== undefined) stalled(job, error, stalledMs);
@@ -88,5 +98,5 @@ function piecesOf(
     if (piece.trim() !== "") pieces.push({ text: piece, atMs: from.atMs });
     if (next) from = next;
   }
-  return pieces.length > 1 ? pieces.map(({ text, atMs }) => ({ text: text.trim(), atMs })) : pieces;
+  return breaks.length > 0 ? pieces.map(({ text, atMs }) => ({ text: text.trim(), atMs })) : pieces;
 }

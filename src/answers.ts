@@ -9,11 +9,12 @@ import type { OwnCalls } from "./history/prompts.ts";
 import type { LanguageModel, Message, ToolChoice } from "./llm/llm.ts";
 import { createQueue } from "./queue.ts";
 import { createQuestions, questionOf, type Questions } from "./questions.ts";
-import type { Break, Job } from "./replies.ts";
+import type { Break, Job, Spent } from "./replies.ts";
 import { answerWithTools } from "./tools/answer.ts";
 import type { ToolHost } from "./tools/call.ts";
 import { createMcpServers, type OpenMcpServers } from "./tools/mcp.ts";
 import type { ToolResult } from "./tools/result.ts";
+import type { Succession } from "./succession.ts";
 import { createToolRunner, type StepOptions, type ToolRunner } from "./tools/runner.ts";
 
 export interface AnswersOptions {
@@ -31,6 +32,8 @@ export interface AnswersOptions {
   readonly note: (
     event: { type: "reply-kept" | "question-asked" | "question-over"; replyId: string },
   ) => void;
+  /** See Succession. */
+  readonly successor: Succession["successor"];
   /** In place of `createMcpServers()`. */
   readonly mcpServers?: OpenMcpServers | undefined;
   /** Told of a result that the answer has not waited for. */
@@ -55,16 +58,24 @@ export interface Asked {
 
 export interface Answers extends Pick<Questions, "answer"> {
   /** An answer, as a reply takes it. */
-  make(asked: Asked): Required<Pick<Job, "words" | "workedMs" | "breaks">>;
+  make(asked: Asked): Required<Pick<Job, "words" | "workedMs" | "breaks" | "yields" | "spent">>;
   /** The session has ended: settles when every call has its last result, and the servers of tools are left; within 4 s. */
   idle(): Promise<void>;
 }
 
 /** The answers of one session. */
 export function createAnswers(options: AnswersOptions): Answers {
-  const { charge, session, history, clock, signal: ended, emit, onError, note, onLate } = options;
+  const { charge, session, history, clock, signal: ended, emit, onError, note, successor, onLate } = options;
   /** By the ids of their calls. */
   const replies = new Map<string, string>();
+  /** What hands the conversation over, by the ids of the calls that want it. */
+  const handoffs = new Map<string, () => void>();
+  const handOver = (callId: string) => {
+    const take = handoffs.get(callId);
+    handoffs.delete(callId);
+    take?.();
+    return take !== undefined;
+  };
   const runner = createToolRunner({
     sessionId: session.id,
     clock,
@@ -77,7 +88,7 @@ export function createAnswers(options: AnswersOptions): Answers {
       replies.delete(result.callId);
       if (!late) return;
       emit({ type: "tools-finished", replyId: replyId ?? "", results: [told(result)] });
-      onLate(result);
+      if (!handOver(result.callId)) onLate(result);
     },
   });
   const questions = createQuestions({ clock, note });
@@ -90,15 +101,20 @@ export function createAnswers(options: AnswersOptions): Answers {
   const run = (replyId: string, calls: Parameters<ToolRunner["run"]>[0], step: StepOptions<unknown>) => {
     for (const { id } of calls) replies.set(id, replyId);
     const made = runner.run(calls, step);
-    const tell = async (event: SessionEventBody) => {
+    const onceCommitted = async (act: () => void) => {
       if (step.committed) {
         await step.committed;
         if (step.signal.aborted) return;
       }
-      emit(event);
+      act();
     };
-    void tell({ type: "tools-called", replyId, calls });
-    void made.then((results) => tell({ type: "tools-finished", replyId, results: results.map(told) }));
+    void onceCommitted(() => emit({ type: "tools-called", replyId, calls }));
+    void made.then((results) =>
+      onceCommitted(() => {
+        emit({ type: "tools-finished", replyId, results: results.map(told) });
+        for (const { id } of calls) handOver(id);
+      })
+    );
     return made;
   };
 
@@ -110,14 +126,18 @@ export function createAnswers(options: AnswersOptions): Answers {
     },
     make({ id: replyId, messages, toolChoice, committed, generate }) {
       const breaks: Break[] = [];
+      let spent: Spent = {};
       let written = 0;
       /** How many steps are at work: one at the most. */
       let working = 0;
       let lastMs = -Infinity;
+      /** Who goes on with the conversation after this answer, if somebody else does. */
+      let next: string | undefined;
       const pause = () => void breaks.push({ characters: written, atMs: clock.now() });
 
       const words = (signal: AbortSignal) => {
-        const { agent, providers: { llm } } = charge.current;
+        const cast = charge.current;
+        const { agent, providers: { llm } } = cast;
         const cut = new AbortController();
         const texts = createQueue<string>((reason) => cut.abort(reason));
         const write = (text: string) => {
@@ -130,17 +150,31 @@ export function createAnswers(options: AnswersOptions): Answers {
         const host: ToolHost = {
           session,
           userdata: session.userdata,
-          say(text) {
-            if (working > 0) say(text.trim()); // the model's next words are not to be cut in two
+          say(given, call) {
+            if (working === 0) return; // the model's next words are not to be cut in two
+            const text = given.trim();
+            say(text);
+            emit({ type: "tool-progress", replyId, ...call, text });
           },
           disallowInterruptions: () => note({ type: "reply-kept", replyId }),
           async confirm(request, { signal }) {
-            const ask = () => say(questionOf(request));
+            const ask = () => say(questionOf(request, agent.language));
             try {
               return await questions.ask({ replyId, say: ask, signal });
             } finally {
               pause();
             }
+          },
+          handOff(callId, handoff) {
+            const other = next ?? (charge.current === cast ? undefined : charge.current.agentName);
+            if (other !== undefined) throw new Error(`the conversation was handed over to ${other} before`);
+            const { name, take } = successor(handoff, replyId);
+            next = name;
+            handoffs.set(callId, take);
+            return handoff.result ?? `The conversation was handed over to ${name}, who goes on with it.`;
+          },
+          get isOver() {
+            return next !== undefined;
           },
         };
         const runStep: ToolRunner["run"] = async (calls, step) => {
@@ -167,6 +201,9 @@ export function createAnswers(options: AnswersOptions): Answers {
         const read = async () => {
           for await (const event of events) {
             if (event.type === "text") write(event.text);
+            if (event.type === "finish") {
+              spent = { steps: event.steps, ...(event.usage && { tokens: event.usage }) };
+            }
             if (event.type === "tools-called") {
               for (const text of held ?? []) write(text);
               held = undefined;
@@ -180,7 +217,13 @@ export function createAnswers(options: AnswersOptions): Answers {
         read().then(() => texts.end(), (error: unknown) => texts.end({ error }));
         return texts.readable;
       };
-      return { words, workedMs: () => working > 0 ? clock.now() : lastMs, breaks: () => breaks };
+      return {
+        words,
+        workedMs: () => working > 0 ? clock.now() : lastMs,
+        breaks: () => breaks,
+        spent: () => spent,
+        yields: () => next !== undefined,
+      };
     },
   };
 }

@@ -5,19 +5,20 @@ import { type Answers, createAnswers } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import { StageError } from "./errors.ts";
-import type { SessionEventBody } from "./events.ts";
+import type { SessionEventBody, TurnOutcome } from "./events.ts";
 import { createHistory, type History } from "./history.ts";
 import { createPrompts, type Prompts } from "./history/prompts.ts";
 import type { HistoryUpdate } from "./history/update.ts";
 import { createLateResults, type LateResults } from "./late.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { unheard } from "./line.ts";
-import { type Job, Replies } from "./replies.ts";
+import { type CommittedTurn, type Job, Replies } from "./replies.ts";
 import type { AgentState, Room } from "./room/room.ts";
 import { createSpeculationMeter, type SpeculationMeter } from "./speculation.ts";
 import { Speech } from "./speech.ts";
 import { createSpokenLog, type SpokenLog } from "./spoken.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
+import type { Succession } from "./succession.ts";
 import { turnEndsMs } from "./turn/endpointing.ts";
 import { isUninterruptible, listensByItself } from "./turn/policy.ts";
 import type { TurnAction, TurnEvent } from "./turn/state.ts";
@@ -34,6 +35,8 @@ const wordlessMs = 2_000;
  * conversation goes on without it.
  */
 const deadlineMs = 15_000;
+/** Who takes over, and has said nothing of their own by then, answers the conversation as it is. */
+const takeOverMs = 3_000;
 
 export interface ConversationOptions {
   /** Who talks with the user. */
@@ -46,6 +49,8 @@ export interface ConversationOptions {
   readonly emit: (event: SessionEventBody) => void;
   /** In place of `createMcpServers()`. */
   readonly mcpServers?: OpenMcpServers | undefined;
+  /** See Succession. */
+  readonly successor: Succession["successor"];
   /** Told of failures that the conversation survives. */
   readonly onError: (error: StageError) => void;
   /** Told how things stand whenever anything has happened: see PresenceEvent. */
@@ -70,6 +75,8 @@ export class Conversation {
   readonly #turns: TurnTaker;
   readonly #late: LateResults;
   #guard: Disposable | undefined;
+  /** To this nothing was said yet: what is said next answers it. */
+  #passedOn: CommittedTurn | undefined;
   readonly #showWords: ReturnType<typeof userWords>;
   #shown: AgentState = "initializing";
 
@@ -118,8 +125,7 @@ export class Conversation {
       replies: this.#replies,
       freeInMs: (job) => this.#freeInMs(job),
       goOn: () => this.#goOn(),
-      onBegin: ({ id: replyId, interruptible }) =>
-        this.note({ type: "reply-begun", replyId, ...(interruptible ? {} : { uninterruptible: true }) }),
+      onBegin: (job) => this.#begun(job),
       cut: () => this.note({ type: "interrupt" }),
     });
     this.#late = createLateResults({
@@ -128,7 +134,8 @@ export class Conversation {
     });
     const { history } = this;
     const apologize = () => this.#speech.apologize();
-    this.#accounts = createAccounts({ ...options, history, ledger: this.#ledger, apologize });
+    const passOn = (turn: CommittedTurn) => void (this.#passedOn = turn);
+    this.#accounts = createAccounts({ ...options, history, ledger: this.#ledger, apologize, passOn });
     options.signal.addEventListener("abort", () => this.#end(), { once: true });
   }
 
@@ -180,14 +187,28 @@ export class Conversation {
   /** Takes in something that happened, and performs what it leads to. */
   note(event: UnstampedTurnEvent): void {
     if (this.#options.signal.aborted) return;
-    if (event.type === "transcript-interim") this.#showWords(event.text, false);
-    if (event.type === "transcript-final") this.#showWords(event.text, true);
+    if (event.type === "transcript-interim") this.#showWords(event.text, false, event.speaker);
+    if (event.type === "transcript-final") this.#showWords(event.text, true, event.speaker);
     const isTranscript = event.type === "transcript-interim" || event.type === "transcript-final";
     if (isTranscript && event.text !== "") {
       const said = this.#spoken.over(event.type === "transcript-final");
       const over = `${said} ${this.#replies.upcoming(aheadMs)}`.trim();
       this.#turns.note({ ...event, ...(over !== "" && { over }) });
     } else this.#turns.note(event);
+  }
+
+  /** Somebody else is in charge from now on; `enter` runs their own code, and never rejects. */
+  async tookOver(enter: () => Promise<unknown>): Promise<void> {
+    const { clock, signal } = this.#options;
+    this.#replies.dropPrepared();
+    this.note({ type: "wake" }); // they may take turns otherwise
+    const { turns } = this.#turns.state;
+    const { asked } = this.#speech;
+    const timeout = Promise.withResolvers<void>();
+    using _ = clock.after(takeOverMs, timeout.resolve);
+    await Promise.race([enter(), timeout.promise]);
+    const isHeard = this.#speech.asked > asked || this.#turns.state.turns > turns;
+    if (!isHeard && !signal.aborted) this.#late.goOn();
   }
 
   /** Cuts off what is being said and all that waits. */
@@ -208,7 +229,7 @@ export class Conversation {
       case "commit-turn":
         return this.#commit(action);
       case "prepare-answer":
-        return this.#replies.prepare(this.#answer(action.turnId, action.text, { prepared: true }));
+        return this.#replies.prepare(this.#answer(action, { prepared: true }));
       case "drop-answer":
         return this.#replies.dropPrepared();
       case "ask-final":
@@ -230,12 +251,13 @@ export class Conversation {
 
   #commit(action: CommitTurn): void {
     const { clock } = this.#options;
-    const { turnId, text, declined, agreed, prepared, lastVoicedMs, finalAtMs } = action;
+    const { turnId, declined, agreed, prepared, lastVoicedMs, finalAtMs } = action;
     if (!prepared) this.#replies.dropPrepared();
     this.#speculation.commit(turnId, this.#replies.prepared !== undefined);
     if (declined || agreed !== undefined) return this.#hear(action);
     this.#late.takeBack();
-    const answer = this.#replies.prepared ?? this.#answer(turnId, text);
+    this.#endPassedOn("superseded");
+    const answer = this.#replies.prepared ?? this.#answer(action);
     const nowMs = clock.now();
     this.#hear(action);
     answer.commit?.(); // what was done for it follows what the user said
@@ -248,22 +270,39 @@ export class Conversation {
     this.#replies.start(answer);
   }
 
+  #begun(job: Job): void {
+    if (this.#passedOn && !job.recovery) {
+      job.answers = this.#passedOn;
+      this.#passedOn = undefined;
+    }
+    const { id: replyId, interruptible } = job;
+    this.note({ type: "reply-begun", replyId, ...(interruptible ? {} : { uninterruptible: true }) });
+  }
+
+  /** A turn to which nothing was said met its end otherwise. */
+  #endPassedOn(outcome: TurnOutcome): void {
+    if (this.#passedOn) this.#ledger.end(this.#passedOn.turnId, outcome);
+    this.#passedOn = undefined;
+  }
+
   /** Takes in what the user said; a turn that is not answered anew has its outcome now. */
-  #hear({ turnId, text, declined, agreed, lastVoicedMs }: CommitTurn): void {
+  #hear({ turnId, text, said, declined, agreed, lastVoicedMs }: CommitTurn): void {
     const { emit, clock } = this.#options;
-    this.history.add({ role: "user", text, interrupted: false });
+    for (const one of said) this.history.add({ role: "user", ...one, interrupted: false });
     this.#ledger.open(turnId);
-    emit({ type: "user-speech-committed", turnId, text, waitedMs: clock.now() - lastVoicedMs });
+    const speaker = said[0]?.speaker;
+    const whose = said.length > 1 ? { said } : speaker ? { speaker } : {};
+    emit({ type: "user-speech-committed", turnId, text, ...whose, waitedMs: clock.now() - lastVoicedMs });
     if (declined) this.#ledger.end(turnId, "declined");
     if (agreed === undefined) return;
     this.#answers.answer(agreed);
     this.#ledger.end(turnId, "answered"); // by the reply that has asked, which goes on
   }
 
-  /** The answer to what was said so far and then `text`. */
-  #answer(turnId: string, text: string, { prepared = false } = {}): Job {
+  /** The answer to what was said so far and then `said`. */
+  #answer({ turnId, said }: Pick<CommitTurn, "turnId" | "said">, { prepared = false } = {}): Job {
     const { llm } = this.#options.charge.current.providers;
-    const messages = this.#prompts.messages([{ role: "user", text }]);
+    const messages = this.#prompts.messages(said.map((one) => ({ role: "user", ...one })));
     const counts = prepared ? this.#speculation.prepare() : undefined;
     const committed = prepared ? Promise.withResolvers<void>() : undefined;
     const answer = this.#answers.make({
@@ -331,6 +370,7 @@ export class Conversation {
     const error = new StageError("session", `the agent got no further for ${Math.round(waitedMs)} ms`);
     this.#guard = undefined;
     this.#replies.abandon();
+    this.#endPassedOn("failed");
     this.#ledger.endAll("failed");
     this.#options.onError(error);
     this.#accounts.stalled(job, error, waitedMs);
@@ -358,6 +398,7 @@ export class Conversation {
     this.#guard?.[Symbol.dispose]();
     this.#speech.drop();
     this.#turns.end();
+    this.#endPassedOn("interrupted");
     this.#replies.dropPrepared();
   }
 }

@@ -1,17 +1,25 @@
 /** What the agent takes in: the user's voice and words, and what they type and press; all of it is told to turn-taking. */
+import { abortable } from "./abort.ts";
+import type { AudioFrame } from "./audio/frame.ts";
 import type { Clock } from "./clock.ts";
 import type { Conversation } from "./conversation.ts";
 import { judgePauses } from "./end_of_turn/pauses.ts";
-import type { StageError } from "./errors.ts";
+import { asStageError, type StageError } from "./errors.ts";
 import { listen } from "./pipeline.ts";
 import type { Room, RoomMessage } from "./room/room.ts";
 import type { Providers } from "./session.ts";
 import { reconnecting } from "./stt/reconnecting.ts";
+import type { SpeechToText } from "./stt/stt.ts";
 import { followLoudness } from "./vad/loudness.ts";
 
-export interface HearingOptions extends Pick<Providers, "vad" | "stt" | "turnDetector"> {
+/** What it is heard with. */
+export type Ears = Pick<Providers, "vad" | "stt" | "turnDetector">;
+
+export interface HearingOptions extends Ears {
   readonly microphone: Room["microphone"];
   readonly note: Conversation["note"];
+  /** Wraps each recognizer that is connected. */
+  readonly recognizing?: (stt: SpeechToText) => SpeechToText;
   readonly clock: Clock;
   /** Aborts when the session ends. */
   readonly signal: AbortSignal;
@@ -24,31 +32,78 @@ export interface Hearing {
   turnEnded(): void;
   /** Asks the recognizer for the final words of what it has heard by now. */
   askFinal(): void;
+  /** Listens with these from now on, if they are others; what was said before is still recognized by those before. */
+  use(ears: Ears): void;
   /** Settles when the microphone has ended; rejects when it, or the detector, fails. */
   readonly done: Promise<void>;
 }
 
 /** Listens from now on: hands every mark and every transcript to turn-taking. */
-export function startHearing(
-  { microphone, vad, stt, turnDetector, note, clock, signal, onError }: HearingOptions,
-): Hearing {
+export function startHearing({ microphone, vad, stt, turnDetector, ...options }: HearingOptions): Hearing {
+  const { note, clock, signal, onError } = options;
+  const over = Promise.withResolvers<void>();
+  let ears: Ears = { vad, stt, ...(turnDetector && { turnDetector }) };
+  let inUse = 0;
+  const open = (): Ear => {
+    const nth = ++inUse;
+    const ear = openEar({ ...options, ...ears, isInUse: () => nth === inUse });
+    ear.done.catch((error) => nth === inUse ? over.reject(error) : onError(asStageError("stt", error)));
+    return ear;
+  };
+  let ear = open();
+  const listenOn = async () => {
+    for await (const frame of microphone) await abortable(ear.hear(frame), signal);
+    await ear.close();
+    await ear.done;
+  };
+  listenOn().then(over.resolve, over.reject);
+  return {
+    turnEnded: () => ear.turnEnded(),
+    askFinal: () => ear.askFinal(),
+    use(next) {
+      const isSame = (["vad", "stt", "turnDetector"] as const).every((part) => next[part] === ears[part]);
+      if (isSame || signal.aborted) return;
+      ears = next;
+      const before = ear;
+      ear = open();
+      before.close().catch((error) => onError(asStageError("stt", error)));
+      note({ type: "speech-end", atMs: clock.now() }); // a voice that goes on begins anew
+    },
+    done: over.promise,
+  };
+}
+
+interface Ear extends Pick<Hearing, "turnEnded" | "askFinal" | "done"> {
+  /** Takes in a frame; settles when there is room for the next. */
+  hear(frame: AudioFrame): Promise<void>;
+  /** No more is heard: what was said by then is still recognized. */
+  close(): Promise<void>;
+}
+
+/** One detector and one recognizer; the marks of the voice count only while they are in use. */
+function openEar(
+  { vad, stt, turnDetector, note, recognizing = (stt) => stt, clock, signal, onError, isInUse }:
+    & Omit<HearingOptions, "microphone">
+    & { readonly isInUse: () => boolean },
+): Ear {
+  const { readable, writable } = new TransformStream<AudioFrame, AudioFrame>();
+  const writer = writable.getWriter();
   const pauses = turnDetector && judgePauses(turnDetector, {
     onAnswer: (answer) => note({ type: "turn-judged", ...answer }),
     onError,
     signal,
   });
   const loudness = followLoudness();
-  const hearing = stt.elsewhere ? stt : reconnecting(stt, {
-    clock,
-    onError: (error) => {
-      note({ type: "hearing-lost" });
-      onError(error);
-    },
-  });
-  const { transcripts, askFinal } = listen(microphone, {
+  const lost = (error: StageError) => {
+    note({ type: "hearing-lost" });
+    onError(error);
+  };
+  const hearing = stt.elsewhere ? stt : recognizing(reconnecting(stt, { clock, onError: lost }));
+  const { transcripts, askFinal } = listen(readable, {
     vad,
     stt: hearing,
     onMark: (mark) => {
+      if (!isInUse()) return;
       pauses?.mark(mark);
       note(mark.type === "speech-start" ? { type: mark.type, atMs: mark.voicedMs } : mark);
     },
@@ -70,7 +125,13 @@ export function startHearing(
       }
     }
   };
-  return { turnEnded: () => pauses?.turnEnded(), askFinal, done: read() };
+  return {
+    turnEnded: () => pauses?.turnEnded(),
+    askFinal,
+    hear: (frame) => writer.write(frame),
+    close: () => writer.close(),
+    done: read(),
+  };
 }
 
 /** Takes in what the participant types and presses, until the room ends. */
@@ -81,8 +142,11 @@ export async function readMessages(
   for await (const message of messages) {
     if (message.type === "interrupt") conversation.interruptByUser();
     else if (message.type === "turn") conversation.note({ type: `turn-${message.action}` });
-    else if (message.type === "text") conversation.note({ type: "text-message", text: message.text });
-    else {
+    else if (message.type === "text") {
+      const { text, from } = message;
+      const speaker = from && { identity: from.identity, name: from.name };
+      conversation.note({ type: "text-message", text, ...(speaker && { speaker }) });
+    } else {
       const type = message.final ? "transcript-final" : "transcript-interim";
       conversation.note({ type, text: message.text });
     }

@@ -1,10 +1,12 @@
-/** Results of tools that come after the answer has gone on without them: the user is told, unless they know by then. */
+/** What is said without having been asked for: of results that come late, and by whoever has just taken over. */
 import type { GenerateReplyOptions, SpeechHandle } from "./agent.ts";
 import type { ToolResult } from "./tools/result.ts";
 
 export interface LateResults {
-  /** One has come. */
+  /** A result has come after the answer has gone on without it: the user is told, unless they know by then. */
   tell(result: ToolResult): void;
+  /** Whoever is in charge by now goes on with the conversation as it is. */
+  goOn(): void;
   /** Something else is answered, which knows of the results anyway: what waits to be said of them is not said. */
   takeBack(): void;
 }
@@ -21,6 +23,10 @@ export function createLateResults({ generateReply, isSaid }: {
   };
   return {
     takeBack,
+    goOn() {
+      takeBack();
+      waiting = generateReply({});
+    },
     tell({ name, outcome }) {
       if (outcome === "cancelled") return; // by the session's end
       takeBack();

@@ -32,6 +32,8 @@ export type {
   Usage,
 } from "./events.ts";
 export type { EventHandlers } from "./handlers.ts";
+export { handoff } from "./handoff.ts";
+export type { Handoff } from "./handoff.ts";
 export type { HistoryItem, MessageItem, ToolCallItem, ToolResultItem } from "./history.ts";
 export type { HistoryOptions, SummaryOptions } from "./history/options.ts";
 export { exportHistory, importHistory } from "./history/transfer.ts";

@@ -2,7 +2,7 @@
 import type { SpeechPriority, SpeechResult } from "./agent.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
-import type { ReplyLatency, SpeechGap } from "./events.ts";
+import type { ReplyLatency, SessionEventOf, SpeechGap } from "./events.ts";
 import type { Waiting } from "./line.ts";
 import { type Reply, type ReplyOptions, type ReplyResult, startReply } from "./reply.ts";
 import type { Room } from "./room/room.ts";
@@ -17,7 +17,7 @@ export interface CommittedTurn {
 }
 
 /** Something to say. */
-export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author" | "workedMs"> {
+export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author" | "workedMs" | "yields"> {
   readonly id: string;
   readonly priority: SpeechPriority;
   readonly interruptible: boolean;
@@ -29,9 +29,14 @@ export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author" | "w
   readonly settle: (result: SpeechResult) => void;
   /** Where something was done between its words. */
   readonly breaks?: () => readonly Break[];
+  /** What its words took, once they are whole. */
+  readonly spent?: () => Spent;
   /** The turn is sure to be over that it was prepared for. */
   readonly commit?: () => void;
 }
+
+/** What a model took for a reply: tokens, as far as they were counted, and how often it called tools. */
+export type Spent = Pick<SessionEventOf<"turn-metrics">, "tokens" | "steps">;
 
 /** A place in a reply's words, after so many characters, at which something else was done until then (clock milliseconds). */
 export interface Break {
@@ -151,6 +156,7 @@ export class Replies {
       words: job.words,
       workedMs: job.workedMs,
       author: job.author,
+      yields: job.yields,
       tts,
       spokenForm,
       pace,

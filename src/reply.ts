@@ -34,6 +34,8 @@ export interface ReplyOptions {
   readonly workedMs?: (() => number) | undefined;
   /** Who makes the words: a model, which owes some, or the agent's own code. */
   readonly author: Extract<Stage, "llm" | "agent">;
+  /** Whether somebody else goes on in its place: then it owes no words. */
+  readonly yields?: (() => boolean) | undefined;
   readonly tts: TextToSpeech;
   /** What of the words is read aloud, and how. */
   readonly spokenForm: SpokenForm;
@@ -61,6 +63,8 @@ export interface ReplyResult {
   readonly error?: StageError;
   /** It was ended because it got no further for this long, in milliseconds. */
   readonly stalledMs?: number;
+  /** Characters that were sent to the voice, and milliseconds of audio that came, heard or not. */
+  readonly voiced: { readonly characters: number; readonly audioMs: number };
 }
 
 export interface Reply {
@@ -80,8 +84,19 @@ export interface Reply {
 
 /** Begins a reply at once; it is heard as soon as the speaker is free. */
 export function startReply(
-  { id, words, workedMs = () => -Infinity, author, tts, spokenForm, pace, speaker, clock, ...options }:
-    ReplyOptions,
+  {
+    id,
+    words,
+    workedMs = () => -Infinity,
+    author,
+    yields,
+    tts,
+    spokenForm,
+    pace,
+    speaker,
+    clock,
+    ...options
+  }: ReplyOptions,
 ): Reply {
   const { onStart, onText, onGap } = options;
   const cut = new AbortController();
@@ -215,7 +230,7 @@ export function startReply(
       });
       await abortable(spoken, signal);
       complete = true;
-      if (audioMs === 0 && !signal.aborted && author === "llm") {
+      if (audioMs === 0 && !signal.aborted && author === "llm" && !yields?.()) {
         failure ??= new StageError("llm", "the answer has nothing to say");
       }
     } catch (error) {
@@ -231,6 +246,7 @@ export function startReply(
       interrupted: end?.interrupted ?? true,
       ...(failure ? { error: failure } : {}),
       ...(stalledMs === undefined ? {} : { stalledMs }),
+      voiced: { characters: clauses.reduce((sum, { spoken }) => sum + spoken.length, 0), audioMs },
     };
   };
 

@@ -15,14 +15,17 @@ import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import { asStageError, type Stage, type StageError } from "./errors.ts";
 import type { CloseReason, SessionEvent, Usage } from "./events.ts";
+import { createHandling, type Handling } from "./handlers.ts";
 import { type Hearing, readMessages, startHearing } from "./hearing.ts";
 import type { HistoryUpdate } from "./history/update.ts";
 import type { LanguageModel } from "./llm/llm.ts";
 import type { Log } from "./log.ts";
 import type { Room, RoomEnd } from "./room/room.ts";
 import { askClient } from "./room/rpc.ts";
+import { startHearingPeople } from "./people.ts";
 import { owned } from "./stray.ts";
 import type { SpeechToText } from "./stt/stt.ts";
+import { createSuccession, type Succession } from "./succession.ts";
 import { metered } from "./telemetry/usage.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
@@ -86,15 +89,18 @@ class Session implements VoiceSession {
   readonly #options: SessionOptions;
   readonly #log: Log;
   readonly #charge: Charge;
+  readonly #succession: Succession;
   readonly #abort = new AbortController();
   readonly #ended = Promise.withResolvers<CloseReason>();
   readonly #broadcast: Broadcast;
+  readonly #handling: Handling;
   readonly #farewells: ((reason: CloseReason) => void | Promise<void>)[] = [];
   readonly #children = new Set<Promise<unknown>>();
   #userdata: unknown;
   #conversation: Conversation | undefined;
   #hearing: Hearing | undefined;
   #room: Room | undefined;
+  #droppedMs = 0;
   #attendance: Attendance | undefined;
   #closing: Promise<void> | undefined;
 
@@ -103,13 +109,22 @@ class Session implements VoiceSession {
     this.done = this.#ended.promise;
     this.#options = options;
     this.#log = options.log;
-    this.#broadcast = createBroadcast(options);
+    this.#handling = createHandling(options.log);
+    const onEvent = (event: SessionEvent) => owned(this, () => this.#handling.handle(event));
+    this.#broadcast = createBroadcast({ ...options, onEvent });
     // The voice is connected while the room is being joined, so that the first word waits for neither.
     this.#charge = createCharge({
       first: this.#metered(options),
       signal: this.#abort.signal,
       said: async () => await this.#conversation?.said(),
       onError: (error) => this.#report(error),
+    });
+    this.#succession = createSuccession({
+      charge: this.#charge,
+      equip: (agent) => this.#metered(this.#equip(agent)),
+      signal: this.#abort.signal,
+      emit: this.#broadcast.emit,
+      onTaken: ({ from }) => this.#takenOver(from),
     });
     this.joined = owned(this, () => this.#run());
     this.joined.catch((error) => {
@@ -191,7 +206,7 @@ class Session implements VoiceSession {
   }
 
   async #run(): Promise<void> {
-    const { agent, clock, join, metadata, participant } = this.#options;
+    const { agent, clock, join, participant } = this.#options;
     const { signal } = this.#abort;
     const room = await join({ signal });
     this.#room = room;
@@ -210,10 +225,15 @@ class Session implements VoiceSession {
       clock,
       signal,
       emit: (event) => {
-        if (event.type === "user-speech-committed") this.#hearing?.turnEnded();
+        if (event.type === "user-speech-committed") {
+          this.#hearing?.turnEnded();
+          this.#tellDropped(room);
+          this.#succession.heard();
+        }
         if (event.type === "state-changed") background?.show(event.state);
         this.#broadcast.emit(event);
       },
+      successor: this.#succession.successor,
       mcpServers: this.#options.mcpServers,
       onError: (error) => this.#report(error),
       onPresence: (event) => this.#attendance?.note(event),
@@ -223,19 +243,23 @@ class Session implements VoiceSession {
     room.closed.addEventListener("abort", () => void this.close(room.closed.reason as RoomEnd), { signal });
     if (room.closed.aborted) void this.close(room.closed.reason as RoomEnd);
     this.#own("room", this.#await(room, participant, conversation));
-    const hearing = startHearing({
+    const listening = {
       ...this.#charge.current.providers,
-      microphone: room.microphone,
-      note: (event) => conversation.note(event),
+      note: conversation.note.bind(conversation),
       clock,
       signal,
-      onError: (error) => this.#report(error),
-    });
+      onError: (error: StageError) => this.#report(error),
+    };
+    const { voices, microphone } = room;
+    const { maxRecognizers } = agent;
+    const hearing = voices
+      ? startHearingPeople({ ...listening, room, voices, maxRecognizers, emit: this.#broadcast.emit })
+      : startHearing({ ...listening, microphone });
     this.#hearing = hearing;
     this.#own("stt", hearing.done);
     if (room.messages) this.#own("room", readMessages(room.messages, conversation));
     conversation.open();
-    await this.#enter(room, metadata, participant);
+    await this.#setUp(room);
   }
 
   /** Waits for somebody to talk with: from then on the agent speaks, and it is watched whether they are still there. */
@@ -257,27 +281,49 @@ class Session implements VoiceSession {
     conversation.admit();
   }
 
-  /** Runs the agent's own code; settles when it is set up, rejects when that fails. */
-  async #enter(room: Room, metadata: string, participant: string | undefined): Promise<void> {
-    const { agent, clock } = this.#options;
-    const { signal } = this.#abort;
+  /** Runs the first agent's own code; settles when it is set up, rejects when that fails. */
+  async #setUp(room: Room): Promise<void> {
     const waits = Promise.withResolvers<void>();
+    const entry = this.#enter(room, { onWait: waits.resolve });
+    const timeout = Promise.withResolvers<void>();
+    using _ = this.#options.clock.after(setUpMs, timeout.resolve);
+    await Promise.race([entry, waits.promise, timeout.promise]);
+  }
+
+  /** Another agent has the conversation. */
+  #takenOver(from: string): void {
+    const room = this.#room;
+    const conversation = this.#conversation;
+    if (!room || !conversation) return;
+    this.#hearing?.use(this.#charge.current.providers);
+    // What fails in it ends the session.
+    void conversation.tookOver(() => Promise.allSettled([this.#enter(room, { from })]));
+  }
+
+  /** Runs the own code of the agent in charge. */
+  #enter(
+    room: Room,
+    { from, onWait }: { readonly from?: string; readonly onWait?: () => void },
+  ): Promise<void> {
+    const { metadata, participant } = this.#options;
+    const { agent } = this.#charge.current;
+    const { signal } = this.#abort;
     const context: AgentContext = {
       room,
       session: this,
       metadata,
+      ...(from !== undefined && { from }),
       signal,
       waitForParticipant(identity = participant) {
-        waits.resolve();
+        onWait?.();
         return room.waitForParticipant(identity, { signal });
       },
       addShutdownCallback: (callback) => void this.#farewells.push(callback),
     };
+    this.#handling.use(agent, context);
     const entry = (async () => await agent.entry?.(context))();
     this.#own("agent", entry);
-    const timeout = Promise.withResolvers<void>();
-    using _ = clock.after(setUpMs, timeout.resolve);
-    await Promise.race([entry, waits.promise, timeout.promise]);
+    return entry;
   }
 
   /** Makes `work` part of the session: a failure of it ends the session, and the session's end waits for it. */
@@ -303,9 +349,28 @@ class Session implements VoiceSession {
       this.#log.warn({ closeMs }, "the session was closed before all it started had ended");
     }
     this.#conversation?.settle();
+    if (this.#room) this.#tellDropped(this.#room);
     this.#broadcast.emit({ type: "closed", reason });
     this.#broadcast.close();
+    void this.#settle(reason); // not awaited: a handler may wait for close()
+  }
+
+  /** Settles `done`, after the agent's handlers of events where some are at work. */
+  async #settle(reason: CloseReason): Promise<void> {
+    if (this.#handling.busy) {
+      const timeout = Promise.withResolvers<"late">();
+      using _ = this.#options.clock.after(closeMs, () => timeout.resolve("late"));
+      const late = await Promise.race([this.#handling.idle(), timeout.promise]);
+      if (late === "late") this.#log.warn({ closeMs }, "handlers of events did not end with their session");
+    }
     this.#ended.resolve(reason);
+  }
+
+  /** Tells what of the microphone was lost since that was told last. */
+  #tellDropped({ droppedMs }: Room): void {
+    const ms = droppedMs - this.#droppedMs;
+    this.#droppedMs = droppedMs;
+    if (ms > 0) this.#broadcast.emit({ type: "microphone-dropped", ms });
   }
 
   /** Leaves the room, which shows why. */
@@ -323,6 +388,17 @@ class Session implements VoiceSession {
       run(callback).catch((error) => this.#report(asStageError("agent", error)))
     );
     await Promise.race([Promise.all(farewells), timeout.promise]);
+  }
+
+  #equip(agent: Agent): Equipped {
+    const { equip, agentName, providers, turnTaking } = this.#options;
+    if (equip) return equip(agent);
+    return {
+      agent,
+      agentName: agent === this.#options.agent ? agentName : agent.name ?? "agent",
+      providers,
+      turnTaking,
+    };
   }
 
   /** What `equipped` uses is counted. */

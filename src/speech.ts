@@ -49,6 +49,11 @@ export class Speech {
     return this.#line.first !== undefined;
   }
 
+  /** How often something was to be said by now. */
+  get asked(): number {
+    return this.#said;
+  }
+
   /** There is somebody who can hear what waits. */
   admit(): void {
     this.#listener = "there";
@@ -121,7 +126,9 @@ export class Speech {
   }
 
   #enqueue(
-    made: Pick<Job, "id" | "words" | "author" | "workedMs" | "breaks"> & { readonly recovery?: true },
+    made: Pick<Job, "id" | "words" | "author" | "workedMs" | "breaks" | "yields" | "spent"> & {
+      readonly recovery?: true;
+    },
     { interruptible = true, addToHistory = true, priority = "normal" }: SayOptions,
     discard = () => {},
   ): SpeechHandle {

@@ -1,4 +1,6 @@
 /** From a dispatch to a session: in the LiveKit room of that name, unless the dispatch brings a room of its own. */
+import type { Agent } from "../agent.ts";
+import type { Equipped } from "../charge.ts";
 import type { Clock } from "../clock.ts";
 import type { Config, LiveKitConfig } from "../config.ts";
 import { ConfigError } from "../errors.ts";
@@ -14,6 +16,8 @@ import { providersFor } from "./settings.ts";
 import { turnTakingFor } from "./turn_taking.ts";
 
 export interface StarterOptions {
+  /** The registry: what agents are called that the conversation is handed over to. */
+  readonly agents: Readonly<Record<string, Agent>>;
   readonly config: Config;
   readonly models: Models;
   /** Judges by the sound whether a user has finished, in every session. */
@@ -26,8 +30,16 @@ export interface StarterOptions {
 
 /** Starts sessions for the dispatcher. The function throws a ConfigError when something it needs is not configured. */
 export function sessionStarter(
-  { config, models, turnDetector, recordings, clock, log }: StarterOptions,
+  { agents, config, models, turnDetector, recordings, clock, log }: StarterOptions,
 ): (request: SessionRequest) => RunningSession {
+  const nameOf = (agent: Agent) =>
+    Object.keys(agents).find((name) => agents[name] === agent) ?? agent.name ?? "agent";
+  const equip = (agent: Agent): Equipped => ({
+    agent,
+    agentName: nameOf(agent),
+    providers: { ...providersFor(agent, config, models), ...(turnDetector && { turnDetector }) },
+    turnTaking: turnTakingFor(agent, config),
+  });
   return ({ roomName, join, onRoom, ...request }) => {
     const { id, agentName, agent } = request;
     const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
@@ -39,9 +51,9 @@ export function sessionStarter(
       participants: agent.participants,
     };
     const options: SessionOptions = {
+      ...equip(agent),
       ...request,
-      providers: { ...providersFor(agent, config, models), ...(turnDetector && { turnDetector }) },
-      turnTaking: turnTakingFor(agent, config),
+      equip,
       join: shown(join ?? livekitRoom(config.livekit, { ...place, clock, log: sessionLog }), onRoom),
       maxCallMs: agent.maxCallMs ?? config.maxCallMs,
       clock,

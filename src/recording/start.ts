@@ -21,12 +21,22 @@ export function startRecorded(
   config: TurnTakingConfig,
   lines: Lines,
 ): RunningSession {
-  const { clock, join, agent, providers } = options;
+  const { clock, join, agent, providers, equip } = options;
   const recorder = createRecorder(headerOf(options, config), lines, clock);
   const running = startSession({
     ...options,
     agent: recordedAgent(agent, () => session, recorder),
     providers: recorded(providers, recorder),
+    ...(equip && {
+      equip(next) {
+        const equipped = equip(next);
+        return {
+          ...equipped,
+          agent: recordedAgent(equipped.agent, () => session, recorder),
+          providers: recorded(equipped.providers, recorder),
+        };
+      },
+    }),
     mcpServers: (given) =>
       recordedMcpServers(
         (options.mcpServers ?? createMcpServers)(given),

@@ -1,5 +1,5 @@
 /** Everything that tools need of a session, without one: a clock, a model by script, a host that remembers. */
-import type { VoiceSession } from "../../src/agent.ts";
+import type { Agent, VoiceSession } from "../../src/agent.ts";
 import type { StageError } from "../../src/errors.ts";
 import { messagesFrom, type PromptItem } from "../../src/history.ts";
 import type { LanguageEvent, LanguageModel, LanguageRequest, Message, ToolCall } from "../../src/llm/llm.ts";
@@ -36,6 +36,7 @@ export function world({ answers = () => Promise.resolve(true) }: {
   const said: string[] = [];
   const asked: ConfirmRequest[] = [];
   const errors: StageError[] = [];
+  const handedTo: Agent[] = [];
   const results: (ToolResult & { readonly late: boolean })[] = [];
   let kept = 0;
   const session = { id: "session-1" } as VoiceSession; // tools are handed it as it is
@@ -47,6 +48,13 @@ export function world({ answers = () => Promise.resolve(true) }: {
     confirm: (request, { signal }) => {
       asked.push(request);
       return answers(request, signal);
+    },
+    handOff(_, { agent }) {
+      handedTo.push(agent);
+      return "Handed over.";
+    },
+    get isOver() {
+      return handedTo.length > 0;
     },
   };
   const runner = createToolRunner<World>({
@@ -70,6 +78,7 @@ export function world({ answers = () => Promise.resolve(true) }: {
     asked,
     errors,
     results,
+    handedTo,
     host,
     runner,
     prompt,
