@@ -11,7 +11,7 @@ export function recordedRoom(room: Room, recorder: Recorder): Room {
   };
   if (room.closed.aborted) ended();
   else room.closed.addEventListener("abort", ended, { once: true });
-  const { messages, background, witnesses, performRpc } = room;
+  const { messages, background, video, witnesses, performRpc } = room;
   let came = false;
   return {
     name: room.name,
@@ -33,6 +33,7 @@ export function recordedRoom(room: Room, recorder: Recorder): Room {
     ...(messages && { messages: messages.pipeThrough(noted(recorder)) }),
     speaker: recordedSpeaker(room.speaker, recorder),
     ...(background && { background }),
+    ...(video && { video }), // what is seen is not written down
     transcripts: room.transcripts,
     async waitForParticipant(identity, options) {
       const participant = await room.waitForParticipant(identity, options);

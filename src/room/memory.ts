@@ -4,7 +4,15 @@ import { liveStream } from "../audio/live.ts";
 import { createMixer } from "../audio/mixer.ts";
 import { type AudioDevice, createSpeaker } from "../audio/playout.ts";
 import type { Clock } from "../clock.ts";
-import type { AgentState, Participant, ParticipantVoice, Room, RoomEnd, RoomMessage } from "./room.ts";
+import type {
+  AgentState,
+  Participant,
+  ParticipantVoice,
+  Room,
+  RoomEnd,
+  RoomMessage,
+  RoomVideo,
+} from "./room.ts";
 
 /** A stretch of sound that left the agent's speaker; times in clock milliseconds. */
 export interface PlayedSpan {
@@ -48,12 +56,14 @@ const messagesKept = 100;
 
 /** An empty room with the agent in it, which hears the linked participant (the default) or everybody. */
 export function memoryRoom(
-  { name, clock, participants = "linked", performRpc, device: given, transcripts }: {
+  { name, clock, participants = "linked", performRpc, video, device: given, transcripts }: {
     readonly name: string;
     readonly clock: Clock;
     readonly participants?: "linked" | "all";
     /** What the participant's client does (default: there is none that could do anything). */
     readonly performRpc?: Room["performRpc"];
+    /** What the participant shows (default: nothing). */
+    readonly video?: RoomVideo | undefined;
     /** What plays the agent's voice (default: it is kept in `played`). */
     readonly device?: AudioDevice;
     /** Who is shown what was said (default: it is kept in `shown`). */
@@ -87,6 +97,7 @@ export function memoryRoom(
     microphone: microphone.readable,
     speaker: createSpeaker(mixer.voice, { clock }),
     background: mixer,
+    ...(video && { video }),
     closed: closed.signal,
     shown,
     states,

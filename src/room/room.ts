@@ -97,6 +97,33 @@ export type RoomMessage =
   /** A key to talk: pressed (which cuts the agent off, too), let go, or let go and what was said forgotten. */
   | { readonly type: "turn"; readonly action: "start" | "commit" | "cancel" };
 
+/** What a participant may show. */
+export type VideoSource = "camera" | "screen";
+
+/** A picture out of a video. */
+export type VideoFrame =
+  /** Its rows from the top, each pixel red, green, blue and unused; shown upright when turned clockwise by `rotation` degrees. */
+  | {
+    readonly type: "pixels";
+    readonly rgba: Uint8Array;
+    readonly width: number;
+    readonly height: number;
+    readonly rotation: 0 | 90 | 180 | 270;
+  }
+  /** As the participant's own device made it; not to be trusted. */
+  | { readonly type: "jpeg"; readonly file: Uint8Array };
+
+/** What the linked participant shows; nothing is decoded or kept of what nobody asks for. */
+export interface RoomVideo {
+  /**
+   * The newest frame of `source` (default: of the screen while that is shown, else of the camera); undefined when that is
+   * not shown, or brings none for 2 s. Rejects with a StageError of stage "room", or when `signal` aborts.
+   */
+  frame(
+    options: { readonly source?: VideoSource | undefined; readonly signal: AbortSignal },
+  ): Promise<VideoFrame | undefined>;
+}
+
 /** Where a conversation takes place: a LiveKit room, a browser's socket, or a test's memory. */
 export interface Room extends AsyncDisposable {
   readonly name: string;
@@ -128,6 +155,8 @@ export interface Room extends AsyncDisposable {
   readonly speaker: Speaker;
   /** What is heard behind the agent's voice; missing where there can be nothing. */
   readonly background?: Background;
+  /** What the linked participant shows; missing where nothing is received of it. */
+  readonly video?: RoomVideo;
   readonly transcripts: TranscriptPublisher;
   /**
    * Waits for a participant who can talk (not an agent, egress or ingress) and links the session to them; whoever

@@ -4,10 +4,12 @@
  * rtc-node takes its bridge from `globalThis._ffiClientInstance` and makes its own only when there is none
  * (https://github.com/livekit/node-sdks, packages/livekit-rtc/src/ffi_client.ts). Its own hands every event to every
  * listener, which costs the square of the number of rooms, and forwards the native log, tens of thousands of events
- * while rooms connect at the same time. This one brings audio and room events only to where they belong.
+ * while rooms connect at the same time. This one brings audio, video and room events only to where they belong.
  */
 import {
   FfiEvent,
+  FfiHandle,
+  type FfiOwnedHandle,
   FfiRequest,
   FfiResponse,
   livekitCopyBuffer,
@@ -37,7 +39,13 @@ export interface FfiClient {
 
 /** As rtc-node names itself to the server. */
 const SDK_VERSION = "1.1.0";
-const EVENT = "ffi_event";
+/** The one name under which listeners are added. */
+export const EVENT = "ffi_event";
+
+/** Frees what the native client keeps under `handle`. */
+export function letGo(handle: FfiOwnedHandle | undefined): void {
+  if (handle?.id !== undefined) new FfiHandle(handle.id).dispose();
+}
 
 let installed: FfiClient | undefined;
 
@@ -84,6 +92,13 @@ function createFfiClient(log: Log): FfiClient {
     switch (kind) {
       case "audioStreamEvent":
         return call(byStream.get(value.streamHandle ?? 0n), event);
+      case "videoStreamEvent": {
+        const listener = byStream.get(value.streamHandle ?? 0n);
+        if (listener) return call(listener, event);
+        // it was closed while this frame was on its way: nobody else lets go of it
+        if (value.message.case === "frameReceived") letGo(value.message.value.buffer?.handle);
+        return;
+      }
       case "captureAudioFrame":
         return call(byCapture.get(value.asyncId ?? 0n), event);
       case "roomEvent":
@@ -131,8 +146,9 @@ function createFfiClient(log: Log): FfiClient {
       const data = livekitFfiRequest(new FfiRequest(request).toBinary());
       const { case: kind, value } = FfiResponse.fromBinary(data).message;
       route = undefined;
-      if (kind === "newAudioStream") route = { to: byStream, key: value.stream?.handle?.id ?? 0n };
-      else if (kind === "captureAudioFrame") route = { to: byCapture, key: value.asyncId ?? 0n };
+      if (kind === "newAudioStream" || kind === "newVideoStream") {
+        route = { to: byStream, key: value.stream?.handle?.id ?? 0n };
+      } else if (kind === "captureAudioFrame") route = { to: byCapture, key: value.asyncId ?? 0n };
       else if (kind === "connect" && added) {
         anyEvent.delete(added);
         connecting.set(value.asyncId ?? 0n, added);

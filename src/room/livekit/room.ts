@@ -17,6 +17,7 @@ import { showEnd, statePublisher } from "./state.ts";
 import { agentToken } from "./token.ts";
 import { answerTurnCalls } from "./turns.ts";
 import { createTranscripts } from "./transcripts.ts";
+import { receiveVideo } from "./video.ts";
 
 export interface LiveKitRoomOptions {
   /** `ws://` or `wss://`. */
@@ -99,6 +100,11 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     log,
   });
 
+  const of = () => people.participant?.identity;
+  const video = subscribe === "all"
+    ? receiveVideo(room, { of, client, clock, closed: closed.signal })
+    : undefined;
+
   const audible = whenAudible(room, { clock, log });
   await connectRoom(room, { url, token, all: subscribe === "all", signal, log });
   people.begin();
@@ -147,6 +153,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       messages: messages.readable,
       speaker: createSpeaker(mixer.voice, { clock }),
       background: mixer,
+      ...(video && { video }),
       transcripts,
       waitForParticipant: people.wait,
       audible,

@@ -1,0 +1,81 @@
+/** A camera, or a screen, of one colour, in a LiveKit room. */
+import {
+  LocalVideoTrack,
+  type Room,
+  TrackPublishOptions,
+  TrackSource,
+  VideoBufferType,
+  VideoFrame,
+  VideoSource,
+} from "@livekit/rtc-node";
+import { installFfiClient } from "../../src/room/livekit/ffi.ts";
+import { fakeLog } from "../fakes/log.ts";
+import { installFfiClient } from "../../src/room/livekit/ffi.ts";
+import { fakeLog } from "../fakes/log.ts";
+
+/** Red, green, blue; 0–255. */
+export type Colour = readonly [red: number, green: number, blue: number];
+
+export interface Camera extends AsyncDisposable {
+  /** What is shown from now on. */
+  colour: Colour;
+  /** How many frames were shown. */
+  readonly frames: number;
+  /** Turns it off and on, as a client's button does. */
+  mute(muted: boolean): void;
+}
+
+/** Publishes one in `room`, `fps` frames a second. */
+export async function publishCamera(
+  room: Room,
+  { source = "camera", colour, width = 640, height = 360, fps = 15 }: {
+    readonly source?: "camera" | "screen";
+    readonly colour: Colour;
+    readonly width?: number;
+    readonly height?: number;
+    readonly fps?: number;
+  },
+): Promise<Camera> {
+  const video = new VideoSource(width, height);
+  const track = LocalVideoTrack.createVideoTrack(source, video);
+  let frames = 0;
+  const camera = { colour };
+  const show = () => {
+    const rgba = new Uint8Array(width * height * 4);
+    new Uint32Array(rgba.buffer).fill(
+      camera.colour.reduce((sum, value, i) => sum | value << 8 * i, 0xff000000),
+    );
+    video.captureFrame(new VideoFrame(rgba, width, height, VideoBufferType.RGBA));
+    frames++;
+  };
+  const timer = setInterval(show, 1_000 / fps);
+  const publication = await room.localParticipant?.publishTrack(
+    track,
+    new TrackPublishOptions({
+      source: source === "camera" ? TrackSource.SOURCE_CAMERA : TrackSource.SOURCE_SCREENSHARE,
+      simulcast: false,
+    }),
+  );
+  return {
+    get colour() {
+      return camera.colour;
+    },
+    set colour(next) {
+      camera.colour = next;
+    },
+    get frames() {
+      return frames;
+    },
+    mute(mute) {
+      const trackHandle = track.ffi_handle.handle;
+      installFfiClient(fakeLog()).request({
+        message: { case: "localTrackMute", value: { trackHandle, mute } },
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      if (room.isConnected && publication?.sid) await room.localParticipant?.unpublishTrack(publication.sid);
+      await video.close();
+    },
+  };
+}
