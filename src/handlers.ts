@@ -3,12 +3,9 @@ import type { AgentContext } from "./agent.ts";
 import { eventTypes, type SessionEvent, type SessionEventOf } from "./events.ts";
 import type { Log } from "./log.ts";
 
-/** Told of events of a type, each once and in their order, with what `entry` is handed. */
+/** Told of events of a type, each once and in their order, with what `entry` is handed. A promise that one returns is owned. */
 export type EventHandlers = {
-  readonly [Type in SessionEvent["type"]]?: (
-    event: SessionEventOf<Type>,
-    ctx: AgentContext,
-  ) => void | Promise<void>;
+  readonly [Type in SessionEvent["type"]]?: (event: SessionEventOf<Type>, ctx: AgentContext) => unknown;
 };
 
 /** A handler of the event that it is called with, which TypeScript does not see. */
