@@ -11,6 +11,7 @@ export type {
   EndpointingOptions,
   GenerateReplyOptions,
   InterruptionOptions,
+  RpcOptions,
   SayOptions,
   SpeechHandle,
   SpeechPriority,
@@ -55,6 +56,9 @@ export type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt/stt.ts";
 export type { TextTransform } from "./text/spoken_form.ts";
 export { tool } from "./tool.ts";
 export type { Tool, ToolContext, ToolDefinition, ToolEffect, ToolSet } from "./tool.ts";
+export { clientTool } from "./tools/client.ts";
+export type { ClientToolDefinition } from "./tools/client.ts";
+export type { McpHttpServer, McpOptions, McpProcess, McpServer, McpTool } from "./tools/mcp.ts";
 export type { ToolOutcome, ToolResult } from "./tools/result.ts";
 export type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
 export type { VoiceActivityDetector, VoiceEvent, VoiceOptions } from "./vad/vad.ts";

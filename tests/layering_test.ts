@@ -63,6 +63,7 @@ const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"@deepgram\/sdk/, /^src\/(stt|tts)\//],
   [/(from |import\()"openai\b/, /^src\/openai\.ts$/],
   [/(from |import\()"onnxruntime-node/, /^src\/(vad|end_of_turn)\//],
+  [/(from |import\()"@modelcontextprotocol\//, /^src\/tools\/mcp_client\.ts$/],
   [/(from |import\()"n2words/, /^src\/text\//],
   [/(from |import\()"pino"/, /^src\/log\.ts$/],
   [/(from |import\()"(prom-client|standardwebhooks)"/, /^src\/telemetry\//],

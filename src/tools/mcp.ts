@@ -1,6 +1,6 @@
 /** MCP servers (https://modelcontextprotocol.io) as an agent's author names them, and what they offer to one session. */
 import type { Clock } from "../clock.ts";
-import type { StageError } from "../errors.ts";
+import { ConfigError, type StageError } from "../errors.ts";
 import type { ToolEffect, ToolSet } from "../tool.ts";
 import { type McpConnection, type OpenMcpServer, openMcpServer } from "./mcp_server.ts";
 
@@ -131,4 +131,29 @@ export function problemOfMcpServers(servers: readonly McpServer[]): string | und
     }
   }
   return undefined;
+}
+
+/**
+ * Gets ready for what `agents` need of MCP, before there is a call that would wait for it. Throws a ConfigError when one needs
+ * processes that this one may not start.
+ */
+export async function prepareMcp(
+  agents: Readonly<Record<string, { readonly mcpServers?: readonly McpServer[] }>>,
+): Promise<void> {
+  const servers = Object.entries(agents).flatMap(([agent, { mcpServers = [] }]) =>
+    mcpServers.map((server) => ({ agent, server }))
+  );
+  for (const { agent, server } of servers) {
+    if ("url" in server) continue;
+    const { command } = server;
+    const { state } = await Deno.permissions.query({ name: "run", command });
+    if (state === "granted") continue;
+    throw new ConfigError(
+      `The agent "${agent}" has an MCP server that is a process, ${
+        JSON.stringify(command)
+      }, and this server may ` +
+        "start none; start it with `deno task start:mcp`",
+    );
+  }
+  if (servers.length > 0) await import("./mcp_client.ts");
 }
