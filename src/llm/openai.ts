@@ -73,9 +73,12 @@ const reasons: Readonly<Record<string, Finish["reason"]>> = {
 
 /** A stream of `events` whose first is asked for at once: the request leaves before anybody reads. */
 function eagerly<T>(events: AsyncGenerator<T>, cancel: () => void): ReadableStream<T> {
+  let first: Promise<IteratorResult<T>> | undefined = events.next();
   return new ReadableStream<T>({
     async pull(controller) {
-      const { done, value } = await events.next();
+      const next = first ?? events.next();
+      first = undefined;
+      const { done, value } = await next;
       if (done) controller.close();
       else controller.enqueue(value);
     },

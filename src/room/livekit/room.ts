@@ -126,6 +126,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     const id = await publishVoice(room, track, { signal });
     const transcripts = createTranscripts({
       client,
+      clock,
       log,
       participantHandle: room.localParticipant?.ffi_handle.handle ?? 0n,
       signal: closed.signal,
@@ -161,7 +162,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       async showEnd(reason) {
         await settlesWithin(FLUSH_MS, showEnd(room, reason), { clock, log });
       },
-      setState: statePublisher(room, { log }),
+      setState: statePublisher(room, { clock, log }),
       closed: closed.signal,
       async [Symbol.asyncDispose]() {
         await settlesWithin(FLUSH_MS, transcripts.settled(), { clock, log });

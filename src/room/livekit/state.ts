@@ -1,16 +1,21 @@
 import { type Room, RoomEvent } from "@livekit/rtc-node";
+import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { AgentState } from "../room.ts";
 import { STATE_ATTRIBUTE } from "./token.ts";
 
 /** Shows the agent's state to clients, one update at a time; states that were overtaken are skipped, failures logged. */
-export function statePublisher(room: Room, { log }: { readonly log: Log }): (state: AgentState) => void {
+export function statePublisher(
+  room: Room,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): (state: AgentState) => void {
   let wanted: AgentState = "initializing"; // what the token says
   let shown: AgentState | undefined = wanted;
   let sending = false;
   const send = async () => {
     sending = true;
     while (wanted !== shown) {
+      await clock.sleep(0); // a native call is not to delay what the state was changed for
       shown = wanted;
       try {
         await room.localParticipant?.setAttributes({ [STATE_ATTRIBUTE]: shown });

@@ -9,6 +9,7 @@ import type {
   TextStreamWriterWriteCallback,
   TextStreamWriterWriteResponse,
 } from "@livekit/rtc-ffi-bindings";
+import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { TranscriptPublisher } from "../room.ts";
 import type { FfiClient } from "./ffi.ts";
@@ -17,6 +18,7 @@ export const TRANSCRIPTION_TOPIC = "lk.transcription";
 
 interface TranscriptOptions {
   readonly client: FfiClient;
+  readonly clock: Clock;
   readonly log: Log;
   /** The native handle of the agent's own participant. */
   readonly participantHandle: bigint;
@@ -30,11 +32,14 @@ interface TranscriptOptions {
 
 /** Publishes transcripts one after another, in the order they were given; what fails is logged. */
 export function createTranscripts(
-  { client, log, participantHandle, signal, agent, user }: TranscriptOptions,
+  { client, clock, log, participantHandle, signal, agent, user }: TranscriptOptions,
 ): TranscriptPublisher & { /** Settles when everything given so far was sent. */ settled(): Promise<void> } {
   let tail = Promise.resolve();
   const enqueue = (send: () => Promise<void>) => {
-    tail = tail.then(send).catch((error) => log.debug({ error }, "a transcript could not be published"));
+    // Not in the same breath: whoever gives a text has more urgent things to do than a native call.
+    tail = tail.then(() => clock.sleep(0)).then(send).catch((error) =>
+      log.debug({ error }, "a transcript could not be published")
+    );
   };
   /** Waits for the answer to the request `asyncId`. */
   const answer = <T>(kind: string, asyncId: bigint | undefined): Promise<T> =>
