@@ -113,7 +113,7 @@ export function memoryRoom(
     },
     messages: messages.readable,
     ...(participants === "all" && { voices: voices.readable }),
-    hear: (frame, identity) => (microphones.get(identity ?? "") ?? microphone).push(frame),
+    hear: (frame, identity) => (identity === undefined ? microphone : microphones.get(identity))?.push(frame),
     tell: (message) => messages.push(message),
     end,
     enter(identity) {

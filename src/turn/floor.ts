@@ -35,7 +35,7 @@ function follow(voice: Voice, change: VoiceChange): Voice {
     case "speech-pause":
       return { ...voice, is: "pausing", untilMs: change.atMs };
     case "speech-end":
-      return { ...voice, is: "silent", untilMs: change.atMs };
+      return voice.is === "silent" ? voice : { ...voice, is: "silent", untilMs: change.atMs };
     case "speech-fade":
     case "speech-swell":
       return { ...voice, faded: change.type === "speech-fade" };

@@ -2,7 +2,7 @@
 import { defineAgent, type SpeechHandle } from "../../src/agent.ts";
 import { turnTakingFor } from "../../src/dispatch/turn_taking.ts";
 import type { SessionEvent } from "../../src/events.ts";
-import { memoryRoom, type PlayedSpan } from "../../src/room/memory.ts";
+import { type MemoryRoom, memoryRoom, type PlayedSpan } from "../../src/room/memory.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../../src/session.ts";
 import { type FakeClock, fakeClock } from "../fakes/clock.ts";
 import { silentLog } from "../fakes/log.ts";
@@ -24,12 +24,15 @@ export async function runScript(
   start: (options: SessionOptions) => RunningSession = startSession,
 ): Promise<Outcome> {
   const clock = fakeClock();
-  const room = memoryRoom({ name: "golden", clock });
+  const { people } = script;
+  const participants = people.length > 0 ? "all" : "linked";
+  const room = memoryRoom({ name: "golden", clock, participants });
   const stt = scriptedSpeechToText(script.utterances, clock);
   const results: string[] = [];
   const { options } = script;
   const agent = defineAgent({
     instructions: "You are a test.",
+    participants,
     endpointing: { minDelayMs: options.min, maxDelayMs: options.max, mode: options.mode },
     interruption: {
       allowed: options.allowed,
@@ -72,7 +75,7 @@ export async function runScript(
     log: silentLog,
   });
   const events = Array.fromAsync(session.events());
-  room.enter("caller");
+  for (const identity of people.length > 0 ? people : ["caller"]) room.enter(identity);
   const said = new Map<string, SpeechHandle>();
   const keep = (handle: SpeechHandle) => {
     said.set(handle.replyId, handle);
@@ -95,6 +98,10 @@ export async function runScript(
         return session.interrupt();
       case "leave":
         return room.end("participant-left");
+      case "joins":
+        return room.enter(happening.who);
+      case "leaves":
+        return room.leave(happening.who);
       case "shutdown":
         return void session.close("shutdown");
       case "stt drop":
@@ -119,16 +126,19 @@ export async function runScript(
   await clock.settle();
   await joined;
   for (const happening of script.happenings) clock.after(happening.atMs, () => perform(happening));
-  await talk(script, clock, (frame) => room.hear(frame));
+  await talk(script, clock, room);
   const closed = session.close();
   await clock.advance(5_000);
   await closed;
   await clock.settle();
-  const told = (await events).filter(({ type }) => type !== "usage"); // what it cost is no part of a conversation
+  // What it cost is no part of a conversation.
+  const told = (await events).filter(({ type }) => type !== "usage" && type !== "turn-metrics");
   const history = session.history.map((item) => {
     if (item.type === "tool-call") return `       calls ${item.call.name}`;
     if (item.type === "tool-result") return `       ${item.outcome}: ${JSON.stringify(item.content)}`;
-    return `       ${item.role}: ${JSON.stringify(item.text)}${item.interrupted ? " interrupted" : ""}`;
+    return `       ${item.speaker?.name ?? item.role}: ${JSON.stringify(item.text)}${
+      item.interrupted ? " interrupted" : ""
+    }`;
   });
   const lines = [...told.map(eventLine), ...spans(room.played).map(spanLine), ...results];
   lines.sort((a, b) => Number.parseFloat(a) - Number.parseFloat(b));
@@ -176,14 +186,15 @@ function pieces(text: string, then: "end" | "die" | "stall"): ReadableStream<str
 }
 
 /** Feeds the microphone, a frame each 20 ms, as each has been spoken. */
-async function talk(
-  script: Script,
-  clock: FakeClock,
-  hear: (frame: ReturnType<typeof microphoneFrame>) => void,
-) {
-  for (let atMs = 0; atMs < script.endMs; atMs += frameMs) {
+async function talk({ people, voices, endMs }: Script, clock: FakeClock, room: MemoryRoom) {
+  const speaks = (atMs: number, who: number) =>
+    voices.some(({ fromMs, toMs, voice = 0 }) => voice === who && atMs >= fromMs && atMs < toMs);
+  for (let atMs = 0; atMs < endMs; atMs += frameMs) {
     await clock.advance(frameMs);
-    hear(microphoneFrame(atMs, script.voices.some(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs)));
+    if (people.length === 0) room.hear(microphoneFrame(atMs, speaks(atMs, 0)));
+    for (const [who, name] of people.entries()) {
+      room.hear(microphoneFrame(atMs, speaks(atMs, who), who), name);
+    }
     await clock.settle();
   }
 }
@@ -193,6 +204,8 @@ const seconds = (ms: number): string => (ms / 1000).toFixed(2).padStart(6);
 function eventLine({ atMs, type, ...event }: SessionEvent): string {
   const details = Object.entries(event).map(([name, value]) => {
     if (name === "provider") return "";
+    if (name === "speaker" || name === "participant") return `of ${event_speaker(value)}`;
+    if (name === "said") return event_said(value);
     if (
       name === "waitedMs" && type === "user-speech-committed" || name === "silentMs" && type !== "user-away"
     ) return "";
@@ -218,6 +231,12 @@ const event_outcomes = (results: unknown): string =>
   (results as { name: string; outcome: string }[]).map(({ name, outcome }) => `${name} ${outcome}`).join(
     ", ",
   );
+
+const event_speaker = (speaker: unknown): string => (speaker as { name: string }).name;
+
+const event_said = (said: unknown): string =>
+  (said as { speaker: unknown; text: string }[])
+    .map(({ speaker, text }) => `${event_speaker(speaker)}: ${JSON.stringify(text)}`).join(", ");
 
 const event_total = (latency: unknown): number => (latency as { totalMs: number }).totalMs;
 

@@ -9,6 +9,9 @@
  *                                                 asks (the user first), progress (says so), kept (not to be interrupted)
  *     tts fail                                    how the replies in order are voiced: speak, fail, hang
  *     0.5 user "What time is it?" 1.2s            the user speaks for 1.2 s
+ *     people Anna, Ben                            everybody is heard; these are there from the beginning
+ *     0.5 Anna "What time is it?" 1.2s            one of them speaks
+ *     5.0 Ben leaves | joins
  *     0.5 babble "what they knew" 1.2s            a voice of which the recognizer guesses these words
  *     2.0 noise 0.3s                              a voice without words
  *     history                                     write the history below
@@ -41,6 +44,7 @@ export type Happening =
   }
   | { readonly type: "generate"; readonly atMs: number; readonly options: GenerateReplyOptions }
   | { readonly type: "cut"; readonly atMs: number; readonly replyId: string }
+  | { readonly type: "joins" | "leaves"; readonly atMs: number; readonly who: string }
   | { readonly type: (typeof happeningTypes)[number]; readonly atMs: number };
 
 export interface ScriptedTool {
@@ -53,6 +57,8 @@ export interface ScriptedTool {
 }
 
 export interface Script {
+  /** Who is there from the beginning, where everybody is heard. */
+  readonly people: readonly string[];
   readonly away: AwayOptions | undefined;
   readonly maxCallMs: number | undefined;
   /** Whether the history is written below what happened. */
@@ -69,7 +75,7 @@ export interface Script {
   readonly voicings: readonly Voicing[];
   readonly utterances: readonly Utterance[];
   /** When a voice is heard, with words or without. */
-  readonly voices: readonly { readonly fromMs: number; readonly toMs: number }[];
+  readonly voices: readonly { readonly fromMs: number; readonly toMs: number; readonly voice?: number }[];
   readonly happenings: readonly Happening[];
   readonly endMs: number;
 }
@@ -109,7 +115,8 @@ export function parseScript(text: string): Script {
   const answers: Answer[] = [];
   const voicings: Voicing[] = [];
   const utterances: Utterance[] = [];
-  const voices: { fromMs: number; toMs: number }[] = [];
+  const voices: { fromMs: number; toMs: number; voice?: number }[] = [];
+  const people: string[] = [];
   const happenings: Happening[] = [];
 
   for (const line of text.split("\n").map((line) => line.trim())) {
@@ -127,7 +134,10 @@ export function parseScript(text: string): Script {
 
     const msOf = (name: string) => value(name, NaN) * 1000;
 
-    if (words[0] === "greeting") greeting = quoted;
+    const voice = people.indexOf(words[1] ?? "");
+
+    if (words[0] === "people") people.push(...words.slice(1).map((name) => name.replace(",", "")));
+    else if (words[0] === "greeting") greeting = quoted;
     else if (words[0] === "history") showsHistory = true;
     else if (words[0] === "max") maxCallMs = msOf("max");
     else if (words[0] === "away") {
@@ -159,7 +169,12 @@ export function parseScript(text: string): Script {
       const ms = Number.parseFloat(duration) * 1000;
       tools.push({ name, effect: effect as ToolEffect, ms, text: quoted, does });
     } else if (words[0] === "tts") voicings.push(rest as Voicing);
-    else if (words[1] === "user" || words[1] === "babble") {
+    else if (voice >= 0 && (words[2] === "joins" || words[2] === "leaves")) {
+      happenings.push({ type: words[2], atMs, who: words[1] ?? "" });
+    } else if (voice >= 0) {
+      utterances.push({ fromMs: atMs, toMs, words: quoted.split(" "), voice });
+      voices.push({ fromMs: atMs, toMs, voice });
+    } else if (words[1] === "user" || words[1] === "babble") {
       const guessed = words[1] === "babble" ? { confidence: 0.2 } : {};
       utterances.push({ fromMs: atMs, toMs, words: quoted.split(" "), ...guessed });
       voices.push({ fromMs: atMs, toMs });
@@ -181,6 +196,7 @@ export function parseScript(text: string): Script {
   const last = Math.max(0, ...happenings.map(({ atMs }) => atMs), ...voices.map(({ toMs }) => toMs));
   const endMs = happenings.find(({ type }) => type === "end")?.atMs ?? last + 10_000;
   return {
+    people,
     away,
     maxCallMs,
     showsHistory,
