@@ -28,7 +28,7 @@ export interface ToolContext<UserData = unknown> {
    */
   readonly idempotencyKey: string;
   /**
-   * Aborts when the result is not wanted any more: the call took too long, the user interrupted, the session ends. For a
+   * Aborts when the result is not wanted any more: the call took too long, the answer was cut off, the session ends. For a
    * tool of effect "once" only the last.
    */
   readonly signal: AbortSignal;
