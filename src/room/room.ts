@@ -102,10 +102,10 @@ export type VideoSource = "camera" | "screen";
 
 /** A picture out of a video. */
 export type VideoFrame =
-  /** Its rows from the top, each pixel red, green, blue and unused; shown upright when turned clockwise by `rotation` degrees. */
+  /** Its rows from the top, each pixel red, green and blue; shown upright when turned clockwise by `rotation` degrees. */
   | {
     readonly type: "pixels";
-    readonly rgba: Uint8Array;
+    readonly rgb: Uint8Array;
     readonly width: number;
     readonly height: number;
     readonly rotation: 0 | 90 | 180 | 270;

@@ -10,8 +10,6 @@ import {
 } from "@livekit/rtc-node";
 import { installFfiClient } from "../../src/room/livekit/ffi.ts";
 import { fakeLog } from "../fakes/log.ts";
-import { installFfiClient } from "../../src/room/livekit/ffi.ts";
-import { fakeLog } from "../fakes/log.ts";
 
 /** Red, green, blue; 0–255. */
 export type Colour = readonly [red: number, green: number, blue: number];

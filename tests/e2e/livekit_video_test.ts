@@ -51,8 +51,8 @@ const blue: Colour = [20, 40, 200];
 /** The colour in the middle of a frame. */
 function colourOf(frame: VideoFrame | undefined): Colour | undefined {
   if (frame?.type !== "pixels") return undefined;
-  const at = 4 * (frame.width * Math.floor(frame.height / 2) + Math.floor(frame.width / 2));
-  const [r = 0, g = 0, b = 0] = frame.rgba.subarray(at, at + 3);
+  const at = 3 * (frame.width * Math.floor(frame.height / 2) + Math.floor(frame.width / 2));
+  const [r = 0, g = 0, b = 0] = frame.rgb.subarray(at, at + 3);
   return [r, g, b];
 }
 
@@ -74,7 +74,7 @@ describe("LiveKit room: video", options, () => {
     await using camera = await publishCamera(caller.room, { colour: red, width: 640, height: 360 });
     const { frame } = await seen(room, red);
     assert(frame?.type === "pixels");
-    assertEquals([frame.rotation, frame.rgba.length], [0, frame.width * frame.height * 4]);
+    assertEquals([frame.rotation, frame.rgb.length], [0, frame.width * frame.height * 3]);
     camera.colour = blue;
     await seen(room, blue);
     assertEquals(await room.video?.frame({ source: "screen", signal }), undefined);

@@ -33,7 +33,7 @@ const degrees = {
   [VideoRotation.VIDEO_ROTATION_180]: 180,
   [VideoRotation.VIDEO_ROTATION_270]: 270,
 } as const;
-const bytesPerPixel = 4;
+const bytesPerPixel = 3;
 
 /**
  * Keeps the newest frame of `track`. rtc-node's own VideoStream copies every frame and queues them without bound
@@ -86,7 +86,7 @@ function pixelsOf({ info }: OwnedVideoBuffer, client: FfiClient) {
   const { message: { case: kind, value } } = client.request<VideoConvertResponse>({
     message: {
       case: "videoConvert",
-      value: { ...(info && { buffer: info }), dstType: VideoBufferType.RGBA },
+      value: { ...(info && { buffer: info }), dstType: VideoBufferType.RGB24 },
     },
   });
   if (kind !== "buffer") {
@@ -94,8 +94,8 @@ function pixelsOf({ info }: OwnedVideoBuffer, client: FfiClient) {
   }
   const { width = 0, height = 0, dataPtr = 0n } = value.info ?? {};
   try {
-    const rgba = client.copyBuffer(dataPtr, width * height * bytesPerPixel);
-    return { type: "pixels", rgba, width, height } as const;
+    const rgb = client.copyBuffer(dataPtr, width * height * bytesPerPixel);
+    return { type: "pixels", rgb, width, height } as const;
   } finally {
     letGo(value.handle);
   }

@@ -1,0 +1,87 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import sharp from "sharp";
+import type { ImagePart } from "../../src/llm/llm.ts";
+import type { VideoFrame } from "../../src/room/room.ts";
+import { jpegOf } from "../../src/vision/jpeg.ts";
+
+/** A picture whose left half is red, and whose right half is blue. */
+function halves(width: number, height: number): VideoFrame & { readonly type: "pixels" } {
+  const rgb = new Uint8Array(width * height * 3);
+  for (let i = 0; i < width * height; i++) {
+    rgb.set(i % width < width / 2 ? [250, 10, 10] : [10, 10, 250], i * 3);
+  }
+  return { type: "pixels", rgb, width, height, rotation: 0 };
+}
+
+/** Size and colours of a picture: where red is, and where blue is. */
+async function seen({ mimeType, data }: ImagePart) {
+  assertEquals(mimeType, "image/jpeg");
+  const file = Uint8Array.fromBase64(data);
+  const { data: pixels, info: { width, height, channels } } = await sharp(file).raw()
+    .toBuffer({ resolveWithObject: true });
+  const at = (x: number, y: number) => {
+    const [r = 0, g = 255, b = 0] = pixels.subarray((y * width + x) * channels);
+    if (g > 60) return "neither";
+    return r > 200 && b < 60 ? "red" : b > 200 && r < 60 ? "blue" : "neither";
+  };
+  const [x, y] = [Math.floor(width / 8), Math.floor(height / 8)];
+  return {
+    width,
+    height,
+    corners: [at(x, y), at(width - x, y), at(x, height - y), at(width - x, height - y)],
+  };
+}
+
+describe("jpegOf", () => {
+  const upright = ["red", "blue", "red", "blue"];
+  const sizes: [width: number, height: number, longestSide: number, size: [number, number]][] = [
+    [640, 360, 1_024, [640, 360]],
+    [1_280, 720, 1_024, [1_024, 576]],
+    [720, 1_280, 512, [288, 512]],
+    [33, 17, 16, [16, 8]],
+  ];
+  for (const [width, height, longestSide, size] of sizes) {
+    it(`brings ${width} × ${height} into ${longestSide} as ${size.join(" × ")}`, async () => {
+      const picture = await seen(await jpegOf(halves(width, height), { longestSide }));
+      assertEquals([picture.width, picture.height, picture.corners], [...size, upright]);
+    });
+  }
+
+  const turned: [rotation: 0 | 90 | 180 | 270, corners: string[]][] = [
+    [0, upright],
+    [90, ["red", "red", "blue", "blue"]],
+    [180, ["blue", "red", "blue", "red"]],
+    [270, ["blue", "blue", "red", "red"]],
+  ];
+  for (const [rotation, corners] of turned) {
+    it(`turns a frame clockwise by ${rotation} degrees`, async () => {
+      const picture = await seen(await jpegOf({ ...halves(160, 80), rotation }, { longestSide: 1_024 }));
+      const size = rotation % 180 === 0 ? [160, 80] : [80, 160];
+      assertEquals([picture.width, picture.height, picture.corners], [...size, corners]);
+    });
+  }
+
+  it("takes a JPEG of the participant's own, makes it upright, and leaves out what the device wrote into it", async () => {
+    const { rgb, width, height } = halves(160, 80);
+    const file = await sharp(rgb, { raw: { width, height, channels: 3 } })
+      .withExif({ IFD0: { Make: "Secret" } }).withMetadata({ orientation: 6 }).jpeg().toBuffer();
+    const image = await jpegOf({ type: "jpeg", file }, { longestSide: 100 });
+    const { width: w, height: h, corners } = await seen(image);
+    assertEquals([w, h, corners], [50, 100, ["red", "red", "blue", "blue"]]);
+    const { exif } = await sharp(Uint8Array.fromBase64(image.data)).metadata();
+    assertEquals(exif, undefined);
+    assert((await sharp(file).metadata()).exif);
+  });
+
+  it("says so when it is no picture", async () => {
+    await assertRejects(
+      () => jpegOf({ type: "jpeg", file: new TextEncoder().encode("no picture") }, { longestSide: 100 }),
+      /a frame of the video is no picture: /,
+    );
+    await assertRejects(
+      () => jpegOf({ ...halves(8, 8), width: 16 }, { longestSide: 100 }),
+      /a frame of the video is no picture: /,
+    );
+  });
+});
