@@ -16,7 +16,7 @@ import { earsFor, openMicrophone, type Sound } from "./microphone.ts";
 import { inRealTime, realWork } from "./real_time.ts";
 import { scriptedSpeechToText } from "./recognizer.ts";
 import type { ModelScript } from "./script.ts";
-import { mocked, type ToolMocks } from "./tools.ts";
+import { mocked, type ToolMocks, toolsInTest } from "./tools.ts";
 import { transcriptOf } from "./transcript.ts";
 import { scriptedTextToSpeech, type Voicing } from "./voice.ts";
 import { watch } from "./watch.ts";
@@ -27,7 +27,10 @@ export interface TestCallOptions {
    * (default: the agent's own, if that is an object).
    */
   readonly llm?: ModelScript | LanguageModel;
-  /** What is done in place of the agent's tools, by their names; the others do what they do, and take real time. */
+  /**
+   * What is done in place of the agent's tools and those of its MCP servers, by their names; the agent's others do what they
+   * do, and take real time.
+   */
   readonly tools?: ToolMocks;
   /** What the dispatch carried (default: nothing). */
   readonly metadata?: string;
@@ -126,7 +129,7 @@ export async function testCall(agent: Agent, options: TestCallOptions = {}): Pro
   };
   /** All agents of the call speak with one voice, and are answered for by one model. */
   const equip = (next: Agent): Equipped => ({
-    agent: { ...next, tools: mocked(next.tools ?? {}, mocks, clock, work) },
+    agent: { ...next, mcpServers: [], tools: mocked(toolsInTest(next, mocks), mocks, clock, work) },
     agentName: next.name ?? (next === agent ? "test" : "agent"),
     providers,
     turnTaking: turnTakingFor(next, { endpointing: {}, interruption: {}, speculate }),

@@ -1,6 +1,8 @@
 /** Tools in a test: those that are replaced, and those that do what they do. */
+import type { Agent } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { Tool, ToolContext, ToolSet } from "../tool.ts";
+import { mcpToolSet } from "../tools/mcp_tool.ts";
 import type { RealWork } from "./real_time.ts";
 
 /** What the replacement of a tool works with. */
@@ -30,4 +32,15 @@ export function mocked(tools: ToolSet, mocks: ToolMocks, clock: Clock, { track }
       }];
     }),
   );
+}
+
+/**
+ * The tools of an agent in a test, its own and its MCP servers': those are not connected, and a replacement of a tool that the
+ * agent itself has not stands for one of theirs, which takes any arguments.
+ */
+export function toolsInTest({ tools = {}, mcpServers = [] }: Agent, mocks: ToolMocks): ToolSet {
+  const names = mcpServers.length === 0 ? [] : Object.keys(mocks);
+  const offered = names.map((name) => ({ name, inputSchema: { type: "object" } }));
+  const unanswered = () => Promise.reject(new Error("no MCP server is connected in a test"));
+  return { ...mcpToolSet(offered, {}, unanswered), ...tools };
 }
