@@ -3,6 +3,7 @@ import type { Agent } from "../src/mod.ts";
 import assistant from "./assistant.ts";
 import echo from "./echo.ts";
 import events from "./events.ts";
+import meeting from "./meeting.ts";
 import sales from "./sales.ts";
 import support from "./support.ts";
 import tools from "./tools.ts";
@@ -10,4 +11,12 @@ import tools from "./tools.ts";
 /** The agent of a dispatch that names none. */
 export const defaultAgent = "assistant";
 
-export const agents: Readonly<Record<string, Agent>> = { assistant, support, echo, events, tools, sales };
+export const agents: Readonly<Record<string, Agent>> = {
+  assistant,
+  support,
+  echo,
+  events,
+  tools,
+  sales,
+  meeting,
+};
