@@ -66,6 +66,22 @@ function address(text: string, { at, dot }: TurnLanguage): Dictation | undefined
   return TOP_LEVEL.test(end.at(-1) ?? "") ? "whole" : end.length > 1 ? undefined : "open";
 }
 
+/** How many digits `words` has, as they are said ("double five", "oh") or written. */
+export function digitsIn(words: readonly string[], { digits: names }: TurnLanguage): number {
+  let digits = 0;
+  let times = 1;
+  for (const word of words) {
+    if (word === "double" || word === "triple") {
+      times = word === "double" ? 2 : 3;
+      continue;
+    }
+    const named = names.some((digit) => digit.includes(word)) ? 1 : 0;
+    digits += times * named + (/^[\d()+.\-/]+$/.test(word) ? word.replaceAll(/\D/g, "").length : 0);
+    times = 1;
+  }
+  return digits;
+}
+
 /** Digits in a row at the end: how many words they took, and how many digits they are. */
 function number(text: string, { digits: names }: TurnLanguage): Dictation | undefined {
   const words = split(text);

@@ -2,9 +2,13 @@
  * Whether the user's turn is over, as far as words or sound tell. An answer is a probability: 1 says that it is over, 0
  * that more will come; it moves the silence that is waited for between the shortest and the longest delay.
  */
+import type { Expectation } from "./expectation.ts";
 
-/** Judges the words of the turn so far; pure and quick. Undefined: the words do not tell. */
-export type WordsEndTurn = (words: string) => number | undefined;
+/**
+ * Judges the words of the turn so far; pure and quick. Undefined: the words do not tell. `expected`: what the agent has asked
+ * for.
+ */
+export type WordsEndTurn = (words: string, expected?: Expectation) => number | undefined;
 
 /**
  * Judges the sound of the turn so far. It is asked at each pause of the voice, and not waited for: an answer that comes

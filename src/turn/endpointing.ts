@@ -43,7 +43,7 @@ function judgedPause({ judged, user }: TurnState): number | undefined {
 
 /** The probability that the user has finished, by their words, or else by the sound of them. */
 export function finished(state: TurnState, { endpointing }: TurnOptions): number | undefined {
-  return endpointing.words?.(textOf(state.words)) ?? judgedPause(state);
+  return endpointing.words?.(textOf(state.words), state.expected) ?? judgedPause(state);
 }
 
 /** From this probability of the end on, no more words are expected. */

@@ -19,6 +19,10 @@ export interface TurnLanguage {
   readonly refusal: readonly string[];
   /** The digits from zero to nine, each with its other names. */
   readonly digits: readonly (readonly string[])[];
+  /** What a day is called by itself, the months, and numbers as they stand beside a month (the start of one is enough). */
+  readonly days: readonly string[];
+  readonly months: readonly string[];
+  readonly ordinals: RegExp;
   /** How "@" and "." are said in an address. */
   readonly at: readonly string[];
   readonly dot: readonly string[];
@@ -117,6 +121,10 @@ const en: TurnLanguage = {
     ["eight"],
     ["nine"],
   ],
+  days: "today tomorrow yesterday monday tuesday wednesday thursday friday saturday sunday".split(" "),
+  months: "january february march april may june july august september october november december".split(" "),
+  ordinals:
+    /^(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|ten|eleven|twel|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twent|thirt)/,
   at: ["at"],
   dot: ["dot"],
 };
@@ -169,6 +177,13 @@ const de: TurnLanguage = {
     ["acht"],
     ["neun"],
   ],
+  days:
+    "heute morgen übermorgen gestern montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag"
+      .split(" "),
+  months: "januar jänner februar märz april mai juni juli august september oktober november dezember".split(
+    " ",
+  ),
+  ordinals: /^(?:erst|zwei|dritt|drei|vier|fünf|sech|sieb|acht|neun|zehn|elf|zwölf|zwanzig|einund)/,
   at: ["at", "ät", "klammeraffe"],
   dot: ["punkt", "dot"],
 };
@@ -209,6 +224,12 @@ const es: TurnLanguage = {
     ["ocho"],
     ["nueve"],
   ],
+  days: "hoy mañana ayer lunes martes miércoles jueves viernes sábado domingo".split(" "),
+  months: "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre".split(
+    " ",
+  ),
+  ordinals:
+    /^(?:primero|uno|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|trece|catorce|quince|dieci|veint|treinta)/,
   at: ["arroba"],
   dot: ["punto"],
 };
@@ -259,6 +280,10 @@ const fr: TurnLanguage = {
     ["huit"],
     ["neuf"],
   ],
+  days: "aujourd'hui demain après-demain hier lundi mardi mercredi jeudi vendredi samedi dimanche".split(" "),
+  months: "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(" "),
+  ordinals:
+    /^(?:premier|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingt|trente)/,
   at: ["arobase", "at"],
   dot: ["point"],
 };
@@ -273,6 +298,9 @@ const others: TurnLanguage = {
   agreement: ["ok", "okay"],
   refusal: ["stop"],
   digits: [],
+  days: [],
+  months: [],
+  ordinals: /^\d/,
   at: ["at"],
   dot: ["dot"],
 };

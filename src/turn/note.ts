@@ -60,6 +60,8 @@ export function note(state: TurnState, event: TurnEvent, options: TurnOptions): 
     case "hearing-lost":
     case "hearing-found":
       return { ...state, hearing: event.type === "hearing-found" };
+    case "expectation-changed":
+      return { ...state, expected: event.expected };
     case "reply-ended":
       return { ...state, agent: followReply(state.agent, event), agentUntilMs: event.nowMs };
     case "reply-begun": {

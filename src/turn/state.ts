@@ -1,5 +1,6 @@
 /** The vocabulary of turn-taking: what is known, what can happen, what is to be done. All times are clock milliseconds. */
 import type { WordsEndTurn } from "./end_of_turn.ts";
+import type { Expectation } from "./expectation.ts";
 import type { Phrases } from "./phrases.ts";
 import { NO_WORDS } from "./words.ts";
 
@@ -132,6 +133,8 @@ export interface TurnState {
   /** What became of the final that the recognizer was last asked for in this turn. */
   readonly asked: AskedFinal | undefined;
   readonly asks: Attempts;
+  /** What the agent has asked for, that is dictated. */
+  readonly expected: Expectation | undefined;
   /** How many turns were committed; the last one's id is `turn-<turns>`. */
   readonly turns: number;
 }
@@ -169,6 +172,8 @@ export type TurnEvent =
     /** The user typed: a whole turn by itself. */
     | { readonly type: "text-message"; readonly text: string; readonly speaker?: Speaker }
     | { readonly type: "hearing-lost" | "hearing-found" }
+    /** From now on, this is what the user is asked for, or nothing of the kind. */
+    | { readonly type: "expectation-changed"; readonly expected: Expectation | undefined }
     /** A reply that answers no turn (something to say) is being made. */
     | { readonly type: "reply-begun"; readonly replyId: string; readonly uninterruptible?: true }
     /** From now on the user's voice does not stop it. */
@@ -270,5 +275,6 @@ export const initialTurnState: TurnState = {
   preparations: none,
   asked: undefined,
   asks: none,
+  expected: undefined,
   turns: 0,
 };

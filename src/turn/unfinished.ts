@@ -1,6 +1,7 @@
 /** End of turn by the words alone: rules that need no model. */
 import { dictation } from "./dictation.ts";
 import type { WordsEndTurn } from "./end_of_turn.ts";
+import { answerTo } from "./expectation.ts";
 import type { TurnLanguage } from "./languages.ts";
 import { split } from "./words.ts";
 
@@ -31,8 +32,11 @@ export function unfinishedWords(language: TurnLanguage): WordsEndTurn {
     ends(language.perhaps),
   ];
 
-  return (text) => {
+  return (text, expected) => {
     const trimmed = text.trim();
+    const answered = expected && answerTo(expected, trimmed, language);
+    if (answered === "whole") return PROBABILITY.whole;
+    if (answered === "open") return PROBABILITY.dictated;
     const dictated = dictation(trimmed, language);
     if (dictated) return dictated === "whole" ? PROBABILITY.whole : PROBABILITY.dictated;
     if (/[?!]["')]*$/.test(trimmed)) return undefined;
