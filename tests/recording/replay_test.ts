@@ -1,6 +1,7 @@
 /** Sessions on the fake clock that are recorded, played again, and compared with themselves. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import type { EventHandlers } from "../../src/handlers.ts";
 import {
   conversationLines,
   decisionsOf,
@@ -19,15 +20,21 @@ const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name
 /** The same clock, the same times: but for what rounding to the microsecond leaves. */
 const exactly = { ms: 1, words: 0 };
 
-/** A golden conversation, recorded. */
-async function recordingOf(name: string): Promise<Recording> {
+/** A golden conversation, recorded; `on`: its agent's handlers of events. */
+async function recordingOf(name: string, on: EventHandlers = {}): Promise<Recording> {
   const [script = ""] = (await Deno.readTextFile(new URL(name, folder))).split("\n----\n");
   const parsed = parseScript(script);
   const lines: string[] = [];
   const config = { endpointing: {}, interruption: {}, speculate: parsed.options.speculate };
   const { pending } = await runScript(
     parsed,
-    (options) => startRecorded(options, config, { write: (line) => lines.push(line) > 0, close() {} }),
+    (options) => {
+      const agent = { ...options.agent, on };
+      return startRecorded({ ...options, agent }, config, {
+        write: (line) => lines.push(line) > 0,
+        close() {},
+      });
+    },
   );
   assertEquals(pending, 0, "the recorded session left timers behind");
   return readRecording(lines.join(""), name);
@@ -44,6 +51,18 @@ describe("a golden conversation, recorded and played again, is decided the same"
       assert(farthestApart(then, now) < 1);
     });
   }
+});
+
+describe("what an agent's handlers of events do", () => {
+  it("is in the recording, and is done again without them", async () => {
+    const recording = await recordingOf("plain-turn.txt", {
+      "turn-ended": (_event, { session }) => session.say("Is there anything else?"),
+    });
+    const [then, now] = [decisionsOf(recording), decisionsOf(await replay(recording))];
+    const asks = conversationLines(now).filter((line) => line.includes("Is there anything else?"));
+    assertEquals(asks.length, 1);
+    assertEquals(firstDifference(then, now, exactly), undefined);
+  });
 });
 
 describe("firstDifference()", () => {
