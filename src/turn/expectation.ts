@@ -25,6 +25,7 @@ export function answerTo(
   const lower = text.toLowerCase();
   if (/\?\W*$/.test(lower)) return "none";
   const words = split(lower).map((word) => word.replaceAll(/^[^\p{L}\p{N}+@]+|[^\p{L}\p{N}]+$/gu, ""));
+  if (phrases(language.refusal).isAll(lower)) return "none";
   const found = progress(expected, lower, words, language);
   if (found !== "none") return found;
   const introduces = phrases([...language.agreement, ...language.backchannels, ...language.unfinished]);

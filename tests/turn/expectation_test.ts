@@ -7,7 +7,15 @@ type Texts = Readonly<Partial<Record<"whole" | "open" | "none", readonly string[
 const cases: readonly [expected: Expectation, language: string, texts: Texts][] = [
   [{ kind: "phone" }, "en", {
     whole: ["five five five one two three four five six seven", "It's 555-123-4567.", "+1 555 123 4567"],
-    open: ["five five five", "sure it's five five", "555 123", "Sure.", "okay um", "triple five one two three", "my"],
+    open: [
+      "five five five",
+      "sure it's five five",
+      "555 123",
+      "Sure.",
+      "okay um",
+      "triple five one two three",
+      "my",
+    ],
     none: ["I would rather not tell you.", "what do you need it for?", "which number, one or two?"],
   }],
   [{ kind: "digits", length: 6 }, "en", {
@@ -19,7 +27,7 @@ const cases: readonly [expected: Expectation, language: string, texts: Texts][] 
   [{ kind: "email" }, "en", {
     whole: ["joe at example dot com", "joe@example.com", "it's joe dot smith at example dot co dot uk"],
     open: ["joe at example", "joe", "joe at", "joe at example dot", "it's", "sure"],
-    none: ["I do not have one", "do you need it?"],
+    none: ["No.", "I do not have one", "do you need it?"],
   }],
   [{ kind: "date" }, "en", {
     whole: ["tomorrow", "next friday.", "march third", "the fourteenth of march", "on May 3", "3/14/2026"],
