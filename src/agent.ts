@@ -6,7 +6,7 @@ import { type EventHandlers, problemOfHandlers } from "./handlers.ts";
 import type { HistoryItem } from "./history.ts";
 import { type HistoryOptions, problemOfHistoryOptions } from "./history/options.ts";
 import type { HistoryUpdate } from "./history/update.ts";
-import type { LanguageModel, ToolChoice } from "./llm/llm.ts";
+import type { ImagePart, LanguageModel, ToolChoice } from "./llm/llm.ts";
 import {
   type LanguageModelSpec,
   problemOfModels,
@@ -15,6 +15,7 @@ import {
 } from "./model_specs.ts";
 import type { AgentState, Participant, Room } from "./room/room.ts";
 import type { SpeechToText } from "./stt/stt.ts";
+import type { Task } from "./task.ts";
 import type { TextTransform } from "./text/spoken_form.ts";
 import { problemOfTools, type ToolSet } from "./tool.ts";
 import { type McpServer, problemOfMcpServers } from "./tools/mcp.ts";
@@ -22,6 +23,8 @@ import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 import type { TurnLanguage } from "./turn/languages.ts";
 import type { VoiceActivityDetector, VoiceOptions } from "./vad/vad.ts";
+import { problemOfVideo, type VideoOptions } from "./vision/options.ts";
+import type { LookOptions } from "./vision/sight.ts";
 
 /** When a user's turn counts as over; milliseconds from the last voiced sample. */
 export interface EndpointingOptions {
@@ -115,6 +118,8 @@ export interface AgentDefinition {
   readonly maxRecognizers?: number;
   /** What to receive from the room: only audio (the default), or video too. */
   readonly autoSubscribe?: "audio" | "all";
+  /** How it looks at what the participant shows (default: only when it is asked to, by a tool or `session.look()`). */
+  readonly video?: VideoOptions;
   /** How much of the conversation the model is told (default: the last 20 items); `session.history` holds all of it. */
   readonly history?: HistoryOptions;
   /** What the agent can do besides talking, by the names that the model calls it by; each is made by `tool()`. */
@@ -187,7 +192,7 @@ export function defineAgent(definition: AgentDefinition): Agent {
   const problem = problemOfModels(definition) ?? problemOfBackground(definition.backgroundAudio) ??
     problemOfTools(definition.tools ?? {}) ?? problemOfMcpServers(definition.mcpServers ?? []) ??
     problemOfHistoryOptions(definition.history ?? {}) ??
-    problemOfHandlers(definition.on ?? {});
+    problemOfHandlers(definition.on ?? {}) ?? problemOfVideo(definition);
   if (problem) throw new TypeError(`defineAgent(): ${problem}`);
   for (const transform of definition.textTransforms ?? []) {
     if (typeof transform === "function" || transform === "markup" || transform === "numbers") continue;
@@ -305,6 +310,13 @@ export interface VoiceSession {
   say(text: string | ReadableStream<string>, options?: SayOptions): SpeechHandle;
   /** Has the model make a reply without waiting for the user, and says it, in line as `say()` does. */
   generateReply(options?: GenerateReplyOptions): SpeechHandle;
+  /**
+   * Has `task` done with the user, and settles with what comes of it: meanwhile the task is in charge, with the agent's
+   * voice and models, then the agent is again. The agent goes on by itself when it says nothing for 3 s after that. From a
+   * tool, its answer is over, and there is another when the tool returns; elsewhere tasks are done one after the other.
+   * Rejects with a TaskError when the user refuses, or the session ends before.
+   */
+  run<Result>(task: Task<Result>): Promise<Result>;
   /** Cuts off what is being said and what waits to be said, whether the user could or not. */
   interrupt(): void;
   /** The user begins to talk, by a key or a button: cuts off what is being said, and no silence ends the turn. */
@@ -319,6 +331,12 @@ export interface VoiceSession {
    * hear when the client cannot do it, fails, or does not answer in time, and with the signal's reason.
    */
   performRpc(method: string, payload: string, options?: RpcOptions): Promise<string>;
+  /**
+   * The newest picture of what the participant shows, as JPEG: of their screen while it is shared, else of their camera, or
+   * of `source`. Undefined when that is not shown, or no video is received (see `autoSubscribe`). Rejects with a StageError
+   * when there is none to be had of it, and with the signal's reason.
+   */
+  look(options?: LookOptions): Promise<ImagePart | undefined>;
   /** What happens from now on. A reader that falls behind by 1,000 events loses the oldest. */
   events(): ReadableStream<SessionEvent>;
   /** Ends the session; shutdown callbacks run first. Settles within 5 s after them, from any state. */

@@ -36,6 +36,8 @@ export interface AnswersOptions {
   readonly successor: Succession["successor"];
   /** In place of `createMcpServers()`. */
   readonly mcpServers?: OpenMcpServers | undefined;
+  /** Told that a tool is back which has held a conversation of its own: the model goes on with its result. */
+  readonly onBack: () => void;
   /** Told of a result that the answer has not waited for. */
   readonly onLate: (result: ToolResult) => void;
 }
@@ -65,11 +67,14 @@ export interface Answers extends Pick<Questions, "answer"> {
 
 /** The answers of one session. */
 export function createAnswers(options: AnswersOptions): Answers {
-  const { charge, session, history, clock, signal: ended, emit, onError, note, successor, onLate } = options;
+  const { charge, session, history, clock, signal: ended, emit, onError, note, successor, onBack, onLate } =
+    options;
   /** By the ids of their calls. */
   const replies = new Map<string, string>();
   /** What hands the conversation over, by the ids of the calls that want it. */
   const handoffs = new Map<string, () => void>();
+  /** Calls whose tools hold conversations of their own. */
+  const detached = new Set<string>();
   const handOver = (callId: string) => {
     const take = handoffs.get(callId);
     handoffs.delete(callId);
@@ -88,7 +93,10 @@ export function createAnswers(options: AnswersOptions): Answers {
       replies.delete(result.callId);
       if (!late) return;
       emit({ type: "tools-finished", replyId: replyId ?? "", results: [told(result)] });
-      if (!handOver(result.callId)) onLate(result);
+      const wasDetached = detached.delete(result.callId);
+      if (handOver(result.callId)) return;
+      if (wasDetached) onBack();
+      else onLate(result);
     },
   });
   const questions = createQuestions({ clock, note });
@@ -133,6 +141,8 @@ export function createAnswers(options: AnswersOptions): Answers {
       let lastMs = -Infinity;
       /** Who goes on with the conversation after this answer, if somebody else does. */
       let next: string | undefined;
+      /** A tool holds a conversation of its own: the answer is over. */
+      let hasDetached = false;
       const pause = () => void breaks.push({ characters: written, atMs: clock.now() });
 
       const words = (signal: AbortSignal) => {
@@ -166,15 +176,20 @@ export function createAnswers(options: AnswersOptions): Answers {
             }
           },
           handOff(callId, handoff) {
-            const other = next ?? (charge.current === cast ? undefined : charge.current.agentName);
+            const other = next ??
+              (charge.current.agent === cast.agent ? undefined : charge.current.agentName);
             if (other !== undefined) throw new Error(`the conversation was handed over to ${other} before`);
             const { name, take } = successor(handoff, replyId);
             next = name;
             handoffs.set(callId, take);
             return handoff.result ?? `The conversation was handed over to ${name}, who goes on with it.`;
           },
+          detach(callId) {
+            hasDetached = true;
+            detached.add(callId);
+          },
           get isOver() {
-            return next !== undefined;
+            return next !== undefined || hasDetached;
           },
         };
         const runStep: ToolRunner["run"] = async (calls, step) => {
@@ -222,7 +237,7 @@ export function createAnswers(options: AnswersOptions): Answers {
         workedMs: () => working > 0 ? clock.now() : lastMs,
         breaks: () => breaks,
         spent: () => spent,
-        yields: () => next !== undefined,
+        yields: () => next !== undefined || hasDetached,
       };
     },
   };

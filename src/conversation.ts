@@ -9,6 +9,7 @@ import type { SessionEventBody, TurnOutcome } from "./events.ts";
 import { createHistory, type History } from "./history.ts";
 import { createPrompts, type Prompts } from "./history/prompts.ts";
 import type { HistoryUpdate } from "./history/update.ts";
+import { createLastWords, type LastWords } from "./last_words.ts";
 import { createLateResults, type LateResults } from "./late.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { unheard } from "./line.ts";
@@ -24,6 +25,8 @@ import { isUninterruptible, listensByItself } from "./turn/policy.ts";
 import type { TurnAction, TurnEvent } from "./turn/state.ts";
 import { createTurnTaker, type TurnTaker, type UnstampedTurnEvent, userSpeaks } from "./turn_taker.ts";
 import { userWords } from "./user_words.ts";
+import { videoDefaults } from "./vision/options.ts";
+import type { Sight } from "./vision/sight.ts";
 import { watchdog } from "./watchdog.ts";
 
 /** Where the words of a reply lie in its audio is known to this, in milliseconds. */
@@ -51,6 +54,8 @@ export interface ConversationOptions {
   readonly mcpServers?: OpenMcpServers | undefined;
   /** See Succession. */
   readonly successor: Succession["successor"];
+  /** What was seen of the user since their last turn. */
+  readonly sight: Pick<Sight, "seen" | "turnEnded">;
   /** Told of failures that the conversation survives. */
   readonly onError: (error: StageError) => void;
   /** Told how things stand whenever anything has happened: see PresenceEvent. */
@@ -74,6 +79,7 @@ export class Conversation {
   readonly #speculation: SpeculationMeter;
   readonly #turns: TurnTaker;
   readonly #late: LateResults;
+  readonly #lastWords: LastWords;
   #guard: Disposable | undefined;
   /** To this nothing was said yet: what is said next answers it. */
   #passedOn: CommittedTurn | undefined;
@@ -83,8 +89,10 @@ export class Conversation {
   constructor(options: ConversationOptions) {
     this.#options = options;
     this.#showWords = userWords(options);
-    this.history = createHistory(options.clock, options.session.id);
+    const imagesKept = () => options.charge.current.agent.video?.keep ?? videoDefaults.keep;
+    this.history = createHistory(options.clock, options.session.id, imagesKept);
     this.#prompts = createPrompts({ ...options, history: this.history });
+    this.#lastWords = createLastWords({ clock: options.clock, ask: options.askFinal });
     this.#ledger = createLedger(options.emit);
     this.#spoken = createSpokenLog(options.clock);
     this.#speculation = createSpeculationMeter(options.emit);
@@ -111,6 +119,10 @@ export class Conversation {
       ...options,
       history: this.history,
       note: (event) => this.note(event),
+      onBack: () => {
+        this.#replies.dropPrepared(); // it does not know of it
+        this.#late.goOn();
+      },
       onLate: (result) => {
         if (options.signal.aborted) return;
         this.#replies.dropPrepared(); // it does not know of it
@@ -170,9 +182,18 @@ export class Conversation {
     this.#goOn();
   }
 
-  /** What waits for somebody to hear it is not said: nobody will come any more. */
-  giveUpWaiting(): void {
+  /**
+   * The call is about to end: the user's last words are taken in, though their turn may not be over. `gone`: nobody hears any
+   * more what is being said. `ended` settles when no more is heard. Settles within a second.
+   */
+  async hearOut(
+    { gone, ended }: { readonly gone: boolean; readonly ended: Promise<void> | undefined },
+  ): Promise<void> {
     this.#speech.giveUpWaiting();
+    if (gone) this.interrupt();
+    const cut = gone ? this.#replies.idle() : undefined;
+    await this.#lastWords.wait(this.#turns.state, { ended, cut });
+    this.#turns.end();
   }
 
   /** The ledger is closed: turns without an outcome, whose replies have not even ended, have failed. */
@@ -195,6 +216,7 @@ export class Conversation {
       const over = `${said} ${this.#replies.upcoming(aheadMs)}`.trim();
       this.#turns.note({ ...event, ...(over !== "" && { over }) });
     } else this.#turns.note(event);
+    if (event.type === "transcript-final" || (isTranscript && event.asked)) this.#lastWords.heard();
   }
 
   /** Somebody else is in charge from now on; `enter` runs their own code, and never rejects. */
@@ -288,7 +310,8 @@ export class Conversation {
   /** Takes in what the user said; a turn that is not answered anew has its outcome now. */
   #hear({ turnId, text, said, declined, agreed, lastVoicedMs }: CommitTurn): void {
     const { emit, clock } = this.#options;
-    for (const one of said) this.history.add({ role: "user", ...one, interrupted: false });
+    for (const item of this.#asSeen(said)) this.history.add({ ...item, interrupted: false });
+    this.#options.sight.turnEnded();
     this.#ledger.open(turnId);
     const speaker = said[0]?.speaker;
     const whose = said.length > 1 ? { said } : speaker ? { speaker } : {};
@@ -299,10 +322,21 @@ export class Conversation {
     this.#ledger.end(turnId, "answered"); // by the reply that has asked, which goes on
   }
 
+  /** `said`, the last of it with what was seen meanwhile. */
+  #asSeen(said: CommitTurn["said"]) {
+    const { seen } = this.#options.sight;
+    const last = said.at(-1);
+    return said.map((one) => ({
+      role: "user" as const,
+      ...one,
+      ...(one === last && seen.length > 0 && { images: seen }),
+    }));
+  }
+
   /** The answer to what was said so far and then `said`. */
   #answer({ turnId, said }: Pick<CommitTurn, "turnId" | "said">, { prepared = false } = {}): Job {
     const { llm } = this.#options.charge.current.providers;
-    const messages = this.#prompts.messages(said.map((one) => ({ role: "user", ...one })));
+    const messages = this.#prompts.messages(this.#asSeen(said));
     const counts = prepared ? this.#speculation.prepare() : undefined;
     const committed = prepared ? Promise.withResolvers<void>() : undefined;
     const answer = this.#answers.make({

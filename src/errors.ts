@@ -40,6 +40,17 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
+/** A task came to no result: the user refused, or the session ended before. */
+export class TaskError extends Error {
+  override readonly name = "TaskError";
+  readonly reason: "refused" | "ended";
+
+  constructor(message: string, { reason }: { readonly reason: "refused" | "ended" }) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
 /** The text of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

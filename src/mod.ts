@@ -21,7 +21,8 @@ export type {
 } from "./agent.ts";
 export type { AudioFormat, AudioFrame } from "./audio/frame.ts";
 export type { BackgroundAudio, BackgroundSound } from "./background.ts";
-export { ConfigError, StageError } from "./errors.ts";
+export { collectDate, collectDigits, collectEmail, collectName, collectPhoneNumber } from "./collect.ts";
+export { ConfigError, StageError, TaskError } from "./errors.ts";
 export type { Stage } from "./errors.ts";
 export type {
   CloseReason,
@@ -40,6 +41,7 @@ export type { HistoryOptions, SummaryOptions } from "./history/options.ts";
 export { exportHistory, importHistory } from "./history/transfer.ts";
 export type { GivenItem, HistoryUpdate } from "./history/update.ts";
 export type {
+  ImagePart,
   LanguageEvent,
   LanguageModel,
   LanguageRequest,
@@ -51,8 +53,10 @@ export type {
 export { createLog } from "./log.ts";
 export type { Log } from "./log.ts";
 export type { LanguageModelSpec, SpeechToTextSpec, TextToSpeechSpec } from "./model_specs.ts";
-export type { AgentState, Participant, Room } from "./room/room.ts";
+export type { AgentState, Participant, Room, RoomVideo, VideoFrame, VideoSource } from "./room/room.ts";
 export type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt/stt.ts";
+export { task } from "./task.ts";
+export type { Task, TaskDefinition } from "./task.ts";
 export type { TextTransform } from "./text/spoken_form.ts";
 export { tool } from "./tool.ts";
 export type { Tool, ToolContext, ToolDefinition, ToolEffect, ToolSet } from "./tool.ts";
@@ -62,3 +66,6 @@ export type { McpHttpServer, McpOptions, McpProcess, McpServer, McpTool } from "
 export type { ToolOutcome, ToolResult } from "./tools/result.ts";
 export type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
 export type { VoiceActivityDetector, VoiceEvent, VoiceOptions } from "./vad/vad.ts";
+export { lookTool } from "./vision/look.ts";
+export type { VideoOptions } from "./vision/options.ts";
+export type { LookOptions } from "./vision/sight.ts";

@@ -26,11 +26,13 @@ import { startHearingPeople } from "./people.ts";
 import { owned } from "./stray.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import { createSuccession, type Succession } from "./succession.ts";
+import type { Task } from "./task.ts";
 import { metered } from "./telemetry/usage.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 import type { VoiceActivityDetector } from "./vad/vad.ts";
+import { createSight, type LookOptions, type Sight } from "./vision/sight.ts";
 
 /** All shutdown callbacks of a session together get this long. */
 const farewellMs = 10_000;
@@ -102,6 +104,7 @@ class Session implements VoiceSession {
   #room: Room | undefined;
   #droppedMs = 0;
   #attendance: Attendance | undefined;
+  #sight: Sight | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SessionOptions) {
@@ -109,7 +112,7 @@ class Session implements VoiceSession {
     this.done = this.#ended.promise;
     this.#options = options;
     this.#log = options.log;
-    this.#handling = createHandling(options.log);
+    this.#handling = createHandling(options);
     const onEvent = (event: SessionEvent) => owned(this, () => this.#handling.handle(event));
     this.#broadcast = createBroadcast({ ...options, onEvent });
     // The voice is connected while the room is being joined, so that the first word waits for neither.
@@ -124,7 +127,7 @@ class Session implements VoiceSession {
       equip: (agent) => this.#metered(this.#equip(agent)),
       signal: this.#abort.signal,
       emit: this.#broadcast.emit,
-      onTaken: ({ from }) => this.#takenOver(from),
+      onTaken: (about) => this.#takenOver(about),
     });
     this.joined = owned(this, () => this.#run());
     this.joined.catch((error) => {
@@ -162,13 +165,18 @@ class Session implements VoiceSession {
     return owned(this, () => this.#inRoom("generateReply").speech.generateReply(options));
   }
 
+  run<Result>(task: Task<Result>): Promise<Result> {
+    if (!this.#conversation) return Promise.reject(notThere("run"));
+    return owned(this, () => this.#succession.run(task));
+  }
+
   interrupt() {
     owned(this, () => this.#conversation?.interrupt());
   }
 
   #inRoom(method: string): Conversation {
     if (this.#conversation) return this.#conversation;
-    throw new Error(`${method}(): the agent is not in the room yet; wait for \`entry\` to be called`);
+    throw notThere(method);
   }
 
   startUserTurn() {
@@ -187,6 +195,10 @@ class Session implements VoiceSession {
     const ended = this.#abort.signal;
     const signal = own ? AbortSignal.any([own, ended]) : ended;
     return await askClient(this.#room, method, payload, { signal, timeoutMs });
+  }
+
+  async look(options?: LookOptions) {
+    return await this.#sight?.look(options);
   }
 
   events(): ReadableStream<SessionEvent> {
@@ -218,6 +230,14 @@ class Session implements VoiceSession {
     const background: CallBackground | undefined = backgroundAudio && room.background &&
       playBackground(room.background, backgroundAudio, { onError: (error) => this.#report(error) });
     this.#userdata = agent.userdata?.();
+    const sight = createSight({
+      video: room.video,
+      options: () => this.#charge.current.agent.video,
+      clock,
+      signal,
+      onError: (error) => this.#report(error),
+    });
+    this.#sight = sight;
     const conversation = new Conversation({
       charge: this.#charge,
       session: this,
@@ -231,8 +251,10 @@ class Session implements VoiceSession {
           this.#succession.heard();
         }
         if (event.type === "state-changed") background?.show(event.state);
+        sight.note(event);
         this.#broadcast.emit(event);
       },
+      sight,
       successor: this.#succession.successor,
       mcpServers: this.#options.mcpServers,
       onError: (error) => this.#report(error),
@@ -290,20 +312,22 @@ class Session implements VoiceSession {
     await Promise.race([entry, waits.promise, timeout.promise]);
   }
 
-  /** Another agent has the conversation. */
-  #takenOver(from: string): void {
+  /** Another has the conversation. */
+  #takenOver({ from, isBack }: { readonly from?: string; readonly isBack?: true }): void {
     const room = this.#room;
     const conversation = this.#conversation;
     if (!room || !conversation) return;
     this.#hearing?.use(this.#charge.current.providers);
-    // What fails in it ends the session.
-    void conversation.tookOver(() => Promise.allSettled([this.#enter(room, { from })]));
+    // After a task it is for the code that ran it to go on. What fails in an entry ends the session.
+    void conversation.tookOver(() =>
+      isBack ? new Promise(() => {}) : Promise.allSettled([this.#enter(room, { from })])
+    );
   }
 
   /** Runs the own code of the agent in charge. */
   #enter(
     room: Room,
-    { from, onWait }: { readonly from?: string; readonly onWait?: () => void },
+    { from, onWait }: { readonly from?: string | undefined; readonly onWait?: () => void },
   ): Promise<void> {
     const { metadata, participant } = this.#options;
     const { agent } = this.#charge.current;
@@ -338,7 +362,8 @@ class Session implements VoiceSession {
 
   async #close(reason: CloseReason): Promise<void> {
     const { clock } = this.#options;
-    this.#conversation?.giveUpWaiting();
+    const gone = this.#room?.closed.aborted === true;
+    await this.#conversation?.hearOut({ gone, ended: this.#hearing?.done });
     await this.#sayFarewell(reason);
     this.#abort.abort(new DOMException(`the session has ended: ${reason}`, "AbortError"));
     const children = [...this.#children, this.#conversation?.idle(), this.#leave(reason)];
@@ -352,18 +377,8 @@ class Session implements VoiceSession {
     if (this.#room) this.#tellDropped(this.#room);
     this.#broadcast.emit({ type: "closed", reason });
     this.#broadcast.close();
-    void this.#settle(reason); // not awaited: a handler may wait for close()
-  }
-
-  /** Settles `done`, after the agent's handlers of events where some are at work. */
-  async #settle(reason: CloseReason): Promise<void> {
-    if (this.#handling.busy) {
-      const timeout = Promise.withResolvers<"late">();
-      using _ = this.#options.clock.after(closeMs, () => timeout.resolve("late"));
-      const late = await Promise.race([this.#handling.idle(), timeout.promise]);
-      if (late === "late") this.#log.warn({ closeMs }, "handlers of events did not end with their session");
-    }
-    this.#ended.resolve(reason);
+    // Not awaited: a handler may wait for close().
+    this.#handling.whenIdle(closeMs, () => this.#ended.resolve(reason));
   }
 
   /** Tells what of the microphone was lost since that was told last. */
@@ -418,3 +433,6 @@ class Session implements VoiceSession {
     tell().catch((error) => this.#log.error({ error }, "the agent's onError failed"));
   }
 }
+
+const notThere = (method: string): Error =>
+  new Error(`${method}(): the agent is not in the room yet; wait for \`entry\` to be called`);

@@ -1,8 +1,11 @@
-/** Who goes on with the conversation: hands it from one agent to another. */
+/** Who goes on with the conversation: another agent, as a tool wants it, or a task for as long as it takes. */
 import type { Agent } from "./agent.ts";
 import type { Charge, Equipped } from "./charge.ts";
+import { TaskError } from "./errors.ts";
 import type { SessionEventBody } from "./events.ts";
 import type { Handoff } from "./handoff.ts";
+import { type Task, type TaskOver, taskOver } from "./task.ts";
+import { callAtWork } from "./tools/call.ts";
 
 /** Agents that only hand over to each other do so no more often without a word of the user's. */
 const mostHandoffs = 5;
@@ -14,39 +17,96 @@ export interface SuccessionOptions {
   /** Aborts when the session ends. */
   readonly signal: AbortSignal;
   readonly emit: (event: SessionEventBody) => void;
-  /** Told that another agent is in charge from now on, which was handed the conversation by `from`. */
-  readonly onTaken: (about: { readonly from: string }) => void;
+  /**
+   * Told that another is in charge from now on. `from`: the agent that has handed the conversation over; `isBack`: it only
+   * goes on after a task, and its own code is not run.
+   */
+  readonly onTaken: (about: { readonly from?: string; readonly isBack?: true }) => void;
 }
 
 export interface Succession {
   /**
-   * The agent to hand over to, ready to take the conversation, which the reply of that id wants; throws an Error in words
-   * when it cannot be handed over.
+   * Who is to go on, ready to take the conversation, as the reply of that id wants it; throws an Error in words when that
+   * cannot be.
    */
-  successor(handoff: Handoff, replyId: string): { readonly name: string; readonly take: () => void };
+  successor(next: Handoff | TaskOver, replyId: string): { readonly name: string; readonly take: () => void };
   /** The user has said something. */
   heard(): void;
+  /** See VoiceSession. */
+  run<Result>(task: Task<Result>): Promise<Result>;
 }
 
-/** Hands over as tools want it. */
+/** Hands over, and back. */
 export function createSuccession({ charge, equip, signal, emit, onTaken }: SuccessionOptions): Succession {
   let handoffs = 0;
+  let tasks = 0;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** The task is in charge until it is over. */
+  const perform = async <Result>(task: Task<Result>): Promise<Result> => {
+    const over = Promise.withResolvers<Result>();
+    const ended = () =>
+      over.reject(new TaskError("the session ended before the task did", { reason: "ended" }));
+    if (signal.aborted) ended();
+    signal.addEventListener("abort", ended, { once: true });
+    tasks++;
+    try {
+      const before = charge.current;
+      const agent = task.doneBy(before.agent, (what) =>
+        taskOver({
+          result: "error" in what ? "The user did not want to." : "That was handed in.",
+          end() {
+            charge.take(before);
+            onTaken({ isBack: true });
+            if ("error" in what) over.reject(what.error);
+            else over.resolve(what.result);
+          },
+        }));
+      if (!signal.aborted) {
+        charge.take({ ...equip(agent), agentName: before.agentName });
+        onTaken({});
+      }
+      return await over.promise;
+    } finally {
+      tasks--;
+      signal.removeEventListener("abort", ended);
+    }
+  };
   return {
     heard: () => void (handoffs = 0),
-    successor({ agent }, replyId) {
+    successor(next, replyId) {
+      if (next.type === "task-over") return { name: charge.current.agentName, take: next.end };
+      if (tasks > 0) throw new Error("a task is under way, which is to be ended first");
       if (handoffs >= mostHandoffs) {
         throw new Error("the conversation was handed over too often; answer the user without");
       }
-      const next = equip(agent);
+      const equipped = equip(next.agent);
       const take = () => {
         if (signal.aborted) return;
         handoffs++;
         const from = charge.current.agentName;
-        charge.take(next);
-        emit({ type: "handoff", from, to: next.agentName, replyId });
+        charge.take(equipped);
+        emit({ type: "handoff", from, to: equipped.agentName, replyId });
         onTaken({ from });
       };
-      return { name: next.agentName, take };
+      return { name: equipped.agentName, take };
+    },
+    async run(task) {
+      const call = callAtWork.getStore();
+      if (call?.isAtWork) {
+        // Another task may wait for this one: the tool may be one of its own.
+        await call.detach();
+        return await perform(task);
+      }
+      const before = last;
+      const over = Promise.withResolvers<void>();
+      last = over.promise;
+      try {
+        await before;
+        return await perform(task);
+      } finally {
+        over.resolve();
+      }
     },
   };
 }

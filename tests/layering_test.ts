@@ -19,6 +19,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   "agents/": ["agents/", "src/mod.ts"],
   "src/": ["src/"],
+  "src/tasks/": ["src/", "agents/mod.ts"],
   "src/turn/": ["src/turn/"],
   "src/end_of_turn/": [
     "src/end_of_turn/",
@@ -37,6 +38,7 @@ const mayImport: Record<string, readonly string[]> = {
     "src/handoff.ts",
     "src/llm/llm.ts",
     "src/queue.ts",
+    "src/task.ts",
     "src/tool.ts",
   ],
   "src/text/": ["src/text/", "src/tts/tts.ts"],

@@ -52,6 +52,7 @@ export function recordedSession(session: VoiceSession, recorder: Recorder): Voic
       note({ method: "generateReply", options: { ...options } });
       return recordedHandle(session.generateReply(options));
     },
+    run: (task) => session.run(task),
     interrupt() {
       note({ method: "interrupt" });
       session.interrupt();
@@ -69,6 +70,7 @@ export function recordedSession(session: VoiceSession, recorder: Recorder): Voic
       session.clearUserTurn();
     },
     performRpc: (...given) => session.performRpc(...given),
+    look: (options) => session.look(options),
     events: () => session.events(),
     close(reason: CloseReason = "closed") {
       note({ method: "close", reason });

@@ -1,8 +1,10 @@
 /** One call of a tool, from the model's request to the one result it gets. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, messageOf, StageError } from "../errors.ts";
 import { type Handoff, handoffIn } from "../handoff.ts";
+import { isTaskOver, type TaskOver } from "../task.ts";
 import type { ToolCall } from "../llm/llm.ts";
 import type { Tool, ToolContext } from "../tool.ts";
 import {
@@ -37,10 +39,12 @@ export interface ToolHost<UserData = unknown> {
   /** Asks the user; whether they agreed. `signal` aborts when nobody waits for that any more. */
   confirm(request: ConfirmRequest, options: { readonly signal: AbortSignal }): Promise<boolean>;
   /**
-   * Another agent goes on with the conversation, once the other calls of the step have their results; returns what the
+   * Somebody else goes on with the conversation, once the other calls of the step have their results; returns what the
    * models are told of that. Throws an Error in words when it cannot be.
    */
-  handOff(callId: string, next: Handoff): string;
+  handOff(callId: string, next: Handoff | TaskOver): string;
+  /** The tool holds a conversation of its own: the answer ends with the step, and the result is told when it is there. */
+  detach(callId: string): void;
   /** Whether somebody else goes on with the conversation: the answer ends with the step. */
   readonly isOver: boolean;
 }
@@ -86,6 +90,17 @@ const graceMs = 2_000;
 /** How long a call may take whose heartbeats are heard, unless its tool's patience is longer; milliseconds. */
 const longestMs = 120_000;
 
+/** The call that what is run by a tool belongs to. */
+export const callAtWork = new AsyncLocalStorage<{
+  /** Whether the tool is still at work. */
+  readonly isAtWork: boolean;
+  /**
+   * From now on nobody waits for the call, and nothing stops it but the session's end: it holds a conversation of its own.
+   * Settles when the user's turn is sure to be over that it was made in.
+   */
+  detach(): Promise<void>;
+}>();
+
 /** Makes a call; whatever happens, it gets one last result. */
 export function startCall<UserData>(options: CallOptions<UserData>): RunningCall {
   const { call, tool, host, idempotencyKey, once, clock, signal, ended, onError } = options;
@@ -99,6 +114,7 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
   /** From then on a call of effect "once" is not stopped. Clock milliseconds. */
   let begunMs: number | undefined;
   let timer: Disposable | undefined;
+  let detached = false;
   const self: RunningCall = {
     call,
     get result() {
@@ -135,7 +151,7 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     late = true;
     awaited.resolve(result);
   };
-  const mustFinish = () => begunMs !== undefined && tool?.effect === "once";
+  const mustFinish = () => begunMs !== undefined && (detached || tool?.effect === "once");
   const interrupt = () => {
     if (mustFinish()) goOnWithout();
     else stop("cancelled", cutOffWords, signal.reason);
@@ -163,6 +179,7 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
   };
   /** Waits for the tool, from now on. */
   const wait = ({ timeoutMs }: Tool<UserData>) => {
+    if (detached) return;
     const nowMs = clock.now();
     begunMs ??= nowMs;
     const leftMs = begunMs + Math.max(longestMs, timeoutMs) - nowMs;
@@ -211,6 +228,20 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     });
   };
 
+  const atWork = {
+    get isAtWork() {
+      return !over;
+    },
+    async detach() {
+      await options.committed;
+      if (detached || over) return;
+      detached = true;
+      timer?.[Symbol.dispose]();
+      host.detach(callId);
+      goOnWithout();
+    },
+  };
+
   const perform = async (): Promise<void> => {
     if (!tool) {
       const known = options.names.map((known) => JSON.stringify(known)).join(", ") || "none";
@@ -240,9 +271,9 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     if (over) return;
     if (!agreed) return settle("declined", "Nothing was done: the user was asked, and did not agree.");
     wait(tool);
-    const value = await tool.execute(checked.value, ctx);
+    const value = await callAtWork.run(atWork, () => tool.execute(checked.value, ctx));
     if (over) return;
-    const next = handoffIn(value);
+    const next = isTaskOver(value) ? value : handoffIn(value);
     settle("done", next ? host.handOff(callId, next) : resultInWords(value), value);
   };
 

@@ -85,11 +85,13 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
         return fakeSpeech(`say-${said.length}`);
       },
       generateReply: () => fakeSpeech("reply"),
+      run: () => Promise.reject(new Error("not here")),
       interrupt: () => void interrupts++,
       startUserTurn: () => void keys.push("start"),
       commitUserTurn: () => void keys.push("commit"),
       clearUserTurn: () => void keys.push("clear"),
       performRpc: () => Promise.reject(new Error("there is no client")),
+      look: () => Promise.resolve(undefined),
       events() {
         const reader = liveStream<SessionEvent>({ limit: 1_000, onCancel: () => readers.delete(reader) });
         if (state === "closed") reader.close();

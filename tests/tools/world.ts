@@ -49,10 +49,11 @@ export function world({ answers = () => Promise.resolve(true) }: {
       asked.push(request);
       return answers(request, signal);
     },
-    handOff(_, { agent }) {
-      handedTo.push(agent);
+    handOff(_, next) {
+      if (next.type === "handoff") handedTo.push(next.agent);
       return "Handed over.";
     },
+    detach() {},
     get isOver() {
       return handedTo.length > 0;
     },
