@@ -190,7 +190,10 @@ export class Conversation {
     { gone, ended }: { readonly gone: boolean; readonly ended: Promise<void> | undefined },
   ): Promise<void> {
     this.#speech.giveUpWaiting();
-    if (gone) this.interrupt();
+    if (gone) {
+      this.#replies.dropPrepared();
+      this.interrupt();
+    }
     const cut = gone ? this.#replies.idle() : undefined;
     await this.#lastWords.wait(this.#turns.state, { ended, cut });
     this.#turns.end();
