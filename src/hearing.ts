@@ -143,8 +143,7 @@ export async function readMessages(
     if (message.type === "interrupt") conversation.interruptByUser();
     else if (message.type === "turn") conversation.note({ type: `turn-${message.action}` });
     else if (message.type === "text") {
-      const { text, from } = message;
-      const speaker = from && { identity: from.identity, name: from.name };
+      const { text, from: speaker } = message;
       conversation.note({ type: "text-message", text, ...(speaker && { speaker }) });
     } else {
       const type = message.final ? "transcript-final" : "transcript-interim";

@@ -1,5 +1,6 @@
 /** A room that is written down as a session uses it. */
-import type { Playout, Room, RoomMessage, Speaker } from "../room/room.ts";
+import type { AudioFrame } from "../audio/frame.ts";
+import type { ParticipantVoice, Playout, Room, RoomMessage, Speaker } from "../room/room.ts";
 import type { Recorder } from "./recorder.ts";
 
 /** The same room; who comes, what they type and press, what the speaker does and why it ends are written down. */
@@ -11,7 +12,7 @@ export function recordedRoom(room: Room, recorder: Recorder): Room {
   };
   if (room.closed.aborted) ended();
   else room.closed.addEventListener("abort", ended, { once: true });
-  const { messages, background, video, witnesses, performRpc } = room;
+  const { messages, background, video, witnesses, performRpc, voices } = room;
   let came = false;
   return {
     name: room.name,
@@ -26,7 +27,7 @@ export function recordedRoom(room: Room, recorder: Recorder): Room {
       },
     }),
     microphone: room.microphone,
-    ...(room.voices && { voices: room.voices }),
+    ...(voices && { voices: voices.pipeThrough(notedVoices(room, recorder)) }),
     get droppedMs() {
       return room.droppedMs;
     },
@@ -61,6 +62,26 @@ function noted(recorder: Recorder): TransformStream<RoomMessage, RoomMessage> {
     transform(message, controller) {
       recorder.note({ type: "participant-told", message });
       controller.enqueue(message);
+    },
+  });
+}
+
+/** Writes down who comes, and who leaves while others talk on. */
+function notedVoices(
+  { closed }: Room,
+  recorder: Recorder,
+): TransformStream<ParticipantVoice, ParticipantVoice> {
+  return new TransformStream({
+    transform({ participant, microphone }, controller) {
+      const { identity, name } = participant;
+      recorder.note({ type: "voice-joined", identity, name });
+      const left = new TransformStream<AudioFrame, AudioFrame>({
+        flush() {
+          const gone = !closed.aborted || closed.reason === "participant-left";
+          if (gone) recorder.note({ type: "voice-left", identity, name });
+        },
+      });
+      controller.enqueue({ participant, microphone: microphone.pipeThrough(left) });
     },
   });
 }

@@ -4,6 +4,7 @@ import type { EntryBody, Source } from "./recording.ts";
 import type { Stage } from "../errors.ts";
 
 const stages: Readonly<Record<Source, Stage>> = {
+  vad: "vad",
   stt: "stt",
   llm: "llm",
   tts: "tts",

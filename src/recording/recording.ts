@@ -10,6 +10,8 @@ import { ConfigError } from "../errors.ts";
 export const VERSION = 1;
 
 const ms = z.number();
+/** Missing in recordings of a time when there was but one. */
+const run = z.number().default(0);
 const failure = z.object({
   stage: z.enum(["room", "vad", "stt", "llm", "tts", "turn", "agent", "session"]),
   message: z.string(),
@@ -60,8 +62,11 @@ const mark = z.union([
   z.object({ type: z.enum(["speech-pause", "speech-resume", "speech-end"]), atMs: ms }),
 ]);
 
+/** One of several people who are heard. */
+const speaker = z.object({ identity: z.string(), name: z.string() });
+
 const message = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("text"), text: z.string() }),
+  z.object({ type: z.literal("text"), text: z.string(), from: speaker.optional() }),
   z.object({ type: z.literal("transcript"), text: z.string(), final: z.boolean() }),
   z.object({ type: z.literal("interrupt") }),
   z.object({ type: z.literal("turn"), action: z.enum(["start", "commit", "cancel"]) }),
@@ -83,7 +88,7 @@ const call = z.discriminatedUnion("method", [
 ]);
 
 /** What comes from a provider, or from the agent's own stream of words; each is opened once, and known by its number. */
-const of = z.enum(["stt", "llm", "tts", "text", "say", "turn", "tool"]);
+const of = z.enum(["vad", "stt", "llm", "tts", "text", "say", "turn", "tool"]);
 
 const entry = z.discriminatedUnion("type", [
   z.object({
@@ -94,11 +99,15 @@ const entry = z.discriminatedUnion("type", [
   z.object({ type: z.enum(["room-failed", "entry-failed"]), atMs: ms, error: failure }),
   z.object({ type: z.literal("participant-came"), atMs: ms, identity: z.string() }),
   z.object({ type: z.literal("participant-told"), atMs: ms, message }),
-  z.object({ type: z.literal("voice-marked"), atMs: ms, mark }),
+  /** One of several people who are heard has come, or is gone for good. */
+  z.object({ type: z.enum(["voice-joined", "voice-left"]), atMs: ms, ...speaker.shape }),
+  /** `run`: which detector found it; there is one a microphone. */
+  z.object({ type: z.literal("voice-marked"), atMs: ms, run, mark }),
   /** Frames: when each came, its timestamp, its length (ms), its loudness (RMS of samples), whether it lies in speech. */
   z.object({
     type: z.literal("microphone-heard"),
     atMs: ms,
+    run,
     frames: z.array(z.tuple([ms, ms, ms, z.number(), z.union([z.literal(0), z.literal(1)])])),
   }),
   /** An MCP server offers a tool. */

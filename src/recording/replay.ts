@@ -26,7 +26,8 @@ export async function replay(recording: Recording): Promise<Recording> {
   const { header, entries } = recording;
   const clock = virtualClock();
   const config = header.turnTaking as TurnTakingConfig; // as the configuration had it
-  const room = memoryRoom({ name: "replay", clock });
+  const several = entries.some(({ type }) => type === "voice-joined");
+  const room = memoryRoom({ name: "replay", clock, participants: several ? "all" : "linked" });
   const lines: string[] = [];
   const over = new AbortController();
   const handles = new Map<string, SpeechHandle>();
@@ -62,13 +63,17 @@ export async function replay(recording: Recording): Promise<Recording> {
   return readRecording(lines.join(""), "the replay");
 }
 
-type Input = Extract<
-  Entry,
-  { type: "participant-came" | "participant-told" | "room-ended" | "session-called" }
->;
+const inputs = [
+  "participant-came",
+  "participant-told",
+  "voice-joined",
+  "voice-left",
+  "room-ended",
+  "session-called",
+] as const;
+type Input = Extract<Entry, { type: (typeof inputs)[number] }>;
 
-const isInput = (entry: Entry): entry is Input =>
-  ["participant-came", "participant-told", "room-ended", "session-called"].includes(entry.type);
+const isInput = (entry: Entry): entry is Input => inputs.some((type) => type === entry.type);
 
 interface Stage {
   readonly recording: Recording;
@@ -83,6 +88,10 @@ function perform(entry: Input, stage: Stage): void {
   switch (entry.type) {
     case "participant-came":
       return room.enter(entry.identity);
+    case "voice-joined":
+      return room.enter(entry.identity, entry.name);
+    case "voice-left":
+      return room.leave(entry.identity);
     case "participant-told":
       return room.tell(entry.message);
     case "room-ended":
@@ -190,6 +199,7 @@ async function joinAsThen(
       return room.participant;
     },
     microphone: room.microphone,
+    ...(room.voices && { voices: room.voices }),
     droppedMs: 0,
     ...(room.messages && { messages: room.messages }),
     speaker: room.speaker,

@@ -138,10 +138,12 @@ function speechFrom(item: unknown): SpeechEvent {
 
 /** Tells the marks and the frames of the recording, whatever it is given; the frames are as loud as those were. */
 function replayedDetector({ entries }: Recording, clock: Clock): VoiceActivityDetector {
+  let runs = 0;
   return {
     model: "recorded",
     input: hearing,
     detect({ signal } = {}) {
+      const own = runs++;
       const timers: Disposable[] = [];
       const stop = () => {
         for (const timer of timers) timer[Symbol.dispose]();
@@ -150,8 +152,12 @@ function replayedDetector({ entries }: Recording, clock: Clock): VoiceActivityDe
       const at = (atMs: number, event: VoiceEvent) =>
         timers.push(clock.after(atMs - clock.now(), () => out.push(event)));
       for (const entry of entries) {
-        if (entry.type === "voice-marked") at(entry.atMs, entry.mark);
-        if (entry.type !== "microphone-heard") continue;
+        if (entry.type !== "voice-marked" && entry.type !== "microphone-heard") continue;
+        if (entry.run !== own) continue;
+        if (entry.type === "voice-marked") {
+          at(entry.atMs, entry.mark);
+          continue;
+        }
         for (const [atMs, timestampMs, ms, level, speech] of entry.frames) {
           const samples = new Int16Array(Math.round(ms * 16)).fill(Math.round(level));
           at(atMs, { type: "audio", frame: { ...hearing, samples, timestampMs }, speech: speech === 1 });

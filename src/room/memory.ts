@@ -36,8 +36,8 @@ export interface MemoryRoom extends Room {
   hear(frame: AudioFrame, identity?: string): void;
   /** Types, or presses a button. */
   tell(message: RoomMessage): void;
-  /** Lets the participant in; they are linked when they are the one waited for. */
-  enter(identity: string): void;
+  /** Lets a participant in; they are linked when they are the one waited for. `name`: as their identity when left out. */
+  enter(identity: string, name?: string): void;
   /** Lets somebody leave for good; the room ends when they were the last of those who are heard. */
   leave(identity: string): void;
   /** Ends the room for the agent. */
@@ -116,8 +116,8 @@ export function memoryRoom(
     hear: (frame, identity) => (identity === undefined ? microphone : microphones.get(identity))?.push(frame),
     tell: (message) => messages.push(message),
     end,
-    enter(identity) {
-      const participant = { identity, name: identity, metadata: "", attributes: {} };
+    enter(identity, name = identity) {
+      const participant = { identity, name, metadata: "", attributes: {} };
       present.set(identity, participant);
       if (participants === "all" && !microphones.has(identity)) {
         const own = newMicrophone();

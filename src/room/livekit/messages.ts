@@ -33,7 +33,13 @@ export function receiveMessages(
   const take = async (reader: TextStreamReader, participant: Participant) => {
     const text = await readText(reader);
     if (text === undefined) log.warn({ limit: MAX_CHARACTERS }, "a typed message was too long");
-    else if (text) messages.push({ type: "text", text, ...(several && { from: participant }) });
+    else if (text) {
+      messages.push({
+        type: "text",
+        text,
+        ...(several && { from: { identity: participant.identity, name: participant.name } }),
+      });
+    }
   };
   room.registerTextStreamHandler(CHAT_TOPIC, (reader, { identity }) => {
     const participant = from(identity);
