@@ -1,5 +1,6 @@
 /** What an agent does when something happens: functions by the types of events. */
 import type { AgentContext } from "./agent.ts";
+import type { Clock } from "./clock.ts";
 import { eventTypes, type SessionEvent, type SessionEventOf } from "./events.ts";
 import type { Log } from "./log.ts";
 
@@ -16,14 +17,12 @@ export interface Handling {
   use(agent: { readonly on?: EventHandlers }, ctx: AgentContext): void;
   /** Calls the handler that there is for `event`, as soon as what is being done now is done. Never throws. */
   handle(event: SessionEvent): void;
-  /** Whether a handler is called, or has not settled. */
-  readonly busy: boolean;
-  /** Settles when every handler has. */
-  idle(): Promise<void>;
+  /** Calls `then` when every handler has settled, at once if none is at work; after `ms` milliseconds in any case. */
+  whenIdle(ms: number, then: () => void): void;
 }
 
 /** Calls the handlers of the agent in charge. None waits for another; what one throws is logged. */
-export function createHandling(log: Log): Handling {
+export function createHandling({ clock, log }: { readonly clock: Clock; readonly log: Log }): Handling {
   const running = new Set<Promise<void>>();
   let inCharge: { readonly on: EventHandlers | undefined; readonly ctx: AgentContext } | undefined;
   const call = async (handler: AnyHandler, event: SessionEvent, ctx: AgentContext) => {
@@ -42,11 +41,16 @@ export function createHandling(log: Log): Handling {
         .finally(() => running.delete(handled));
       running.add(handled);
     },
-    get busy() {
-      return running.size > 0;
-    },
-    async idle() {
-      while (running.size > 0) await Promise.all(running);
+    whenIdle(ms, then) {
+      if (running.size === 0) return then();
+      const timer = clock.after(ms, () => {
+        log.warn({ ms }, "handlers of events did not end with their session");
+        then();
+      });
+      void Promise.all(running).then(() => {
+        timer[Symbol.dispose]();
+        then();
+      });
     },
   };
 }
