@@ -31,8 +31,8 @@ function recordedDetector(vad: VoiceActivityDetector, recorder: Recorder): Voice
     input: vad.input,
     detect(options) {
       const { readable, writable } = vad.detect(options);
-      const run = recorder.next("vad");
-      const frames = frameLines(recorder, run);
+      const microphone = recorder.next("vad");
+      const frames = frameLines(recorder, microphone);
       const watch = new TransformStream<VoiceEvent, VoiceEvent>({
         transform(event, controller) {
           if (event.type === "audio") frames.add(event);
@@ -41,7 +41,7 @@ function recordedDetector(vad: VoiceActivityDetector, recorder: Recorder): Voice
             const mark = event.type === "speech-start"
               ? { ...event, atMs: since(event.atMs), voicedMs: since(event.voicedMs) }
               : { ...event, atMs: since(event.atMs) };
-            recorder.note({ type: "voice-marked", run, mark });
+            recorder.note({ type: "voice-marked", microphone, mark });
           }
           controller.enqueue(event);
         },
@@ -53,11 +53,11 @@ function recordedDetector(vad: VoiceActivityDetector, recorder: Recorder): Voice
 }
 
 /** Collects frames into lines: a line a frame would be most of the file. */
-function frameLines(recorder: Recorder, run: number) {
+function frameLines(recorder: Recorder, microphone: number) {
   type Line = [number, number, number, number, 0 | 1];
   let lines: Line[] = [];
   const write = () => {
-    if (lines.length > 0) recorder.note({ type: "microphone-heard", run, frames: lines });
+    if (lines.length > 0) recorder.note({ type: "microphone-heard", microphone, frames: lines });
     lines = [];
   };
   return {

@@ -10,8 +10,8 @@ import { ConfigError } from "../errors.ts";
 export const VERSION = 1;
 
 const ms = z.number();
-/** Missing in recordings of a time when there was but one. */
-const run = z.number().default(0);
+/** The number of a microphone, and of its detector: a new agent may have another. Older recordings know of but one. */
+const microphone = z.number().default(0);
 const failure = z.object({
   stage: z.enum(["room", "vad", "stt", "llm", "tts", "turn", "agent", "session"]),
   message: z.string(),
@@ -101,13 +101,12 @@ const entry = z.discriminatedUnion("type", [
   z.object({ type: z.literal("participant-told"), atMs: ms, message }),
   /** One of several people who are heard has come, or is gone for good. */
   z.object({ type: z.enum(["voice-joined", "voice-left"]), atMs: ms, ...speaker.shape }),
-  /** `run`: which detector found it; there is one a microphone. */
-  z.object({ type: z.literal("voice-marked"), atMs: ms, run, mark }),
+  z.object({ type: z.literal("voice-marked"), atMs: ms, microphone, mark }),
   /** Frames: when each came, its timestamp, its length (ms), its loudness (RMS of samples), whether it lies in speech. */
   z.object({
     type: z.literal("microphone-heard"),
     atMs: ms,
-    run,
+    microphone,
     frames: z.array(z.tuple([ms, ms, ms, z.number(), z.union([z.literal(0), z.literal(1)])])),
   }),
   /** An MCP server offers a tool. */

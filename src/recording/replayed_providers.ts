@@ -138,12 +138,12 @@ function speechFrom(item: unknown): SpeechEvent {
 
 /** Tells the marks and the frames of the recording, whatever it is given; the frames are as loud as those were. */
 function replayedDetector({ entries }: Recording, clock: Clock): VoiceActivityDetector {
-  let runs = 0;
+  let microphones = 0;
   return {
     model: "recorded",
     input: hearing,
     detect({ signal } = {}) {
-      const own = runs++;
+      const own = microphones++;
       const timers: Disposable[] = [];
       const stop = () => {
         for (const timer of timers) timer[Symbol.dispose]();
@@ -153,7 +153,7 @@ function replayedDetector({ entries }: Recording, clock: Clock): VoiceActivityDe
         timers.push(clock.after(atMs - clock.now(), () => out.push(event)));
       for (const entry of entries) {
         if (entry.type !== "voice-marked" && entry.type !== "microphone-heard") continue;
-        if (entry.run !== own) continue;
+        if (entry.microphone !== own) continue;
         if (entry.type === "voice-marked") {
           at(entry.atMs, entry.mark);
           continue;

@@ -89,7 +89,11 @@ export interface TranscriptPublisher {
 /** What a participant tells the agent other than by voice. */
 export type RoomMessage =
   /** A typed turn; `from`: whose, where several are heard. */
-  | { readonly type: "text"; readonly text: string; readonly from?: Pick<Participant, "identity" | "name"> }
+  | {
+    readonly type: "text";
+    readonly text: string;
+    readonly from?: Pick<Participant, "identity" | "name"> | undefined;
+  }
   /** What the participant's own device recognized; each replaces the interim one before. */
   | { readonly type: "transcript"; readonly text: string; readonly final: boolean }
   /** Cuts the agent off. */
