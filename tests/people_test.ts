@@ -128,7 +128,7 @@ describe("several people in a session", () => {
   it("takes what one types as theirs", async () => {
     const call = startCall([]);
     await call.talk(100);
-    const from = { identity: "ben", name: "Ben", metadata: "", attributes: {} };
+    const from = { identity: "ben", name: "Ben" };
     call.room.tell({ type: "text", text: "Hello?", from });
     await call.talk(2_000);
     assertEquals(
