@@ -52,6 +52,13 @@ describe("an agent's handlers of events", () => {
     await timeToClose(call);
   });
 
+  it("are called when what has happened is over", async () => {
+    const states: string[] = [];
+    const { call } = await callWith({ "turn-ended": (_, { session }) => states.push(session.state) });
+    assertEquals(states, ["listening"]); // at the event itself the agent is still "speaking"
+    await timeToClose(call);
+  });
+
   it("that throw are logged, and change nothing", async () => {
     const { call, errors } = await callWith({
       "user-speech-committed": () => {
