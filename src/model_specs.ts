@@ -1,6 +1,10 @@
 /** Models with options, as an agent's definition gives them. */
 import * as z from "zod";
 
+/** A model string, the same with options, or an object of one's own; or several, the best first: the next stands in for those before. */
+export type Choice<Spec, Provider> = OneChoice<Spec, Provider> | readonly OneChoice<Spec, Provider>[];
+export type OneChoice<Spec, Provider> = string | Spec | Provider;
+
 /** A recognizer. */
 export interface SpeechToTextSpec {
   /** Such as `deepgram/nova-3`. */
@@ -82,22 +86,32 @@ export function problemOfModels(
 ): string | undefined {
   for (const stage of ["stt", "llm", "tts"] as const) {
     const given = choices[stage];
-    const { method, options } = stages[stage];
-    if (given === undefined || (typeof given === "object" && given !== null && method in given)) continue;
-    const name = typeof given === "string" ? { model: given } : given;
-    const issue = options.safeParse(name).error?.issues[0];
-    if (!issue) continue;
-    if (issue.code === "unrecognized_keys") {
-      const known = Object.keys(options.shape).join(", ");
-      return `\`${stage}\` has no option ${issue.keys.join(", ")}; expected some of ${known}`;
+    if (given === undefined) continue;
+    if (Array.isArray(given) && given.length === 0) {
+      return `\`${stage}\` is an empty list; expected a model at least`;
     }
-    if (issue.path.length === 0) {
-      return `\`${stage}\` is ${typeof given}; expected a model string, a model with options, or an object with ${method}()`;
-    }
-    const [key = ""] = issue.path;
-    const value = typeof given === "string" ? given : (given as Record<PropertyKey, unknown>)[key];
-    const where = typeof given === "string" ? stage : `${stage}.${String(key)}`;
-    return `\`${where}\` is ${JSON.stringify(value)}; expected ${issue.message}`;
+    const problem = Array.isArray(given)
+      ? given.map((one, i) => problemOfModel(stage, `${stage}[${i}]`, one)).find(Boolean)
+      : problemOfModel(stage, stage, given);
+    if (problem) return problem;
   }
   return undefined;
+}
+
+function problemOfModel(stage: keyof typeof stages, name: string, given: unknown): string | undefined {
+  const { method, options } = stages[stage];
+  if (typeof given === "object" && given !== null && method in given) return undefined;
+  const issue = options.safeParse(typeof given === "string" ? { model: given } : given).error?.issues[0];
+  if (!issue) return undefined;
+  if (issue.code === "unrecognized_keys") {
+    const known = Object.keys(options.shape).join(", ");
+    return `\`${name}\` has no option ${issue.keys.join(", ")}; expected some of ${known}`;
+  }
+  if (issue.path.length === 0) {
+    return `\`${name}\` is ${typeof given}; expected a model string, a model with options, or an object with ${method}()`;
+  }
+  const [key = ""] = issue.path;
+  const value = typeof given === "string" ? given : (given as Record<PropertyKey, unknown>)[key];
+  const where = typeof given === "string" ? name : `${name}.${String(key)}`;
+  return `\`${where}\` is ${JSON.stringify(value)}; expected ${issue.message}`;
 }

@@ -8,15 +8,25 @@ import { demoLanguageModel } from "./llm/demo.ts";
 import type { LanguageModel } from "./llm/llm.ts";
 import { openaiLanguageModel } from "./llm/openai.ts";
 import type { Log } from "./log.ts";
-import type { LanguageModelSpec, SpeechToTextSpec, TextToSpeechSpec } from "./model_specs.ts";
+import { createHealth, type Health } from "./health.ts";
+import { fallbackLanguageModel } from "./llm/fallback.ts";
+import type {
+  Choice as ModelChoice,
+  LanguageModelSpec,
+  OneChoice,
+  SpeechToTextSpec,
+  TextToSpeechSpec,
+} from "./model_specs.ts";
 import { loadOpenAI } from "./openai.ts";
 import { browserSpeechToText } from "./stt/browser.ts";
 import { deepgramSpeechToText, loadDeepgram } from "./stt/deepgram.ts";
+import { fallbackSpeechToText } from "./stt/fallback.ts";
 import { localSpeechToText } from "./stt/local.ts";
 import { openaiSpeechToText } from "./stt/openai.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import { deepgramTextToSpeech } from "./tts/deepgram.ts";
 import { elevenlabsTextToSpeech } from "./tts/elevenlabs.ts";
+import { fallbackTextToSpeech } from "./tts/fallback.ts";
 import { fliteTextToSpeech } from "./tts/flite.ts";
 import { openaiTextToSpeech } from "./tts/openai.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
@@ -41,17 +51,22 @@ export interface ModelsOptions {
 export class MissingKeyError extends ConfigError {}
 
 /**
- * Makes providers from model strings and models with options; throws a ConfigError for one it does not know, or an option
- * it does not take, and a MissingKeyError for a key that is not set. `language`: where the model names none.
+ * Makes providers from model strings (several, parted by commas) and models with options; throws a ConfigError for one it
+ * does not know, or an option it does not take, and a MissingKeyError for a key that is not set. Of several, the next stands
+ * in for those before it, in all calls for as long as they are not well. `language`: where the model names none.
  */
 export interface Models {
   /** `endpointingMs`: silence after which a recognizer that can says that the turn is over. */
   stt(
-    model: string | SpeechToTextSpec,
+    model: ModelChoice<SpeechToTextSpec, SpeechToText>,
     options?: { readonly language?: string; readonly endpointingMs?: number },
   ): SpeechToText;
-  llm(model: string | LanguageModelSpec): LanguageModel;
-  tts(model: string | TextToSpeechSpec, options?: { readonly language?: string }): TextToSpeech;
+  llm(model: ModelChoice<LanguageModelSpec, LanguageModel>): LanguageModel;
+  /** A voice that fails in a reply is asked once more for the rest of it. */
+  tts(
+    model: ModelChoice<TextToSpeechSpec, TextToSpeech>,
+    options?: { readonly language?: string },
+  ): TextToSpeech;
 }
 
 /** A model, its string taken apart, with the provider's key (empty where none is needed). */
@@ -138,11 +153,70 @@ export function createModels(options: ModelsOptions): Models {
     return maker.make({ ...defaults, ...given, model, option, apiKey, baseUrl, clock, log });
   }
 
-  return {
-    stt: (spec, defaults) => make("STT", recognizers, spec, defaults),
-    llm: (spec) => make("LLM", languageModels, spec),
-    tts: (spec, defaults) => make("TTS", voices, spec, defaults),
+  /** How those are doing that stand in for each other, by their names. */
+  const healths = new Map<string, Health>();
+  const healthOf = (kind: Kind, models: readonly Named[]): Health => {
+    const name = `${kind} ${models.map(({ provider, model }) => `${provider}/${model}`)}`;
+    const health = healths.get(name) ?? createHealth({ members: models.length, clock });
+    healths.set(name, health);
+    return health;
   };
+
+  return {
+    stt(choice, defaults) {
+      const models = listed(choice).map((spec) =>
+        isObject(spec, "transcribe") ? spec : make("STT", recognizers, spec, defaults)
+      );
+      return isSingle(models)
+        ? models[0]
+        : fallbackSpeechToText(atLeastOne(models), { clock, health: healthOf("STT", models) });
+    },
+    llm(choice) {
+      const models = listed(choice).map((spec) =>
+        isObject(spec, "generate") ? spec : make("LLM", languageModels, spec)
+      );
+      return isSingle(models)
+        ? models[0]
+        : fallbackLanguageModel(atLeastOne(models), { clock, health: healthOf("LLM", models) });
+    },
+    tts(choice, defaults) {
+      const models = listed(choice).map((spec) =>
+        isObject(spec, "synthesize") ? spec : make("TTS", voices, spec, defaults)
+      );
+      if (isSingle(models)) {
+        const [voice] = models;
+        return fallbackTextToSpeech([voice, voice], { clock, firstResultMs: lonelyVoiceMs });
+      }
+      return fallbackTextToSpeech(atLeastOne(models), { clock, health: healthOf("TTS", models) });
+    },
+  };
+}
+
+/** A voice that nobody stands in for may take this long to begin; milliseconds. */
+const lonelyVoiceMs = 8_000;
+
+interface Named {
+  readonly provider: string;
+  readonly model: string;
+}
+
+/** Each of a choice; a string may name several, parted by commas. */
+function listed<Spec, Provider>(choice: ModelChoice<Spec, Provider>): readonly OneChoice<Spec, Provider>[] {
+  if (typeof choice === "string") return namesIn(choice);
+  return Array.isArray(choice) ? choice : [choice as OneChoice<Spec, Provider>];
+}
+
+const namesIn = (names: string): string[] => names.split(",").map((name) => name.trim());
+const isSingle = <T>(models: readonly T[]): models is readonly [T] => models.length === 1;
+const isObject = <T extends object, M extends PropertyKey>(
+  spec: string | T,
+  method: M,
+): spec is Extract<T, Record<M, unknown>> => typeof spec === "object" && method in spec;
+
+function atLeastOne<T>(models: readonly T[]): readonly [T, ...T[]] {
+  const [first, ...others] = models;
+  if (!first) throw new ConfigError("a list of models is empty; expected a model at least");
+  return [first, ...others];
 }
 
 const isKeyed = (provider: string): provider is KeyedProvider => Object.hasOwn(keyedProviders, provider);
@@ -167,6 +241,6 @@ const libraries: Readonly<Record<string, () => Promise<unknown>>> = {
 
 /** Loads what the models named need, so that the first call does not wait for it. */
 export async function preload(names: readonly string[]): Promise<void> {
-  const providers = new Set(names.map((name) => name.split("/")[0] ?? ""));
+  const providers = new Set(names.flatMap(namesIn).map((name) => name.split("/")[0] ?? ""));
   await Promise.all([...providers].map((provider) => libraries[provider]?.()));
 }

@@ -58,6 +58,27 @@ describe("model strings", () => {
     ]);
   });
 
+  it("make one of several, parted by commas or in a list", () => {
+    const members: string[] = [];
+    const note = <T extends { provider: string; model: string }>(member: T): T => {
+      members.push(`${member.provider}/${member.model}`);
+      return member;
+    };
+    models.stt("deepgram/nova-3, openai/whisper-1").each?.(note);
+    models.llm(["openai/gpt-4o", { model: "demo/rules" }]).each?.(note);
+    models.tts(["elevenlabs/eleven_turbo_v2_5", "deepgram/aura-2-thalia-en"]).each?.(note);
+    assertEquals(members, [
+      "deepgram/nova-3",
+      "openai/whisper-1",
+      "openai/gpt-4o",
+      "demo/rules",
+      "elevenlabs/eleven_turbo_v2_5",
+      "deepgram/aura-2-thalia-en",
+    ]);
+    const llm = bare.llm("demo/rules");
+    assertEquals(bare.llm(llm), llm, "an object of one's own is taken as it is");
+  });
+
   it("make what needs no key without one", () => {
     const made = [
       bare.stt("local/onnx-community/whisper-base"),

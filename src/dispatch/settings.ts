@@ -20,9 +20,9 @@ export function providersFor(
   const heard = { ...spoken, ...(turnDetection === "stt" && { endpointingMs: minDelayMs }) };
   return {
     vad: "detect" in vad ? vad : sileroDetector({ ...voice, ...vad }),
-    stt: typeof stt === "object" && "transcribe" in stt ? stt : models.stt(stt, heard),
-    llm: typeof llm === "object" && "generate" in llm ? llm : models.llm(llm),
-    tts: typeof tts === "object" && "synthesize" in tts ? tts : models.tts(tts, spoken),
+    stt: models.stt(stt, heard),
+    llm: models.llm(llm),
+    tts: models.tts(tts, spoken),
     ...(typeof turnDetection === "object" && { turnDetector: turnDetection }),
     ...summarizerOf(agent, models),
   };
@@ -35,7 +35,9 @@ export async function preloadTokenizers(
 ): Promise<void> {
   const limited = Object.values(agents).filter(({ history }) => history?.maxTokens !== undefined);
   await Promise.all(
-    limited.map(({ llm = names.llm }) => loadTokenizer(typeof llm === "string" ? llm : llm.model)),
+    limited.flatMap(({ llm = names.llm }) => llm).map((llm) =>
+      loadTokenizer(typeof llm === "string" ? llm : llm.model)
+    ),
   );
 }
 
@@ -43,7 +45,7 @@ export async function preloadTokenizers(
 function summarizerOf({ history }: Agent, models: Models): Pick<Providers, "summarizer"> {
   const { llm } = typeof history?.summarize === "object" ? history.summarize : {};
   if (llm === undefined) return {};
-  return { summarizer: typeof llm === "object" && "generate" in llm ? llm : models.llm(llm) };
+  return { summarizer: models.llm(llm) };
 }
 
 /**
@@ -55,9 +57,9 @@ export function missingKeys(agents: Readonly<Record<string, Agent>>, models: Mod
     const { stt, llm, tts } = agent;
     const makers = [
       () => summarizerOf(agent, models),
-      () => stt && !(typeof stt === "object" && "transcribe" in stt) && models.stt(stt),
-      () => llm && !(typeof llm === "object" && "generate" in llm) && models.llm(llm),
-      () => tts && !(typeof tts === "object" && "synthesize" in tts) && models.tts(tts),
+      () => stt && models.stt(stt),
+      () => llm && models.llm(llm),
+      () => tts && models.tts(tts),
     ];
     const missing = makers.flatMap((make) => {
       try {

@@ -114,6 +114,7 @@ export function fallbackLanguageModel(
         },
       }, { highWaterMark: 0 });
     },
-    each: (wrap) => fallbackLanguageModel(models.map(wrap) as [LanguageModel], { ...options, health }),
+    each: (wrap, onFallback = options.onFallback) =>
+      fallbackLanguageModel(models.map(wrap) as [LanguageModel], { ...options, health, onFallback }),
   };
 }

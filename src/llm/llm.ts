@@ -1,3 +1,4 @@
+import type { StageError } from "../errors.ts";
 /** A call of a tool, as a model made it. */
 export interface ToolCall {
   /** The model's own name for this call, under which it gets its result; no other call of the same answer has it. */
@@ -82,8 +83,11 @@ export interface LanguageModel {
     request: LanguageRequest,
     options: { readonly signal: AbortSignal },
   ): ReadableStream<LanguageEvent>;
-  /** Of one that is made of several: the same, each of them wrapped. */
-  each?(wrap: (member: LanguageModel) => LanguageModel): LanguageModel;
+  /** Of one that is made of several: the same, each of them wrapped; `onFallback` is told of failures that others made good. */
+  each?(
+    wrap: (member: LanguageModel) => LanguageModel,
+    onFallback?: (error: StageError) => void,
+  ): LanguageModel;
 }
 
 /** An id for a call whose model gave it none, or one that is taken; the API takes up to 40 characters. */

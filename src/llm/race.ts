@@ -95,7 +95,8 @@ export function raceLanguageModels(
         },
       }, { highWaterMark: 0 });
     },
-    each: (wrap) => raceLanguageModels(models.map(wrap) as [LanguageModel], { ...options, health }),
+    each: (wrap, onFallback = options.onFallback) =>
+      raceLanguageModels(models.map(wrap) as [LanguageModel], { ...options, health, onFallback }),
   };
 }
 

@@ -78,8 +78,10 @@ function loudness(samples: Int16Array): number {
 }
 
 function recordedSpeechToText(stt: SpeechToText, recorder: Recorder): SpeechToText {
+  const { each } = stt;
   return {
     ...stt,
+    ...(each && { each: (wrap) => recordedSpeechToText(each(wrap), recorder) }),
     transcribe(voice, options) {
       const run = recorder.next("stt");
       recorder.note({ type: "stream-opened", of: "stt", run });
@@ -94,8 +96,10 @@ function recordedSpeechToText(stt: SpeechToText, recorder: Recorder): SpeechToTe
 }
 
 function recordedLanguageModel(llm: LanguageModel, recorder: Recorder): LanguageModel {
+  const { each } = llm;
   return {
     ...llm,
+    ...(each && { each: (...how) => recordedLanguageModel(each(...how), recorder) }),
     generate(request, options) {
       const run = recorder.next("llm");
       recorder.note({ type: "stream-opened", of: "llm", run, input: lastInput(request.messages) });
@@ -116,9 +120,10 @@ export function lastInput(messages: Parameters<LanguageModel["generate"]>[0]["me
 }
 
 function recordedTextToSpeech(tts: TextToSpeech, recorder: Recorder): TextToSpeech {
-  const { connect } = tts;
+  const { connect, each } = tts;
   return {
     ...tts,
+    ...(each && { each: (...how) => recordedTextToSpeech(each(...how), recorder) }),
     synthesize(text, options) {
       const run = recorder.next("tts");
       recorder.note({ type: "stream-opened", of: "tts", run });

@@ -1,5 +1,6 @@
 /** What a session uses of its providers, counted as it passes by. */
 import { durationMs } from "../audio/frame.ts";
+import type { StageError } from "../errors.ts";
 import type { Usage } from "../events.ts";
 import type { LanguageEvent, LanguageModel } from "../llm/llm.ts";
 import type { SpeechToText } from "../stt/stt.ts";
@@ -11,7 +12,10 @@ export type OnUsage = (usage: Usage) => void;
 /** The audio between two reports of a recognizer, in milliseconds. */
 const reportEveryMs = 10_000;
 
-/** The same providers; `onUsage` is told what is used of them. Nothing is estimated, and nothing waits for the count. */
+/**
+ * The same providers; `onUsage` is told what is used of them, `onFallback` of failures that one made good that stands in.
+ * Nothing is estimated, and nothing waits for the count.
+ */
 export function metered<
   P extends {
     readonly stt: SpeechToText;
@@ -19,13 +23,13 @@ export function metered<
     readonly tts: TextToSpeech;
     readonly summarizer?: LanguageModel;
   },
->(providers: P, onUsage: OnUsage): P {
+>(providers: P, onUsage: OnUsage, onFallback?: (error: StageError) => void): P {
   const { stt, llm, tts, summarizer } = providers;
   return {
     ...providers,
     stt: meteredSpeechToText(stt, onUsage),
-    llm: meteredLanguageModel(llm, onUsage),
-    tts: meteredTextToSpeech(tts, onUsage),
+    llm: meteredLanguageModel(llm, onUsage, onFallback),
+    tts: meteredTextToSpeech(tts, onUsage, onFallback),
     ...(summarizer && { summarizer: meteredLanguageModel(summarizer, onUsage) }),
   };
 }
@@ -62,8 +66,12 @@ export function meteredSpeechToText(stt: SpeechToText, onUsage: OnUsage): Speech
 }
 
 /** Tells each request's tokens once: with its end, or as `uncounted` when it was cut off or failed before. */
-export function meteredLanguageModel(llm: LanguageModel, onUsage: OnUsage): LanguageModel {
-  if (llm.each) return llm.each((member) => meteredLanguageModel(member, onUsage));
+export function meteredLanguageModel(
+  llm: LanguageModel,
+  onUsage: OnUsage,
+  onFallback?: (error: StageError) => void,
+): LanguageModel {
+  if (llm.each) return llm.each((member) => meteredLanguageModel(member, onUsage), onFallback);
   const { provider, model } = llm;
   return {
     ...llm,
@@ -89,8 +97,12 @@ export function meteredLanguageModel(llm: LanguageModel, onUsage: OnUsage): Lang
 }
 
 /** Tells the text and the audio of each reply once, at its end or when it is cut off; nothing of one without either. */
-export function meteredTextToSpeech(tts: TextToSpeech, onUsage: OnUsage): TextToSpeech {
-  if (tts.each) return tts.each((member) => meteredTextToSpeech(member, onUsage));
+export function meteredTextToSpeech(
+  tts: TextToSpeech,
+  onUsage: OnUsage,
+  onFallback?: (error: StageError) => void,
+): TextToSpeech {
+  if (tts.each) return tts.each((member) => meteredTextToSpeech(member, onUsage), onFallback);
   const { provider, model, output, connect } = tts;
   return {
     ...tts,

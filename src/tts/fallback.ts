@@ -143,7 +143,8 @@ export function fallbackTextToSpeech(
       }, { highWaterMark: 0 });
     },
     ...(connected && { connect: connected }),
-    each: (wrap) => fallbackTextToSpeech(voices.map(wrap) as [TextToSpeech], { ...options, health }),
+    each: (wrap, onFallback = options.onFallback) =>
+      fallbackTextToSpeech(voices.map(wrap) as [TextToSpeech], { ...options, health, onFallback }),
   });
   return make(
     voices.some(({ connect }) => connect)

@@ -1,4 +1,5 @@
 import type { AudioFormat, AudioFrame } from "../audio/frame.ts";
+import type { StageError } from "../errors.ts";
 
 /** A word and when it sounds, in milliseconds from the first sample of the reply. */
 export interface WordTime {
@@ -36,6 +37,9 @@ export interface TextToSpeech {
    * handshake. Absent where there is nothing to keep.
    */
   connect?(options: { readonly signal: AbortSignal }): TextToSpeech;
-  /** Of one that is made of several: the same, each of them wrapped. */
-  each?(wrap: (member: TextToSpeech) => TextToSpeech): TextToSpeech;
+  /** Of one that is made of several: the same, each of them wrapped; `onFallback` is told of failures that others made good. */
+  each?(
+    wrap: (member: TextToSpeech) => TextToSpeech,
+    onFallback?: (error: StageError) => void,
+  ): TextToSpeech;
 }

@@ -8,7 +8,8 @@ import { silentLog as log } from "../fakes/log.ts";
 import { scriptedLanguageModel, scriptedSpeechToText, scriptedTextToSpeech } from "../fakes/providers.ts";
 import { frameMs, loudnessDetector, microphoneFrame } from "../fakes/speech.ts";
 import { turnTaking } from "../fakes/call.ts";
-import type { Served } from "./providers.ts";
+import { createModels } from "../../src/models.ts";
+import type { Row, Served } from "./providers.ts";
 
 /** From the end of a turn until somebody speaks, if only to apologize; and until a session is closed; milliseconds. */
 const budget = { silentMs: 12_000, closeMs: 5_000 };
@@ -40,7 +41,10 @@ export interface Outcome {
 }
 
 /** Makes the call, on a clock that may be fast. */
-export async function callWith(served: Served, clock: Clock): Promise<Outcome> {
+export async function callWith({ kind, name }: Row, served: Served, clock: Clock): Promise<Outcome> {
+  const models = createModels({ openai: {}, deepgram: {}, elevenlabs: {}, ...served.keys, clock, log });
+  const stage = kind.toLowerCase() as "stt" | "llm" | "tts";
+  const provider = { [stage]: models[stage](name) };
   const room = memoryRoom({ name: "room", clock });
   const over = new AbortController();
   const events: SessionEvent[] = [];
@@ -56,7 +60,7 @@ export async function callWith(served: Served, clock: Clock): Promise<Outcome> {
     id: "session",
     agentName: "test",
     agent: defineAgent({ instructions: "You tell callers where their orders are." }),
-    providers: { ...scripted, ...served.provider },
+    providers: { ...scripted, ...provider },
     turnTaking,
     join: () => Promise.resolve(room),
     metadata: "",

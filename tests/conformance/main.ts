@@ -2,14 +2,10 @@
  * `deno task conformance`: the table of what every provider survives, on emulators of their wire protocols; as Markdown.
  * `deno task conformance PROVIDER`: the provider's models on the real service, with its key in the environment.
  */
-import { fastClock } from "../fakes/fast_clock.ts";
-import { callWith, problemsOf } from "./call.ts";
-import { type FaultName, faults } from "./faults.ts";
-import { type Row, rows } from "./providers.ts";
+import { faults } from "./faults.ts";
+import { rows } from "./providers.ts";
 import { callReal } from "./real.ts";
-
-/** So many times faster than real time. */
-const speed = 10;
+import { cellsOf } from "./table.ts";
 
 const [provider] = Deno.args;
 if (provider === undefined) await printTable();
@@ -22,24 +18,22 @@ async function printTable(): Promise<void> {
   line(["", ...columns.map((fault) => fault ?? "answers")]);
   line(["---", ...columns.map(() => ":-:")]);
   for (const row of rows) {
-    const fits = (fault: FaultName | undefined) => fault === undefined || row.faults.includes(fault);
-    const cells = await Promise.all(columns.map((fault) => fits(fault) ? cell(row, fault, failed) : "–"));
-    line([`${row.kind} \`${row.name}\``, ...cells]);
+    const cells = await cellsOf(row);
+    const words = columns.map((fault) => {
+      const cell = cells.find((cell) => cell.fault === fault);
+      if (!cell) return "–";
+      return cell.problems.length > 0 ? "fails" : (cell.outcome.silentMs / 1000).toFixed(1);
+    });
+    line([`${row.kind} \`${row.name}\``, ...words]);
+    for (const { fault, problems } of cells) {
+      for (const problem of problems) failed.push(`${row.name}, ${fault ?? "nothing wrong"}: ${problem}`);
+    }
   }
   console.log(
     "\nSeconds: the longest silence between the end of a turn and the agent's voice. –: cannot happen to it.",
   );
   for (const problem of failed) console.error(problem);
   if (failed.length > 0) Deno.exit(1);
-}
-
-async function cell(row: Row, fault: FaultName | undefined, failed: string[]): Promise<string> {
-  const clock = fastClock(speed);
-  await using served = await row.serve(fault, clock);
-  const outcome = await callWith(served, clock);
-  const problems = problemsOf(outcome, fault !== undefined);
-  failed.push(...problems.map((problem) => `${row.name}, ${fault ?? "nothing wrong"}: ${problem}`));
-  return problems.length > 0 ? "fails" : (outcome.silentMs / 1000).toFixed(1);
 }
 
 async function tryReal(provider: string): Promise<void> {

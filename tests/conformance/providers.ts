@@ -1,14 +1,6 @@
 /** Every provider, each with the emulator of its wire protocol, and the faults that fit it. */
 import type { Clock } from "../../src/clock.ts";
-import type { LanguageModel } from "../../src/llm/llm.ts";
-import { openaiLanguageModel } from "../../src/llm/openai.ts";
-import { deepgramSpeechToText } from "../../src/stt/deepgram.ts";
-import { openaiSpeechToText } from "../../src/stt/openai.ts";
-import type { SpeechToText } from "../../src/stt/stt.ts";
-import { deepgramTextToSpeech } from "../../src/tts/deepgram.ts";
-import { elevenlabsTextToSpeech } from "../../src/tts/elevenlabs.ts";
-import { openaiTextToSpeech } from "../../src/tts/openai.ts";
-import type { TextToSpeech } from "../../src/tts/tts.ts";
+import type { ModelsOptions } from "../../src/models.ts";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startElevenLabsEmulator } from "../emulators/elevenlabs.ts";
 import { type ChatFault, startOpenAIEmulator } from "../emulators/openai.ts";
@@ -16,12 +8,9 @@ import { type AudioFault, startOpenAIAudio } from "../emulators/openai_audio.ts"
 import { fastVoice, utterances } from "./call.ts";
 import { type FaultName, oversizedBytes, socketFaults } from "./faults.ts";
 
-/** One provider on its emulator. */
+/** The emulator of a provider, and how to reach it. */
 export interface Served extends AsyncDisposable {
-  readonly provider:
-    | { readonly stt: SpeechToText }
-    | { readonly llm: LanguageModel }
-    | { readonly tts: TextToSpeech };
+  readonly keys: Partial<Omit<ModelsOptions, "clock" | "log">>;
   /** Sockets that are open at the emulator, where it counts them. */
   readonly open?: () => number;
 }
@@ -33,7 +22,7 @@ export interface Row {
   readonly kind: "STT" | "LLM" | "TTS";
   /** The faults that its protocol can have. */
   readonly faults: readonly FaultName[];
-  /** Starts it with a fault in its first connection or request, or with none. */
+  /** Starts its emulator with a fault in its first connection or request, or with none. */
   serve(fault: FaultName | undefined, clock: Clock): Promise<Served>;
 }
 
@@ -43,7 +32,7 @@ const first =
     n === 0 && fault ? table[fault] : undefined;
 const namesOf = (table: Partial<Record<FaultName, unknown>>) => Object.keys(table) as FaultName[];
 
-const keys = { apiKey: "test-key" };
+const apiKey = "test-key";
 const listens = socketFaults(600);
 const speaks = socketFaults(400);
 
@@ -81,22 +70,22 @@ export const rows: readonly Row[] = [
       const transcripts = utterances;
       const wrong = first(listens, fault);
       const emulator = await startDeepgramEmulator({ clock, transcripts, fault: (_, n) => wrong(n) });
-      const stt = deepgramSpeechToText({ ...keys, baseUrl: emulator.url, clock });
-      return { ...ending(emulator), provider: { stt }, open: () => emulator.open };
+      return {
+        ...ending(emulator),
+        keys: { deepgram: { apiKey, baseUrl: emulator.url } },
+        open: () => emulator.open,
+      };
     },
   },
   {
     name: "openai/gpt-4o-transcribe",
     kind: "STT",
     faults: namesOf(audio),
-    async serve(fault, clock) {
+    async serve(fault) {
       let heard = 0;
       const hears = () => utterances[heard++ % utterances.length] ?? "";
       const emulator = await startOpenAIAudio({ hears, fault: first(audio, fault) });
-      return {
-        ...ending(emulator),
-        provider: { stt: openaiSpeechToText({ ...keys, baseUrl: emulator.url, clock }) },
-      };
+      return { ...ending(emulator), keys: { openai: { apiKey, baseUrl: emulator.url } } };
     },
   },
   {
@@ -105,8 +94,7 @@ export const rows: readonly Row[] = [
     faults: namesOf(chat),
     async serve(fault, clock) {
       const emulator = await startOpenAIEmulator({ clock, fault: first(chat, fault) });
-      const llm = openaiLanguageModel({ ...keys, baseUrl: emulator.url, model: "gpt-4o-mini" });
-      return { ...ending(emulator), provider: { llm } };
+      return { ...ending(emulator), keys: { openai: { apiKey, baseUrl: emulator.url } } };
     },
   },
   {
@@ -116,8 +104,11 @@ export const rows: readonly Row[] = [
     async serve(fault, clock) {
       const wrong = first(speaks, fault);
       const emulator = await startDeepgramEmulator({ clock, ...fastVoice, fault: (_, n) => wrong(n) });
-      const tts = deepgramTextToSpeech({ ...keys, baseUrl: emulator.url, clock });
-      return { ...ending(emulator), provider: { tts }, open: () => emulator.open };
+      return {
+        ...ending(emulator),
+        keys: { deepgram: { apiKey, baseUrl: emulator.url } },
+        open: () => emulator.open,
+      };
     },
   },
   {
@@ -127,8 +118,11 @@ export const rows: readonly Row[] = [
     async serve(fault, clock) {
       const wrong = first(speaks, fault);
       const emulator = await startElevenLabsEmulator({ clock, fault: (_, n) => wrong(n) });
-      const tts = elevenlabsTextToSpeech({ ...keys, baseUrl: emulator.url, clock });
-      return { ...ending(emulator), provider: { tts }, open: () => emulator.open };
+      return {
+        ...ending(emulator),
+        keys: { elevenlabs: { apiKey, baseUrl: emulator.url } },
+        open: () => emulator.open,
+      };
     },
   },
   {
@@ -137,8 +131,7 @@ export const rows: readonly Row[] = [
     faults: namesOf(audio),
     async serve(fault) {
       const emulator = await startOpenAIAudio({ fault: first(audio, fault) });
-      const tts = openaiTextToSpeech({ ...keys, baseUrl: emulator.url, model: "gpt-4o-mini-tts" });
-      return { ...ending(emulator), provider: { tts } };
+      return { ...ending(emulator), keys: { openai: { apiKey, baseUrl: emulator.url } } };
     },
   },
 ];

@@ -16,7 +16,7 @@ export type RealResult = {
 };
 
 /** What stands in for the stages that are not tried. */
-const others = { stt: "local/moonshine-tiny", llm: "demo/demo", tts: "flite/slt" };
+const others = { stt: "browser/speech", llm: "demo/rules", tts: "flite/slt" };
 
 /** Makes the call, in real time; the key comes from the environment, as the server's does. */
 export async function callReal({ name, kind }: Pick<Row, "name" | "kind">): Promise<RealResult> {
@@ -28,8 +28,7 @@ export async function callReal({ name, kind }: Pick<Row, "name" | "kind">): Prom
     if (error instanceof MissingKeyError) return { type: "skipped", words: error.message };
     throw error;
   }
-  const stt = stage === "stt" ? name : "browser/web-speech";
-  const agent = defineAgent({ instructions: "Answer in one short sentence.", ...others, stt, [stage]: name });
+  const agent = defineAgent({ instructions: "Answer in one short sentence.", ...others, [stage]: name });
   try {
     await using call = await startLiveCall(agent, config);
     if (stage === "stt") await call.speak("one");

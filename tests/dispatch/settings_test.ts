@@ -142,15 +142,11 @@ describe("providersFor", () => {
     assertEquals(asked[0], ["stt", "a/stt", { endpointingMs: 500 }]);
   });
 
-  it("takes providers of the agent's own as they are", () => {
+  it("takes providers of the agent's own, and lists of them", () => {
     asked.length = 0;
-    const own = { vad, stt, llm, tts };
-    const providers = providersFor(defineAgent({ instructions, ...own }), config, models);
-    assertEquals(
-      Object.entries(own).filter(([stage, one]) => providers[stage as keyof typeof own] !== one),
-      [],
-    );
-    assertEquals(asked, []);
+    const own = { vad, stt, llm: ["a/llm", llm], tts };
+    assertEquals(providersFor(defineAgent({ instructions, ...own }), config, models).vad, vad);
+    assertEquals(asked.map(([, choice]) => choice), [stt, ["a/llm", llm], tts]);
   });
 });
 
