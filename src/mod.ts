@@ -53,7 +53,16 @@ export type {
 export { createLog } from "./log.ts";
 export type { Log } from "./log.ts";
 export type { LanguageModelSpec, SpeechToTextSpec, TextToSpeechSpec } from "./model_specs.ts";
-export type { AgentState, Participant, Room, RoomVideo, VideoFrame, VideoSource } from "./room/room.ts";
+export type {
+  AgentState,
+  Participant,
+  ParticipantVoice,
+  Room,
+  RoomVideo,
+  VideoFrame,
+  VideoSource,
+} from "./room/room.ts";
+export type { Expectation } from "./turn/expectation.ts";
 export type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt/stt.ts";
 export { task } from "./task.ts";
 export type { Task, TaskDefinition } from "./task.ts";
@@ -65,6 +74,7 @@ export type { ClientToolDefinition } from "./tools/client.ts";
 export type { McpHttpServer, McpOptions, McpProcess, McpServer, McpTool } from "./tools/mcp.ts";
 export type { ToolOutcome, ToolResult } from "./tools/result.ts";
 export type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
+export type { Said, Speaker } from "./turn/state.ts";
 export type { VoiceActivityDetector, VoiceEvent, VoiceOptions } from "./vad/vad.ts";
 export { lookTool } from "./vision/look.ts";
 export type { VideoOptions } from "./vision/options.ts";
