@@ -35,7 +35,10 @@ export function checkMessages(messages: readonly Message[]): string[] {
   const wrong: string[] = [];
   if (messages[0]?.role !== "system") wrong.push("the model was asked without instructions");
   // Those of one reply stand where it began: before the tools that it has called.
-  if (messages.slice(1).filter(({ role }) => role === "system").length > 1) {
+  const notes = messages.findIndex(({ content }) => content.startsWith("Notes of what was said before"));
+  if (notes > 1) wrong.push("the summary is not told before the conversation");
+  const rest = messages.slice(notes === 1 ? 2 : 1);
+  if (rest.filter(({ role }) => role === "system").length > 1) {
     wrong.push("the instructions were given twice");
   }
   const empty = messages.some((message) => message.content.trim() === "" && !("toolCalls" in message));
@@ -68,11 +71,13 @@ function outcomes(events: readonly SessionEvent[]) {
 }
 
 /** The whole call, once it is over. */
-export function checkStory({ events, played, shown, history }: {
+export function checkStory({ events, played, shown, history, isWhole }: {
   readonly events: readonly SessionEvent[];
   readonly played: readonly PlayedSpan[];
   readonly shown: readonly ShownTranscript[];
   readonly history: readonly HistoryItem[];
+  /** Nothing was taken out of the history. */
+  readonly isWhole: boolean;
 }): string[] {
   return [
     ...checkHistory(history),
@@ -81,22 +86,46 @@ export function checkStory({ events, played, shown, history }: {
     ...checkStalls(events),
     ...checkProgress(events, played),
     ...checkTranscripts(events, shown),
-    ...checkCalls(events, history),
+    ...checkCalls(events, history, isWhole),
+    ...checkHandoffs(events),
     ...(events.at(-1)?.type === "closed" ? [] : ["the last event is not that the session was closed"]),
   ];
 }
 
 /** Each call that was told of has one result at the end, in the history and, but for what ended it all, in the events. */
-function checkCalls(events: readonly SessionEvent[], history: readonly HistoryItem[]): string[] {
+function checkCalls(
+  events: readonly SessionEvent[],
+  history: readonly HistoryItem[],
+  isWhole: boolean,
+): string[] {
   const told = events.flatMap((event) => event.type === "tools-called" ? event.calls : []).map(({ id }) =>
     id
   );
   const calls = history.flatMap((item) => item.type === "tool-call" ? [item.call.id] : []);
   const results = history.flatMap((item) => item.type === "tool-result" ? [item.callId] : []);
   return [
-    ...(told.some((id) => !calls.includes(id)) ? ["a call was told of that is not in the history"] : []),
+    ...(isWhole && told.some((id) => !calls.includes(id))
+      ? ["a call was told of that is not in the history"]
+      : []),
     ...calls.filter((id) => !results.includes(id)).map((id) => `${id} has no result`),
   ];
+}
+
+/** Who hands over was handed the conversation before, and none do so for ever. */
+function checkHandoffs(events: readonly SessionEvent[]): string[] {
+  let inCharge = "random";
+  let count = 0;
+  return events.flatMap((event) => {
+    if (event.type === "user-speech-committed") count = 0;
+    if (event.type !== "handoff") return [];
+    const { from, to } = event;
+    const wrong = [
+      ...(from !== inCharge ? [`${from} handed over, and ${inCharge} was in charge`] : []),
+      ...(++count > 5 ? ["the conversation was handed over for ever"] : []),
+    ];
+    inCharge = to;
+    return wrong;
+  });
 }
 
 /** Every turn has exactly one outcome, and is committed once. */

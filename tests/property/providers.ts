@@ -1,13 +1,15 @@
 /** A model, a voice and a recognizer that go wrong as a script says, and know what they have left open. */
+import type { Agent } from "../../src/agent.ts";
 import type { AudioFrame } from "../../src/audio/frame.ts";
 import { type LiveStream, liveStream } from "../../src/audio/live.ts";
 import type { Clock } from "../../src/clock.ts";
 import { StageError } from "../../src/errors.ts";
-import type { LanguageEvent, LanguageModel, Message } from "../../src/llm/llm.ts";
+import type { LanguageEvent, LanguageModel, LanguageRequest, Message } from "../../src/llm/llm.ts";
 import type { SpeechToText, TranscriptEvent } from "../../src/stt/stt.ts";
 import type { SpeechEvent, TextToSpeech } from "../../src/tts/tts.ts";
 import type { VoiceActivityDetector, VoiceEvent, VoiceMark } from "../../src/vad/vad.ts";
 import * as z from "zod";
+import { task } from "../../src/task.ts";
 import { tool, type ToolEffect, type ToolSet } from "../../src/tool.ts";
 import type { Called, Script } from "./script.ts";
 
@@ -39,11 +41,20 @@ function counted<T>(open: Open, events: AsyncGenerator<T>): ReadableStream<T> {
 const nameOf = ({ effect, asks }: Pick<Called, "effect" | "asks">): string =>
   `${effect}${asks ? "-asks" : ""}`;
 
-/** Tools that do as they are told by their arguments. `begun` is told of each use, by its idempotency key. */
+const question = task({ instructions: "Ask.", result: z.object({ n: z.number() }), confirm: () => "Is it?" });
+
+/**
+ * Tools that do as they are told by their arguments. `begun` is told of each use, by its idempotency key; `next`: the agents
+ * to hand over to.
+ */
 export function toolbox(
-  { clock, begun }: { readonly clock: Clock; readonly begun: (effect: ToolEffect, key: string) => void },
+  { clock, begun, next }: {
+    readonly clock: Clock;
+    readonly begun: (effect: ToolEffect, key: string) => void;
+    readonly next: (n: number) => Agent;
+  },
 ): ToolSet {
-  const parameters = z.object({ n: z.number(), fate: z.string(), ms: z.number() });
+  const parameters = z.object({ n: z.number(), fate: z.string(), ms: z.number(), leads: z.string() });
   const effects: readonly ToolEffect[] = ["none", "idempotent", "once"];
   return Object.fromEntries(
     effects.flatMap((effect) =>
@@ -55,14 +66,16 @@ export function toolbox(
           parameters,
           confirm: asks && (() => "Shall I?"),
           timeoutMs: 5_000,
-          async execute({ fate, ms, n }, { idempotencyKey, signal, progress, disallowInterruptions }) {
+          async execute({ fate, ms, n, leads }, ctx) {
+            const { idempotencyKey, signal, progress, disallowInterruptions, session } = ctx;
             begun(effect, idempotencyKey);
             if (n === 1) progress("Still at it.");
             if (n === 1 && ms === 400) disallowInterruptions();
             if (fate === "hang") return new Promise(() => {});
             await clock.sleep(ms, fate === "deaf" ? {} : { signal });
             if (fate === "fail") throw new Error("it failed");
-            return n;
+            if (leads === "task") return await session.run(question);
+            return leads === "agent" ? next(n) : n;
           },
         }),
       ])
@@ -79,7 +92,11 @@ export function model(
   },
 ): LanguageModel {
   let answers = 0;
-  async function* generate(at: number, mayCall: boolean, signal: AbortSignal): AsyncGenerator<LanguageEvent> {
+  async function* generate(
+    at: number,
+    { toolChoice, tools }: LanguageRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<LanguageEvent> {
     const { fate, words, ttftMs, tokenMs, calls } = models[at % models.length]!;
     await clock.sleep(fate === "hang" ? 1e9 : ttftMs, { signal });
     if (fate === "fail") throw new StageError("llm", "the model failed", { retryable: true });
@@ -88,21 +105,21 @@ export function model(
       await clock.sleep(tokenMs, { signal });
     }
     if (fate === "die") throw new StageError("llm", "the model died", { retryable: true });
-    for (const [i, { effect, asks, ...args }] of mayCall ? calls.entries() : []) {
-      yield { type: "tool-call", id: `call${at}-${i}`, name: nameOf({ effect, asks }), arguments: args };
+    const inTask = tools?.some(({ name }) => name === "submit");
+    for (const [i, { effect, asks, ...args }] of toolChoice !== "none" ? calls.entries() : []) {
+      const name = !inTask ? nameOf({ effect, asks }) : args.fate === "well" ? "submit" : "refuse";
+      yield { type: "tool-call", id: `call${at}-${i}`, name, arguments: args };
     }
   }
   return {
     provider: "random",
     model: "random",
-    generate({ messages, toolChoice }, { signal }) {
-      onRequest(messages);
+    generate(request, { signal }) {
+      onRequest(request.messages);
       const at = answers++;
       const { fate } = models[at % models.length]!;
       if (fate === "throw") throw new Error("the model threw");
-      return fate === "deaf"
-        ? new ReadableStream()
-        : counted(open, generate(at, toolChoice !== "none", signal));
+      return fate === "deaf" ? new ReadableStream() : counted(open, generate(at, request, signal));
     },
   };
 }

@@ -1,11 +1,13 @@
 /** Plays a call at random on the fake clock, and says what of it should never have happened. */
-import { defineAgent, type SpeechHandle } from "../../src/agent.ts";
+import { type Agent, defineAgent, type SpeechHandle } from "../../src/agent.ts";
 import type { SessionEvent } from "../../src/events.ts";
+import type { HistoryItem } from "../../src/history.ts";
 import type { Message } from "../../src/llm/llm.ts";
 import { memoryRoom } from "../../src/room/memory.ts";
-import { startSession } from "../../src/session.ts";
+import { type Providers, startSession } from "../../src/session.ts";
 import type { ToolEffect } from "../../src/tool.ts";
 import { consentIn } from "../../src/turn/consent.ts";
+import type { TurnOptions } from "../../src/turn/state.ts";
 import { turnLanguage } from "../../src/turn/languages.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { silentLog } from "../fakes/log.ts";
@@ -26,6 +28,7 @@ export async function violations(script: Script): Promise<string[]> {
   const wrong: string[] = [];
   const found = (more: readonly string[]) => void wrong.push(...more);
   const stt = recognizer();
+  const otherStt = recognizer();
   /** What is to be done once, and how often it was begun. */
   const once = new Map<string, number>();
   /** What had an effect, for which turn and when. */
@@ -35,36 +38,67 @@ export async function violations(script: Script): Promise<string[]> {
     const turnId = key.split(":")[1] ?? "";
     if (effect !== "none" && turnId.startsWith("turn")) effects.push({ turnId, atMs: clock.now() });
   };
+  const history = {
+    ...(script.maxItems !== undefined && { maxItems: script.maxItems }),
+    summarize: script.summarize,
+  };
+  const tools = toolbox({ clock, begun, next: (n) => others[n]! });
+  const ownVoice = voice(script, { clock, open: voices });
+  /** The second has nothing to say for itself, the third hears and speaks otherwise. */
+  const others: readonly Agent[] = [
+    defineAgent({ name: "second", instructions: "You are the second.", tools, history }),
+    defineAgent({
+      name: "third",
+      instructions: "You are the third.",
+      tools,
+      history,
+      stt: otherStt,
+      tts: ownVoice,
+      async entry({ session }) {
+        await clock.sleep(200);
+        session.say("Here is the third.");
+      },
+    }),
+  ];
+  const providers: Providers = {
+    vad: detector(marks),
+    stt,
+    llm: model(script, {
+      clock,
+      open: models,
+      onRequest: (messages: readonly Message[]) => found(checkMessages(messages)),
+    }),
+    tts: voice(script, { clock, open: voices }),
+  };
+  const turnTaking: TurnOptions = {
+    endpointing: { minDelayMs: 350, maxDelayMs: 3_000 },
+    interruption: {
+      allowed: script.allowed,
+      minDurationMs: 300,
+      minWords: script.minWords,
+      falseAfterMs: 2_000,
+    },
+    consent: consentIn(turnLanguage("en")),
+    detection: script.manual ? "manual" : "silence",
+    speculate: script.speculate,
+  };
   const { session, joined } = startSession({
     id: "random",
     agentName: "random",
     agent: defineAgent({
       instructions: "You are a test.",
-      tools: toolbox({ clock, begun }),
+      tools,
+      history,
       ...(script.away && { away: { afterMs: 3_000, prompts: ["Hello?"], closeAfterMs: 20_000 } }),
     }),
-    providers: {
-      vad: detector(marks),
-      stt,
-      llm: model(script, {
-        clock,
-        open: models,
-        onRequest: (messages: readonly Message[]) => found(checkMessages(messages)),
-      }),
-      tts: voice(script, { clock, open: voices }),
-    },
-    turnTaking: {
-      endpointing: { minDelayMs: 350, maxDelayMs: 3_000 },
-      interruption: {
-        allowed: script.allowed,
-        minDurationMs: 300,
-        minWords: script.minWords,
-        falseAfterMs: 2_000,
-      },
-      consent: consentIn(turnLanguage("en")),
-      detection: script.manual ? "manual" : "silence",
-      speculate: script.speculate,
-    },
+    providers,
+    turnTaking,
+    equip: (agent) => ({
+      agent,
+      agentName: agent.name ?? "random",
+      providers: { ...providers, ...(agent.stt && { stt: otherStt, tts: ownVoice }) },
+      turnTaking,
+    }),
     maxCallMs: script.maxCallMs,
     join: () => Promise.resolve(room),
     metadata: "",
@@ -79,7 +113,7 @@ export async function violations(script: Script): Promise<string[]> {
     handles.push(kept);
     void handle.done.then(() => kept.settled = true);
   };
-  const act = performer({ session, room, stt, marks, clock, streams, keep, handles });
+  const act = performer({ session, room, stts: [stt, otherStt], marks, clock, streams, keep, handles });
   const attempt = (one: Act) => {
     if (session.state !== "closed") act(one);
   };
@@ -117,7 +151,8 @@ export async function violations(script: Script): Promise<string[]> {
   await closing;
   await reading;
   await clock.advance(busyMs); // what was still to happen happens to a session that has ended
-  found(checkStory({ events, played: room.played, shown: room.shown, history: session.history }));
+  const isWhole = !script.acts.some(({ act }) => act.type === "forget");
+  found(checkStory({ events, played: room.played, shown: room.shown, history: session.history, isWhole }));
   for (const { turnId, atMs } of effects) {
     const committed = events.some((event) =>
       event.type === "user-speech-committed" && event.turnId === turnId && event.atMs <= atMs
@@ -142,7 +177,7 @@ async function later(microtasks: number, act: () => void): Promise<void> {
 interface Stage {
   readonly session: ReturnType<typeof startSession>["session"];
   readonly room: ReturnType<typeof memoryRoom>;
-  readonly stt: ReturnType<typeof recognizer>;
+  readonly stts: readonly ReturnType<typeof recognizer>[];
   readonly marks: Parameters<typeof detector>[0];
   readonly clock: ReturnType<typeof fakeClock>;
   readonly streams: { count: number };
@@ -150,7 +185,7 @@ interface Stage {
   readonly handles: readonly { readonly handle: SpeechHandle }[];
 }
 
-function performer({ session, room, stt, marks, clock, streams, keep, handles }: Stage): (act: Act) => void {
+function performer({ session, room, stts, marks, clock, streams, keep, handles }: Stage): (act: Act) => void {
   let said = 0;
   let utterances = 0;
   const mark = (type: "speech-start" | "speech-pause" | "speech-resume" | "speech-end", agoMs: number) => {
@@ -158,8 +193,9 @@ function performer({ session, room, stt, marks, clock, streams, keep, handles }:
     marks.push(type === "speech-start" ? { type, atMs, voicedMs: atMs } : { type, atMs });
     room.hear(microphoneFrame(clock.now(), true));
   };
-  const hear = (type: "interim" | "final", words: number) =>
-    stt.hear({ type, text: wordsFrom(`user${utterances}-`, words) });
+  const hear = (type: "interim" | "final", words: number) => {
+    for (const stt of stts) stt.hear({ type, text: wordsFrom(`user${utterances}-`, words) });
+  };
   return (act) => {
     switch (act.type) {
       case "say": {
@@ -172,6 +208,8 @@ function performer({ session, room, stt, marks, clock, streams, keep, handles }:
         return keep(session.generateReply({ userInput: `asked${++said}` }));
       case "cut":
         return handles.at(-1 - act.back)?.handle.interrupt();
+      case "forget":
+        return session.updateHistory((items) => newest(items, act.keep));
       case "interrupt":
         return session.interrupt();
       case "press":
@@ -194,7 +232,8 @@ function performer({ session, room, stt, marks, clock, streams, keep, handles }:
       case "voice-end":
         return mark("speech-end", 400);
       case "hearing-lost":
-        return stt.drop();
+        for (const stt of stts) stt.drop();
+        return;
       case "interim":
         return hear("interim", act.words);
       case "final":
@@ -204,6 +243,13 @@ function performer({ session, room, stt, marks, clock, streams, keep, handles }:
         utterances++;
     }
   };
+}
+
+/** The newest `count` of `items`, without results whose calls are older. */
+function newest(items: readonly HistoryItem[], count: number): HistoryItem[] {
+  const kept = count === 0 ? [] : items.slice(-count);
+  const calls = new Set(kept.map((item) => item.type === "tool-call" ? item.call.id : undefined));
+  return kept.filter((item) => item.type !== "tool-result" || calls.has(item.callId));
 }
 
 /** A stream of words, counted while it is open. */

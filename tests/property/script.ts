@@ -15,6 +15,8 @@ export interface Called {
   readonly ms: number;
   /** Calls with the same are the same call. */
   readonly n: number;
+  /** What it comes to: a result, another agent, or a task that is done first. */
+  readonly leads: "result" | "agent" | "task";
 }
 
 /** What can be done from outside, at any moment. */
@@ -34,7 +36,9 @@ export type Act =
   /** A final may come twice, and without a voice. */
   | { readonly type: "interim" | "final" | "final-twice"; readonly words: number }
   /** In writing. */
-  | { readonly type: "yes" | "no" };
+  | { readonly type: "yes" | "no" }
+  /** The agent's code takes everything out of the history but the newest items. */
+  | { readonly type: "forget"; readonly keep: number };
 
 /** An act at a time, or so many microtasks after the `nth` event of a type. */
 export type When =
@@ -57,6 +61,10 @@ export interface Script {
   readonly manual: boolean;
   readonly minWords: number;
   readonly away: boolean;
+  /** How much of the history the model is told; all that usually is when undefined. */
+  readonly maxItems: number | undefined;
+  /** Whether it is told a summary of the rest. */
+  readonly summarize: boolean;
   readonly maxCallMs: number | undefined;
   /** When the session is closed; after everything has come to rest when undefined. */
   readonly closeMs: number | undefined;
@@ -89,6 +97,10 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.constant<Act>({ type: "generate" }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant("forget" as const), keep: fc.integer({ min: 0, max: 3 }) }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({ type: fc.constant("cut" as const), back: fc.integer({ min: 0, max: 2 }) }),
@@ -134,6 +146,7 @@ const called: fc.Arbitrary<Called> = fc.record({
   fate: fc.constantFrom("well" as const, "well" as const, "fail" as const, "deaf" as const, "hang" as const),
   ms: fc.constantFrom(0, 10, 400, 2_500, 12_000),
   n: fc.nat(1),
+  leads: fc.constantFrom("result" as const, "result" as const, "agent" as const, "task" as const),
 });
 
 const events: readonly SessionEvent["type"][] = [
@@ -147,6 +160,7 @@ const events: readonly SessionEvent["type"][] = [
   "turn-ended",
   "tools-called",
   "tools-finished",
+  "handoff",
   "error",
 ];
 
@@ -210,6 +224,8 @@ export const script: fc.Arbitrary<Script> = fc.record({
   manual: fc.integer({ min: 0, max: 7 }).map((n) => n === 0),
   minWords: fc.constantFrom(0, 0, 2),
   away: fc.boolean(),
+  maxItems: fc.constantFrom(undefined, undefined, 1, 2, 5),
+  summarize: fc.boolean(),
   maxCallMs: fc.constantFrom(undefined, undefined, undefined, 6_000),
   closeMs: fc.constantFrom(undefined, undefined, 3_000, 7_350),
 });
