@@ -71,7 +71,7 @@ export function openEars(room: Room, { log }: { readonly log: Log }): Ears {
 
   return {
     follow(participant, microphone) {
-      microphone.detach();
+      ears.get(participant.identity)?.microphone.detach();
       ears.set(participant.identity, { participant, microphone, current: undefined });
       choose(participant);
     },

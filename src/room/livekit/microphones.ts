@@ -36,13 +36,16 @@ export function oneMicrophone(options: MicrophoneOptions): Microphones {
     get droppedMs() {
       return microphone.droppedMs;
     },
-    of: () => microphone,
+    of() {
+      microphone.detach(); // silence is heard until there is a track: a recognizer may not be left without audio
+      return microphone;
+    },
     end() {},
     close: microphone.close,
   };
 }
 
-/** A microphone for each. */
+/** A microphone for each; of whoever has none nothing is heard, not even silence. */
 export function microphoneEach(options: MicrophoneOptions): Microphones {
   const nobody = liveStream<AudioFrame>({ limit: 0 });
   const voices = liveStream<ParticipantVoice>({ limit: VOICES_KEPT });
