@@ -8,6 +8,7 @@ import { type HistoryOptions, problemOfHistoryOptions } from "./history/options.
 import type { HistoryUpdate } from "./history/update.ts";
 import type { ImagePart, LanguageModel, ToolChoice } from "./llm/llm.ts";
 import {
+  type Choice,
   type LanguageModelSpec,
   problemOfModels,
   type SpeechToTextSpec,
@@ -21,6 +22,7 @@ import { problemOfTools, type ToolSet } from "./tool.ts";
 import { type McpServer, problemOfMcpServers } from "./tools/mcp.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
+import type { Expectation } from "./turn/expectation.ts";
 import type { TurnLanguage } from "./turn/languages.ts";
 import type { VoiceActivityDetector, VoiceOptions } from "./vad/vad.ts";
 import { problemOfVideo, type VideoOptions } from "./vision/options.ts";
@@ -77,12 +79,15 @@ export interface AgentDefinition {
   readonly instructions: string;
   /** When a voice counts as speech, or a detector of your own. */
   readonly vad?: VoiceOptions | VoiceActivityDetector;
-  /** A model string such as `deepgram/nova-3:en`, the same with options, or a recognizer of your own (default: `STT`). */
-  readonly stt?: string | SpeechToTextSpec | SpeechToText;
+  /**
+   * A model string such as `deepgram/nova-3:en`, the same with options, or a recognizer of your own (default: `STT`); a list
+   * of them, the best first, where the next stands in for those that fail. So `llm` and `tts`.
+   */
+  readonly stt?: Choice<SpeechToTextSpec, SpeechToText>;
   /** A model string such as `openai/gpt-4o-mini`, the same with options, or a model of your own (default: `LLM`). */
-  readonly llm?: string | LanguageModelSpec | LanguageModel;
+  readonly llm?: Choice<LanguageModelSpec, LanguageModel>;
   /** A model string such as `deepgram/aura-2-thalia-en`, the same with options, or a voice of your own (default: `TTS`). */
-  readonly tts?: string | TextToSpeechSpec | TextToSpeech;
+  readonly tts?: Choice<TextToSpeechSpec, TextToSpeech>;
   /** BCP 47 language of the conversation, for recognizers and voices that take one. */
   readonly language?: string;
   /**
@@ -319,6 +324,12 @@ export interface VoiceSession {
   run<Result>(task: Task<Result>): Promise<Result>;
   /** Cuts off what is being said and what waits to be said, whether the user could or not. */
   interrupt(): void;
+  /**
+   * The user is asked for something that is dictated: until all of it was said, or the longest delay has passed, no silence
+   * ends their turn. It holds until something else is expected, or nothing (undefined). Without it, that is known where the
+   * agent asks for what one of its tools takes. Throws before the agent is in the room.
+   */
+  expect(expected: Expectation | undefined): void;
   /** The user begins to talk, by a key or a button: cuts off what is being said, and no silence ends the turn. */
   startUserTurn(): void;
   /** The user's turn is over: it is answered as soon as its words are final, or 1.5 s from now with those there are. */

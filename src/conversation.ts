@@ -6,6 +6,7 @@ import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import { StageError } from "./errors.ts";
 import type { SessionEventBody, TurnOutcome } from "./events.ts";
+import { createExpectations, type Expectations } from "./expectations.ts";
 import { createHistory, type History } from "./history.ts";
 import { createPrompts, type Prompts } from "./history/prompts.ts";
 import type { HistoryUpdate } from "./history/update.ts";
@@ -21,6 +22,7 @@ import { createSpokenLog, type SpokenLog } from "./spoken.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
 import type { Succession } from "./succession.ts";
 import { turnEndsMs } from "./turn/endpointing.ts";
+import type { Expectation } from "./turn/expectation.ts";
 import { isUninterruptible, listensByItself } from "./turn/policy.ts";
 import type { TurnAction, TurnEvent } from "./turn/state.ts";
 import { createTurnTaker, type TurnTaker, type UnstampedTurnEvent, userSpeaks } from "./turn_taker.ts";
@@ -80,6 +82,7 @@ export class Conversation {
   readonly #turns: TurnTaker;
   readonly #late: LateResults;
   readonly #lastWords: LastWords;
+  readonly #expectations: Expectations;
   #guard: Disposable | undefined;
   /** To this nothing was said yet: what is said next answers it. */
   #passedOn: CommittedTurn | undefined;
@@ -93,6 +96,7 @@ export class Conversation {
     this.history = createHistory(options.clock, options.session.id, imagesKept);
     this.#prompts = createPrompts({ ...options, history: this.history });
     this.#lastWords = createLastWords({ clock: options.clock, ask: options.askFinal });
+    this.#expectations = createExpectations((event) => this.note(event));
     this.#ledger = createLedger(options.emit);
     this.#spoken = createSpokenLog(options.clock);
     this.#speculation = createSpeculationMeter(options.emit);
@@ -110,6 +114,7 @@ export class Conversation {
       },
       onEnd: (job, result, startedMs) => {
         this.#accounts.ended(job, result, startedMs);
+        if (result.text !== "") this.#expectations.said(result.text, options.charge.current.agent);
         this.note({ type: "reply-ended", replyId: job.id });
       },
       onGap: (job, gap) => this.#accounts.fellSilent(job, gap),
@@ -169,6 +174,11 @@ export class Conversation {
   /** Settles when what is being said now has left the speaker, or was cut off. */
   said(): Promise<void> {
     return this.#replies.said();
+  }
+
+  /** See VoiceSession. */
+  expect(expected: Expectation | undefined): void {
+    this.#expectations.expect(expected);
   }
 
   /** Begins to listen: from now on the user can be heard. */

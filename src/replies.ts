@@ -121,9 +121,11 @@ export class Replies {
     return this.#prepared?.job;
   }
 
+  /** Ends what was prepared a moment later: it is not heard, and letting go of it is not to delay what takes its place. */
   dropPrepared(): void {
-    this.#prepared?.reply.abort();
+    const reply = this.#prepared?.reply;
     this.#prepared = undefined;
+    if (reply) this.#options.clock.after(0, () => reply.abort());
   }
 
   pause(): void {

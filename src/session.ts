@@ -31,6 +31,7 @@ import { metered } from "./telemetry/usage.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
+import type { Expectation } from "./turn/expectation.ts";
 import type { VoiceActivityDetector } from "./vad/vad.ts";
 import { createSight, type LookOptions, type Sight } from "./vision/sight.ts";
 
@@ -177,6 +178,10 @@ class Session implements VoiceSession {
   #inRoom(method: string): Conversation {
     if (this.#conversation) return this.#conversation;
     throw notThere(method);
+  }
+
+  expect(expected: Expectation | undefined) {
+    this.#inRoom("expect").expect(expected);
   }
 
   startUserTurn() {
@@ -416,11 +421,12 @@ class Session implements VoiceSession {
     };
   }
 
-  /** What `equipped` uses is counted. */
+  /** What `equipped` uses is counted, and what failed and was made good is told. */
   #metered(equipped: Equipped): Equipped {
     const { agent, agentName, turnTaking } = equipped;
     const onUsage = (usage: Usage) => this.#broadcast.emit({ type: "usage", usage });
-    return { agent, agentName, turnTaking, providers: metered(equipped.providers, onUsage) };
+    const providers = metered(equipped.providers, onUsage, (error) => this.#report(error));
+    return { agent, agentName, turnTaking, providers };
   }
 
   #report(error: StageError): void {

@@ -87,6 +87,7 @@ function openPlayout(
   };
 
   const stopDevice = () => {
+    if (audio.position === 0) return; // it has nothing of this
     audio.seek(heard());
     device.clear();
     flowing = false;

@@ -57,6 +57,10 @@ export function recordedSession(session: VoiceSession, recorder: Recorder): Voic
       note({ method: "interrupt" });
       session.interrupt();
     },
+    expect(expected) {
+      note({ method: "expect", ...(expected && { expected }) });
+      session.expect(expected);
+    },
     startUserTurn() {
       note({ method: "startUserTurn" });
       session.startUserTurn();

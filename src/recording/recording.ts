@@ -72,6 +72,11 @@ const message = z.discriminatedUnion("type", [
   z.object({ type: z.literal("turn"), action: z.enum(["start", "commit", "cancel"]) }),
 ]);
 
+const expectation = z.object({
+  kind: z.enum(["email", "phone", "date", "digits"]),
+  length: z.number().exactOptional(),
+});
+
 const call = z.discriminatedUnion("method", [
   /** `run`: the stream it says, where it is one. */
   z.object({
@@ -83,6 +88,7 @@ const call = z.discriminatedUnion("method", [
   z.object({ method: z.literal("generateReply"), options: z.looseObject({}) }),
   z.object({ method: z.literal("updateHistory"), items: z.array(z.unknown()) }),
   z.object({ method: z.literal("cut"), replyId: z.string() }),
+  z.object({ method: z.literal("expect"), expected: expectation.optional() }),
   z.object({ method: z.enum(["interrupt", "startUserTurn", "commitUserTurn", "clearUserTurn"]) }),
   z.object({ method: z.literal("close"), reason: z.string() }),
 ]);

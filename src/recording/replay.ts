@@ -123,6 +123,8 @@ function call(called: Call, { recording, clock, handles, running: { session } }:
       return keep(session.generateReply(called.options));
     case "updateHistory":
       return session.updateHistory(called.items as Extract<HistoryUpdate, readonly unknown[]>); // as it was then
+    case "expect":
+      return session.expect(called.expected);
     case "cut":
       return handles.get(called.replyId)?.interrupt();
     case "close":

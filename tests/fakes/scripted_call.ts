@@ -100,6 +100,7 @@ export function scriptedCalls(
       generateReply: () => fakeSpeech(""),
       run: () => Promise.reject(new Error("not here")),
       interrupt: () => reply.abort(),
+      expect: () => {},
       startUserTurn: () => {},
       commitUserTurn: () => {},
       performRpc: () => Promise.reject(new Error("there is no client")),

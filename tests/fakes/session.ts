@@ -87,6 +87,7 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
       generateReply: () => fakeSpeech("reply"),
       run: () => Promise.reject(new Error("not here")),
       interrupt: () => void interrupts++,
+      expect: () => {},
       startUserTurn: () => void keys.push("start"),
       commitUserTurn: () => void keys.push("commit"),
       clearUserTurn: () => void keys.push("clear"),
