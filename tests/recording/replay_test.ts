@@ -1,6 +1,7 @@
 /** Sessions on the fake clock that are recorded, played again, and compared with themselves. */
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import type { AgentDefinition } from "../../src/agent.ts";
 import type { EventHandlers } from "../../src/handlers.ts";
 import {
   conversationLines,
@@ -20,8 +21,12 @@ const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name
 /** The same clock, the same times: but for what rounding to the microsecond leaves. */
 const exactly = { ms: 1, words: 0 };
 
-/** A golden conversation, recorded; `on`: its agent's handlers of events. */
-async function recordingOf(name: string, on: EventHandlers = {}): Promise<Recording> {
+/** A golden conversation, recorded; `on`: its agent's handlers of events, `more`: what else it has. */
+async function recordingOf(
+  name: string,
+  on: EventHandlers = {},
+  more: Partial<AgentDefinition> = {},
+): Promise<Recording> {
   const [script = ""] = (await Deno.readTextFile(new URL(name, folder))).split("\n----\n");
   const parsed = parseScript(script);
   const lines: string[] = [];
@@ -29,7 +34,7 @@ async function recordingOf(name: string, on: EventHandlers = {}): Promise<Record
   const { pending } = await runScript(
     parsed,
     (options) => {
-      const agent = { ...options.agent, on };
+      const agent = { ...options.agent, on, ...more };
       return startRecorded({ ...options, agent }, config, {
         write: (line) => lines.push(line) > 0,
         close() {},
@@ -62,6 +67,26 @@ describe("what an agent's handlers of events do", () => {
     const asks = conversationLines(now).filter((line) => line.includes("Is there anything else?"));
     assertEquals(asks.length, 1);
     assertEquals(firstDifference(then, now, exactly), undefined);
+  });
+
+  it("to the history is in the recording, and so are the summaries of what is not told", async () => {
+    const recording = await recordingOf("barge-in.txt", {
+      "turn-ended": ({ outcome }, { session }) =>
+        session.updateHistory((items) => [...items, { role: "system", text: `It was ${outcome}.` }]),
+    }, { history: { maxItems: 1, summarize: true } });
+    const again = await replay(recording);
+    const runs = ({ entries }: Recording) =>
+      entries.filter((entry) => entry.type === "stream-opened" && entry.of === "llm").length;
+    const updates = ({ entries }: Recording) =>
+      entries.flatMap((entry) =>
+        entry.type === "session-called" && entry.call.method === "updateHistory" ? [entry.call.items] : []
+      );
+    const plain = await recordingOf("barge-in.txt");
+    assert(runs(recording) > runs(plain), "nothing was summed up");
+    assertEquals(runs(again), runs(recording));
+    assertEquals(updates(recording).length, 2);
+    assertEquals(updates(again), updates(recording));
+    assertEquals(firstDifference(decisionsOf(recording), decisionsOf(again), exactly), undefined);
   });
 });
 
