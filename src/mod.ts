@@ -50,6 +50,8 @@ export type {
   ToolChoice,
   ToolSpec,
 } from "./llm/llm.ts";
+export { fallbackLanguageModel } from "./llm/fallback.ts";
+export { raceLanguageModels } from "./llm/race.ts";
 export { createLog } from "./log.ts";
 export type { Log } from "./log.ts";
 export type { LanguageModelSpec, SpeechToTextSpec, TextToSpeechSpec } from "./model_specs.ts";
@@ -73,6 +75,7 @@ export { clientTool } from "./tools/client.ts";
 export type { ClientToolDefinition } from "./tools/client.ts";
 export type { McpHttpServer, McpOptions, McpProcess, McpServer, McpTool } from "./tools/mcp.ts";
 export type { ToolOutcome, ToolResult } from "./tools/result.ts";
+export { fallbackTextToSpeech } from "./tts/fallback.ts";
 export type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
 export type { Said, Speaker } from "./turn/state.ts";
 export type { VoiceActivityDetector, VoiceEvent, VoiceOptions } from "./vad/vad.ts";
