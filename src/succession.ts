@@ -7,8 +7,8 @@ import type { Handoff } from "./handoff.ts";
 import { type Task, type TaskOver, taskOver } from "./task.ts";
 import { callAtWork } from "./tools/call.ts";
 
-/** Agents that only hand over to each other do so no more often without a word of the user's. */
-const mostHandoffs = 5;
+/** Tools hand over, and run tasks, no more often than this without a word of the user's: they may do so in a circle. */
+const mostChanges = 5;
 
 export interface SuccessionOptions {
   readonly charge: Charge;
@@ -38,9 +38,16 @@ export interface Succession {
 
 /** Hands over, and back. */
 export function createSuccession({ charge, equip, signal, emit, onTaken }: SuccessionOptions): Succession {
-  let handoffs = 0;
+  let changes = 0;
   let tasks = 0;
   let last: Promise<unknown> = Promise.resolve();
+
+  const refuseCircle = () => {
+    if (changes < mostChanges) return;
+    throw new Error(
+      "the conversation has changed hands too often without the user; answer them without that",
+    );
+  };
 
   /** The task is in charge until it is over. */
   const perform = async <Result>(task: Task<Result>): Promise<Result> => {
@@ -73,17 +80,15 @@ export function createSuccession({ charge, equip, signal, emit, onTaken }: Succe
     }
   };
   return {
-    heard: () => void (handoffs = 0),
+    heard: () => void (changes = 0),
     successor(next, replyId) {
       if (next.type === "task-over") return { name: charge.current.agentName, take: next.end };
       if (tasks > 0) throw new Error("a task is under way, which is to be ended first");
-      if (handoffs >= mostHandoffs) {
-        throw new Error("the conversation was handed over too often; answer the user without");
-      }
+      refuseCircle();
       const equipped = equip(next.agent);
       const take = () => {
         if (signal.aborted) return;
-        handoffs++;
+        changes++;
         const from = charge.current.agentName;
         charge.take(equipped);
         emit({ type: "handoff", from, to: equipped.agentName, replyId });
@@ -94,6 +99,8 @@ export function createSuccession({ charge, equip, signal, emit, onTaken }: Succe
     async run(task) {
       const call = callAtWork.getStore();
       if (call?.isAtWork) {
+        refuseCircle();
+        changes++;
         // Another task may wait for this one: the tool may be one of its own.
         await call.detach();
         return await perform(task);

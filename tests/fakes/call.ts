@@ -1,5 +1,6 @@
 /** A whole call on the fake clock: a session in a memory room, with scripted providers. */
-import { type AgentDefinition, defineAgent } from "../../src/agent.ts";
+import { type Agent, type AgentDefinition, defineAgent } from "../../src/agent.ts";
+import type { Equipped } from "../../src/charge.ts";
 import type { Log } from "../../src/log.ts";
 import { type MemoryRoom, memoryRoom } from "../../src/room/memory.ts";
 import { type Providers, type RunningSession, startSession } from "../../src/session.ts";
@@ -23,26 +24,30 @@ export interface Call extends RunningSession {
 /** Starts a call whose user says "hello there" in the first second, once `talk` lets them. */
 export function startCall(
   definition: Partial<AgentDefinition> = {},
-  { clock = fakeClock(), providers = {}, log = silentLog }: {
+  { clock = fakeClock(), providers: given = {}, equip, log = silentLog }: {
     clock?: FakeClock;
     providers?: Partial<Providers>;
+    /** What another agent works with (default: what the first does). */
+    equip?: (agent: Agent, first: Pick<Equipped, "providers" | "turnTaking">) => Equipped;
     log?: Log;
   } = {},
 ): Call {
   const room = memoryRoom({ name: "room", clock });
   const utterances = [{ fromMs: 0, toMs: 1000, words: ["hello", "there"] }];
+  const providers: Providers = {
+    vad: loudnessDetector(),
+    stt: scriptedSpeechToText(utterances, clock),
+    llm: scriptedLanguageModel([{ text: "Good day to you.", ttftMs: 200, tokenMs: 20 }], clock),
+    tts: scriptedTextToSpeech([], clock),
+    ...given,
+  };
   const running = startSession({
     id: "session",
     agentName: "test",
     agent: defineAgent({ instructions: "You are a test.", ...definition }),
-    providers: {
-      vad: loudnessDetector(),
-      stt: scriptedSpeechToText(utterances, clock),
-      llm: scriptedLanguageModel([{ text: "Good day to you.", ttftMs: 200, tokenMs: 20 }], clock),
-      tts: scriptedTextToSpeech([], clock),
-      ...providers,
-    },
+    providers,
     turnTaking,
+    ...(equip && { equip: (agent) => equip(agent, { providers, turnTaking }) }),
     join: () => Promise.resolve(room),
     metadata: "",
     clock,
@@ -51,11 +56,15 @@ export function startCall(
   return { ...running, room, clock };
 }
 
-/** Lets the microphone run: the user speaks for a second, and is silent until `untilMs`. */
-export async function talk({ clock, room }: Call, untilMs: number): Promise<void> {
-  for (let atMs = 0; atMs < untilMs; atMs += 20) {
+/** Lets the microphone run from `fromMs` to `untilMs`: the user speaks for a second at `voicedMs`, and is silent else. */
+export async function talk(
+  { clock, room }: Call,
+  untilMs: number,
+  { fromMs = 0, voicedMs = 0 }: { readonly fromMs?: number; readonly voicedMs?: number } = {},
+): Promise<void> {
+  for (let atMs = fromMs; atMs < untilMs; atMs += 20) {
     await clock.advance(20);
-    room.hear(microphoneFrame(atMs, atMs < 1000));
+    room.hear(microphoneFrame(atMs, atMs >= voicedMs && atMs < voicedMs + 1000));
     await clock.settle();
   }
 }
