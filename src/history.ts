@@ -1,10 +1,12 @@
 /** What was said in a conversation: the words whose audio was heard, no others; and what was done in it. */
 import type { Clock } from "./clock.ts";
+import { forgetImages, type Told, told } from "./history/images.ts";
 import { namesOf, severalPeople } from "./history/speakers.ts";
 import { type HistoryUpdate, updated } from "./history/update.ts";
-import type { Message, ToolCall } from "./llm/llm.ts";
+import type { ImagePart, Message, ToolCall } from "./llm/llm.ts";
 import { pendingWords, type ToolOutcome } from "./tools/result.ts";
 import type { Speaker } from "./turn/state.ts";
+import { videoDefaults } from "./vision/options.ts";
 
 /**
  * One thing that was said, or that the model is told without anybody saying it (role "system"). `atMs`: milliseconds since
@@ -18,6 +20,8 @@ export interface MessageItem {
   readonly text: string;
   /** Whose words they are, where the agent hears several people. */
   readonly speaker?: Speaker;
+  /** What the user showed meanwhile; of what is not kept any more `data` is empty. */
+  readonly images?: readonly ImagePart[];
   /** The agent was cut off here. */
   readonly interrupted: boolean;
   readonly atMs: number;
@@ -43,6 +47,8 @@ export interface ToolResultItem {
   readonly outcome: ToolOutcome;
   /** What the model is told. */
   readonly content: string;
+  /** What it is shown besides; of what is not kept any more `data` is empty. */
+  readonly images?: readonly ImagePart[];
   readonly atMs: number;
 }
 
@@ -54,14 +60,16 @@ export interface History {
   readonly items: readonly HistoryItem[];
   /** Adds what was said; `atMs` (clock milliseconds): when it began, now if it is left out. */
   add(
-    item: Pick<MessageItem, "role" | "text" | "speaker" | "interrupted"> & { readonly atMs?: number },
+    item: Pick<MessageItem, "role" | "text" | "speaker" | "images" | "interrupted"> & {
+      readonly atMs?: number;
+    },
   ): void;
   /** Adds a call that is being made. */
   addCall(call: ToolCall): void;
   /** Whether a call of that id is in it. */
   hasCall(callId: string): boolean;
   /** Adds what became of a call, in place of what was said of that before; nothing when the call was taken out. */
-  addResult(result: Pick<ToolResultItem, "callId" | "outcome" | "content">): void;
+  addResult(result: Pick<ToolResultItem, "callId" | "outcome" | "content" | "images">): void;
   /** Takes `update` in place of the items there are; throws a TypeError, and changes nothing, when it makes no history. */
   update(update: HistoryUpdate): void;
   /** How often it was updated. */
@@ -78,8 +86,15 @@ export const isMessage = <T extends { readonly type?: unknown }>(
 ): item is Exclude<T, { readonly type: "tool-call" | "tool-result" }> =>
   item.type !== "tool-call" && item.type !== "tool-result";
 
-/** An empty history whose time begins now. `name`: what the ids begin with, so that no other session has them. */
-export function createHistory(clock: Clock, name = "item"): History {
+/**
+ * An empty history whose time begins now. `name`: what the ids begin with, so that no other session has them; `imagesKept`:
+ * how many images, the newest.
+ */
+export function createHistory(
+  clock: Clock,
+  name = "item",
+  imagesKept: () => number = () => videoDefaults.keep,
+): History {
   const beganMs = clock.now();
   const items: HistoryItem[] = [];
   let given = 0;
@@ -92,6 +107,7 @@ export function createHistory(clock: Clock, name = "item"): History {
   const insert = (item: HistoryItem) => {
     const after = items.findLastIndex((other) => other.atMs <= item.atMs);
     items.splice(after + 1, 0, item);
+    forgetImages(items, imagesKept());
   };
   const about = (atMs = clock.now()) => ({
     id: newId((id) => items.some((item) => item.id === id)),
@@ -105,20 +121,23 @@ export function createHistory(clock: Clock, name = "item"): History {
     get revision() {
       return revision;
     },
-    add({ role, text, speaker, interrupted, atMs }) {
+    add({ role, text, speaker, images, interrupted, atMs }) {
       const { id, ...at } = about(atMs);
-      insert({ id, role, text, ...(speaker && { speaker }), interrupted, ...at });
+      const more = { ...(speaker && { speaker }), ...(images && { images: [...images] }) };
+      insert({ id, role, text, ...more, interrupted, ...at });
     },
     addCall: (call) => insert({ type: "tool-call", ...about(), call }),
-    addResult({ callId, outcome, content }) {
+    addResult({ callId, outcome, content, images }) {
       if (!hasCall(callId)) return;
       const before = items.findIndex((item) => item.type === "tool-result" && item.callId === callId);
       if (before >= 0) items.splice(before, 1);
-      insert({ type: "tool-result", ...about(), callId, outcome, content });
+      const more = images && { images: [...images] };
+      insert({ type: "tool-result", ...about(), callId, outcome, content, ...more });
     },
     update(update) {
       const wanted = typeof update === "function" ? update([...items]) : update;
       items.splice(0, Infinity, ...updated(wanted, { items, nowMs: clock.now() - beganMs, newId }));
+      forgetImages(items, imagesKept());
       revision++;
     },
   };
@@ -126,9 +145,9 @@ export function createHistory(clock: Clock, name = "item"): History {
 
 /** What of an item the model is told. */
 export type PromptItem =
-  | Pick<MessageItem, "type" | "role" | "text" | "speaker">
+  | Pick<MessageItem, "type" | "role" | "text" | "speaker" | "images">
   | Pick<ToolCallItem, "type" | "call">
-  | Pick<ToolResultItem, "type" | "callId" | "content">;
+  | Pick<ToolResultItem, "type" | "callId" | "content" | "images">;
 
 /**
  * The prompt for the next answer: the instructions, then the conversation. Each call has exactly one result, right behind
@@ -141,8 +160,10 @@ export function messagesFrom(
   items: readonly PromptItem[],
   nameOf = namesOf(items),
 ): Message[] {
-  const results = new Map<string, string>();
-  for (const item of items) if (item.type === "tool-result") results.set(item.callId, item.content);
+  const results = new Map<string, Told>();
+  for (const item of items) {
+    if (item.type === "tool-result") results.set(item.callId, told(item.content, item.images));
+  }
   const messages: Message[] = [{
     role: "system",
     content: nameOf ? `${instructions}\n\n${severalPeople}` : instructions,
@@ -155,7 +176,7 @@ export function messagesFrom(
     if (said !== undefined) messages.pop();
     messages.push({ role: "assistant", content: said ?? "", toolCalls: together });
     for (const { id } of together) {
-      messages.push({ role: "tool", callId: id, content: results.get(id) ?? pendingWords });
+      messages.push({ role: "tool", callId: id, ...results.get(id) ?? { content: pendingWords } });
     }
     together = [];
   };
@@ -166,8 +187,8 @@ export function messagesFrom(
     }
     tellCalls();
     if (!isMessage(item)) continue;
-    const { role, text, speaker } = item;
-    messages.push({ role, content: nameOf && speaker ? `${nameOf(speaker)}: ${text}` : text });
+    const { role, text, speaker, images } = item;
+    messages.push({ role, ...told(nameOf && speaker ? `${nameOf(speaker)}: ${text}` : text, images) });
   }
   tellCalls();
   return messages;

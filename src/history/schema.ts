@@ -5,6 +5,14 @@ import type { HistoryItem } from "../history.ts";
 const outcomes = ["done", "failed", "invalid", "declined", "timed-out", "cancelled", "running"] as const;
 const text = z.string({ error: "text" }).regex(/\S/, "text");
 const id = z.string({ error: "an id" }).min(1, "an id").optional();
+const images = z.array(
+  z.looseObject({
+    type: z.literal("image", "image"),
+    mimeType: z.string({ error: "such as image/jpeg" }),
+    data: z.string({ error: "base64" }),
+  }, { error: "an image" }),
+  { error: "images" },
+).optional();
 const atMs = z.number({ error: "milliseconds" }).optional();
 
 /** What else an item holds is kept. */
@@ -24,6 +32,7 @@ const result = z.looseObject({
   callId: z.string({ error: "the call's id" }),
   outcome: z.enum(outcomes, { error: `one of ${outcomes.join(", ")}` }),
   content: z.string({ error: "text" }),
+  images,
   atMs,
 });
 const speaker = z.looseObject(
@@ -36,6 +45,7 @@ const message = z.looseObject({
   role: z.enum(["system", "user", "assistant"], { error: "system, user or assistant" }),
   text,
   speaker: speaker.optional(),
+  images,
   interrupted: z.boolean({ error: "true or false" }).optional(),
   atMs,
 });

@@ -53,8 +53,10 @@ export function updated(
 const problem = (what: string) => new TypeError(`updateHistory(): ${what}`);
 
 function whole(item: GivenItem, id: string, atMs: number): HistoryItem {
-  if (item.type === "tool-call" || item.type === "tool-result") return { ...item, id, atMs };
-  return { interrupted: false, ...item, id, atMs };
+  if (item.type === "tool-call") return { ...item, id, atMs };
+  const own = item.images && { images: [...item.images] }; // the history forgets the older ones
+  if (item.type === "tool-result") return { ...item, ...own, id, atMs };
+  return { interrupted: false, ...item, ...own, id, atMs };
 }
 
 /** Whether the call is made, and its result is yet to come. */
