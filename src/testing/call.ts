@@ -1,5 +1,6 @@
 /** A whole call in a test: a session in a room without a network, on a clock that the test moves. */
 import type { Agent, VoiceSession } from "../agent.ts";
+import type { AudioFrame } from "../audio/frame.ts";
 import type { Equipped } from "../charge.ts";
 import { turnTakingFor } from "../dispatch/turn_taking.ts";
 import type { SessionEvent } from "../events.ts";
@@ -14,7 +15,7 @@ import { type Expectations, expectations, failWith } from "./expect.ts";
 import { judged, judgeModel, type Verdict } from "./judge.ts";
 import { earsFor, openMicrophone, type Sound } from "./microphone.ts";
 import { inRealTime, realWork } from "./real_time.ts";
-import { scriptedSpeechToText } from "./recognizer.ts";
+import { scriptedSpeechToText, type Utterance } from "./recognizer.ts";
 import type { ModelScript } from "./script.ts";
 import { mocked, type ToolMocks, toolsInTest } from "./tools.ts";
 import { transcriptOf } from "./transcript.ts";
@@ -38,6 +39,11 @@ export interface TestCallOptions {
   readonly userdata?: unknown;
   /** "silero": the user's voice is real sound, found by the server's own detector; see `userAudio()`. */
   readonly vad?: "silero";
+  /**
+   * Who is in the room, where the agent hears everybody (`participants: "all"`): names, which are their identities, too.
+   * Each act is that of the first, or of whom its `as` names.
+   */
+  readonly people?: readonly string[];
   /** How the agent's replies are voiced, in order; well when they are used up. */
   readonly voicings?: readonly Voicing[];
   /** Whether answers are prepared before it is known that the user has finished (default false): a script then has to say more. */
@@ -47,9 +53,11 @@ export interface TestCallOptions {
   readonly log?: Log;
 }
 
-/** How long an act goes on: until everything is answered and said, or until the agent begins to speak. */
 export interface ActOptions {
+  /** How long the act goes on: until everything is answered and said (the default), or until the agent begins to speak. */
   readonly until?: "rest" | "speaking";
+  /** Whose it is: one of the call's `people` (default: the first). */
+  readonly as?: string;
 }
 
 /** A call. No time passes in it but in what is awaited here; each act ends with nothing left to be said. */
@@ -67,7 +75,7 @@ export interface TestCall extends AsyncDisposable {
   /** The user is heard: real sound, in which the recognizer finds `text` where the detector finds a voice. */
   userAudio(sound: Sound, text: string, options?: ActOptions): Promise<void>;
   /** The user says `text` over the agent, which must be speaking. */
-  interrupt(text: string, options?: { readonly durationMs?: number }): Promise<void>;
+  interrupt(text: string, options?: ActOptions & { readonly durationMs?: number }): Promise<void>;
   /** `ms` pass in which the user says nothing. */
   wait(ms: number): Promise<void>;
   /** Time passes until `work` settles; returns its result. */
@@ -110,20 +118,26 @@ export async function testCall(agent: Agent, options: TestCallOptions = {}): Pro
     llm = agent.llm,
     tools: mocks = {},
     metadata = "",
+    people = ["caller"],
     voicings = [],
     speculate = false,
     log = silentLog,
   } = options;
   const clock = virtualClock();
-  const room = memoryRoom({ name: "test", clock });
+  const { participants = "linked" } = agent;
+  const room = memoryRoom({ name: "test", clock, participants });
   const work = realWork();
   const script = typeof llm === "function" ? llm(clock) : undefined;
   const model = script ?? realModel(llm);
   const ears = await earsFor(options.vad, agent.vad);
-  const microphone = openMicrophone((frame) => room.hear(frame), clock);
+  const utterances: Utterance[] = [];
+  const microphones = new Map(people.map((identity, voice) => {
+    const hear = (frame: AudioFrame) => room.hear(frame, participants === "all" ? identity : undefined);
+    return [identity, openMicrophone(hear, clock, { voice, utterances })];
+  }));
   const providers: Providers = {
     vad: ears.vad,
-    stt: scriptedSpeechToText(microphone.utterances, clock),
+    stt: scriptedSpeechToText(utterances, clock),
     llm: script ?? inRealTime(model, work),
     tts: scriptedTextToSpeech(voicings, clock),
   };
@@ -202,6 +216,13 @@ export async function testCall(agent: Agent, options: TestCallOptions = {}): Pro
     await rest(options);
   };
 
+  /** The one who acts, and their microphone. */
+  const actor = ({ as = people[0] ?? "" }: ActOptions = {}) => {
+    const microphone = microphones.get(as);
+    if (microphone) return { identity: as, microphone };
+    throw new Error(`${JSON.stringify(as)} is not in the call; expected one of ${people.join(", ")}`);
+  };
+
   const call: TestCall = {
     session,
     room,
@@ -218,8 +239,10 @@ export async function testCall(agent: Agent, options: TestCallOptions = {}): Pro
       fail,
     }),
     async user(text, options) {
+      const { identity } = actor(options);
       begin("user()");
-      room.tell({ type: "text", text });
+      const from = participants === "all" ? { identity, name: identity } : undefined;
+      room.tell({ type: "text", text, from });
       await pass(isTaken, longestMs);
       await rest(options);
     },
@@ -227,6 +250,7 @@ export async function testCall(agent: Agent, options: TestCallOptions = {}): Pro
       if (ears.real) {
         throw new Error('speak(): the call is one with vad: "silero"; expected sound, by userAudio()');
       }
+      const { microphone } = actor(options);
       begin("speak()");
       await hear(microphone.say(text, durationMs), options);
     },
@@ -236,6 +260,7 @@ export async function testCall(agent: Agent, options: TestCallOptions = {}): Pro
           'userAudio(): the call hears no real sound; expected testCall(agent, { vad: "silero" })',
         );
       }
+      const { microphone } = actor(options);
       begin("userAudio()");
       await hear(microphone.play(sound, text), options);
     },
@@ -275,14 +300,14 @@ export async function testCall(agent: Agent, options: TestCallOptions = {}): Pro
       failed = true; // what is wrong from now on is told below, all of it
       if (!watched.isOver) void session.close();
       await pass(() => watched.isOver, longestMs);
-      microphone[Symbol.dispose]();
+      for (const microphone of microphones.values()) microphone[Symbol.dispose]();
       if (wasFailed) return;
       if (script?.problem !== undefined) throw script.problem;
       const problems = problemsOf(events, session.history, known);
       if (problems.length > 0) failWith(problems.join("\n"), events);
     },
   };
-  room.enter("caller");
+  for (const identity of people) room.enter(identity);
   await pass(() => true, 0);
   await call.until(joined);
   await rest();

@@ -22,16 +22,23 @@ export interface Microphone extends Disposable {
   play(sound: Sound, text: string): number;
 }
 
-/** A microphone that is open until it is disposed of. */
-export function openMicrophone(hear: (frame: AudioFrame) => void, clock: Clock): Microphone {
-  const utterances: Utterance[] = [];
+/**
+ * A microphone that is open until it is disposed of. Where there are several, `voice` is its number, and `utterances` are
+ * those of all.
+ */
+export function openMicrophone(
+  hear: (frame: AudioFrame) => void,
+  clock: Clock,
+  { voice = 0, utterances = [] }: { readonly voice?: number; readonly utterances?: Utterance[] } = {},
+): Microphone {
   let playing: { readonly fromMs: number; readonly samples: Int16Array } | undefined;
   const frameAt = (atMs: number): AudioFrame => {
     const sound = playing && playedAt(playing.samples, atMs - playing.fromMs);
     if (sound) return { ...format, samples: sound, timestampMs: atMs };
     return microphoneFrame(
       atMs,
-      utterances.some(({ fromMs, toMs, sound }) => !sound && fromMs <= atMs && atMs < toMs),
+      utterances.some((one) => !one.sound && one.voice === voice && one.fromMs <= atMs && atMs < one.toMs),
+      voice,
     );
   };
   const listen = () => {
@@ -41,7 +48,7 @@ export function openMicrophone(hear: (frame: AudioFrame) => void, clock: Clock):
   let timer = clock.after(frameMs, listen);
   const begin = (text: string, ms: number, more: Pick<Utterance, "sound"> = {}) => {
     const fromMs = clock.now();
-    utterances.push({ fromMs, toMs: fromMs + ms, words: text.match(/\S+/g) ?? [], ...more });
+    utterances.push({ fromMs, toMs: fromMs + ms, words: text.match(/\S+/g) ?? [], voice, ...more });
     return fromMs + ms;
   };
   return {

@@ -22,8 +22,10 @@ export const callLine = (name: string, args: unknown): string => `${name}(${JSON
 
 function wordsOf(event: SessionEvent, names: ReadonlyMap<string, string>): [who: string, what: string][] {
   switch (event.type) {
-    case "user-speech-committed":
-      return [["user", event.text]];
+    case "user-speech-committed": {
+      const { speaker, text, said = [{ text, ...(speaker && { speaker }) }] } = event;
+      return said.map((one) => [one.speaker?.name ?? "user", one.text]);
+    }
     case "agent-speech-committed":
       return [["agent", spokenLine(event.text, event.interrupted)]];
     case "tools-called":
