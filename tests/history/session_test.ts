@@ -7,7 +7,6 @@ import type { HistoryItem } from "../../src/history.ts";
 import { exportHistory, importHistory } from "../../src/history/transfer.ts";
 import { loadTokenizer } from "../../src/history/tokens.ts";
 import type { LanguageModel, Message } from "../../src/llm/llm.ts";
-import { metered } from "../../src/telemetry/usage.ts";
 import { tool } from "../../src/tool.ts";
 import { type Call, startCall, talk, timeToClose } from "../fakes/call.ts";
 import { type FakeClock, fakeClock } from "../fakes/clock.ts";
@@ -289,15 +288,10 @@ describe("session.updateHistory()", () => {
 describe("a summary in a session", () => {
   it("is told behind the instructions, and its tokens are used", async () => {
     const clock = fakeClock();
-    const used: number[] = [];
-    const { llm: summarizer } = metered(
-      {
-        llm: scriptedLanguageModel([{ text: "Ada wants tea.", ttftMs: 500, tokenMs: 0 }], clock),
-        stt: {} as never,
-        tts: {} as never,
-      },
-      (usage) => usage.stage === "llm" && used.push(clock.now()),
-    );
+    const summarizer = {
+      ...scriptedLanguageModel([{ text: "Ada wants tea.", ttftMs: 500, tokenMs: 0 }], clock),
+      model: "notes",
+    };
     const c = await chat({ history: { maxItems: 2, summarize: true } }, [answer("Yes.")], {
       clock,
       summarizer,
@@ -309,6 +303,7 @@ describe("a summary in a session", () => {
       "assistant Yes.",
       "user Please.",
     ]);
+    const used = c.events.filter((event) => event.type === "usage" && event.usage.model === "notes");
     assertEquals(used.length, 2);
     assertEquals(c.events.filter(({ type }) => type === "error"), []);
     await c.end();

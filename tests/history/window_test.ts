@@ -52,7 +52,7 @@ describe("windowOf()", () => {
     [
       "a call that is under way, however long ago it was made",
       [user("u1"), call("c"), agent("a1"), user("u2"), agent("a2"), user("u3")],
-      3,
+      1,
       "u1 (c u3",
     ],
     ["calls that nothing was said before", [call("c"), result("c"), agent("a1")], 3, "(c c) a1"],
