@@ -94,6 +94,8 @@ export async function runScript(
         return keep(session.generateReply(happening.options));
       case "cut":
         return said.get(happening.replyId)?.interrupt();
+      case "expect":
+        return session.expect(happening.expected);
       case "interrupt":
         return session.interrupt();
       case "leave":

@@ -22,6 +22,7 @@
  *     3.0 reply to "Hello?"                       a reply to this input
  *     3.0 cut say-1                               handle.interrupt()
  *     3.0 say "One moment." | interrupt | leave | shutdown | stt drop | stt down | stt up | stt twice | end
+ *     3.0 expect digits 6                         session.expect(): email, phone, date or digits, and how many
  *     3.0 press | release | take back             the user's key to talk
  */
 import type {
@@ -32,6 +33,7 @@ import type {
   TurnDetection,
 } from "../../src/agent.ts";
 import type { ToolEffect } from "../../src/tool.ts";
+import type { Expectation } from "../../src/turn/expectation.ts";
 import type { Answer, Utterance, Voicing } from "../fakes/providers.ts";
 
 export type Happening =
@@ -44,6 +46,7 @@ export type Happening =
   }
   | { readonly type: "generate"; readonly atMs: number; readonly options: GenerateReplyOptions }
   | { readonly type: "cut"; readonly atMs: number; readonly replyId: string }
+  | { readonly type: "expect"; readonly atMs: number; readonly expected: Expectation }
   | { readonly type: "joins" | "leaves"; readonly atMs: number; readonly who: string }
   | { readonly type: (typeof happeningTypes)[number]; readonly atMs: number };
 
@@ -93,6 +96,7 @@ const happeningTypes = [
   "take back",
   "end",
 ] as const;
+const expectations = ["email", "phone", "date", "digits"] as const;
 const detections = ["silence", "stt", "manual"] as const;
 
 /** Reads a script; throws an Error that names the line it does not understand. */
@@ -190,7 +194,12 @@ export function parseScript(text: string): Script {
     } else if (words[1] === "reply") {
       happenings.push({ type: "generate", atMs, options: { ...sayOptions(words), userInput: quoted } });
     } else if (words[1] === "cut") happenings.push({ type: "cut", atMs, replyId: words[2] ?? "" });
-    else if (type) happenings.push({ type, atMs });
+    else if (words[1] === "expect") {
+      const kind = expectations.find((kind) => kind === words[2]);
+      if (!kind) throw new Error(`nothing is expected as in "${line}"`);
+      const length = words[3] === undefined ? {} : { length: Number(words[3]) };
+      happenings.push({ type: "expect", atMs, expected: { kind, ...length } });
+    } else if (type) happenings.push({ type, atMs });
     else throw new Error(`the script has a line it does not understand: ${line}`);
   }
   const last = Math.max(0, ...happenings.map(({ atMs }) => atMs), ...voices.map(({ toMs }) => toMs));
