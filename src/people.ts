@@ -39,27 +39,21 @@ export function startHearingPeople(
     };
     /** Words of theirs that are not final. */
     let open = "";
-    const hearing = startHearing({
-      ...options,
-      ...ears,
-      microphone,
-      recognizing,
-      note(event) {
-        if (isVoice(event)) noteVoice(event);
-        else if (event.type === "transcript-interim" || event.type === "transcript-final") {
-          open = event.type === "transcript-interim" ? event.text : "";
-          note({ ...event, speaker });
-        } else note(event);
-      },
-    });
-    hearings.add(hearing);
+    const noteTheirs: HearingOptions["note"] = (event) => {
+      if (isVoice(event)) noteVoice(event);
+      else if (event.type === "transcript-interim" || event.type === "transcript-final") {
+        open = event.type === "transcript-interim" ? event.text : "";
+        note({ ...event, speaker });
+      } else note(event);
+    };
     emit({ type: "user-joined", participant: speaker });
     try {
-      await hearing.done;
+      const hearing = startHearing({ ...options, ...ears, microphone, recognizing, note: noteTheirs });
+      hearings.add(hearing);
+      await hearing.done.finally(() => hearings.delete(hearing));
     } catch (error) {
       if (!options.signal.aborted) onError(asStageError("stt", error));
     }
-    hearings.delete(hearing);
     // Who has left in the middle of a word has said it all.
     noteVoice({ type: "speech-end", atMs: clock.now() });
     if (open !== "") note({ type: "transcript-final", text: open, speaker });
