@@ -7,6 +7,7 @@ import meeting from "./meeting.ts";
 import sales from "./sales.ts";
 import support from "./support.ts";
 import tools from "./tools.ts";
+import vision from "./vision.ts";
 
 /** The agent of a dispatch that names none. */
 export const defaultAgent = "assistant";
@@ -19,4 +20,5 @@ export const agents: Readonly<Record<string, Agent>> = {
   tools,
   sales,
   meeting,
+  vision,
 };

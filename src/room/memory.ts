@@ -12,6 +12,8 @@ import type {
   RoomEnd,
   RoomMessage,
   RoomVideo,
+  VideoFrame,
+  VideoSource,
 } from "./room.ts";
 
 /** A stretch of sound that left the agent's speaker; times in clock milliseconds. */
@@ -50,20 +52,23 @@ export interface MemoryRoom extends Room {
   readonly ends: readonly string[];
 }
 
+/** What somebody shows: a frame of each source that is on. */
+export type Shown = { readonly [source in VideoSource]?: VideoFrame };
+
 const microphoneLimitMs = 2_000;
 const voicesKept = 1_000;
 const messagesKept = 100;
 
 /** An empty room with the agent in it, which hears the linked participant (the default) or everybody. */
 export function memoryRoom(
-  { name, clock, participants = "linked", performRpc, video, device: given, transcripts }: {
+  { name, clock, participants = "linked", performRpc, shows, device: given, transcripts }: {
     readonly name: string;
     readonly clock: Clock;
     readonly participants?: "linked" | "all";
     /** What the participant's client does (default: there is none that could do anything). */
     readonly performRpc?: Room["performRpc"];
-    /** What the participant shows (default: nothing). */
-    readonly video?: RoomVideo | undefined;
+    /** What the participant shows, as it is at the moment (default: no video is received). */
+    readonly shows?: Shown | undefined;
     /** What plays the agent's voice (default: it is kept in `played`). */
     readonly device?: AudioDevice;
     /** Who is shown what was said (default: it is kept in `shown`). */
@@ -97,7 +102,7 @@ export function memoryRoom(
     microphone: microphone.readable,
     speaker: createSpeaker(mixer.voice, { clock }),
     background: mixer,
-    ...(video && { video }),
+    ...(shows && { video: videoOf(shows) }),
     closed: closed.signal,
     shown,
     states,
@@ -174,6 +179,14 @@ export function memoryRoom(
     },
   };
 }
+
+const videoOf = (shows: Shown): RoomVideo => ({
+  async frame({ source, signal }) {
+    await Promise.resolve();
+    signal.throwIfAborted();
+    return source ? shows[source] : shows.screen ?? shows.camera;
+  },
+});
 
 interface MemoryDevice extends AudioDevice {
   played(): PlayedSpan[];

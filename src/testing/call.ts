@@ -7,7 +7,7 @@ import type { SessionEvent } from "../events.ts";
 import type { HistoryItem } from "../history.ts";
 import type { LanguageModel } from "../llm/llm.ts";
 import { type Log, silentLog } from "../log.ts";
-import { type MemoryRoom, memoryRoom } from "../room/memory.ts";
+import { type MemoryRoom, memoryRoom, type Shown } from "../room/memory.ts";
 import { type Providers, startSession } from "../session.ts";
 import { type VirtualClock, virtualClock } from "../virtual_clock.ts";
 import { problemsOf } from "./checks.ts";
@@ -44,6 +44,8 @@ export interface TestCallOptions {
    * Each act is that of the first, or of whom its `as` names.
    */
   readonly people?: readonly string[];
+  /** What the user shows, as it is at the moment: frames of their camera and their screen (default: nothing). */
+  readonly shows?: Shown;
   /** How the agent's replies are voiced, in order; well when they are used up. */
   readonly voicings?: readonly Voicing[];
   /** Whether answers are prepared before it is known that the user has finished (default false): a script then has to say more. */
@@ -125,7 +127,7 @@ export async function testCall(agent: Agent, options: TestCallOptions = {}): Pro
   } = options;
   const clock = virtualClock();
   const { participants = "linked" } = agent;
-  const room = memoryRoom({ name: "test", clock, participants });
+  const room = memoryRoom({ name: "test", clock, participants, shows: options.shows });
   const work = realWork();
   const script = typeof llm === "function" ? llm(clock) : undefined;
   const model = script ?? realModel(llm);
