@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import type { Conversation } from "./conversation.ts";
 import { judgePauses } from "./end_of_turn/pauses.ts";
 import { asStageError, type StageError } from "./errors.ts";
+import { createKeypad } from "./keypad.ts";
 import { listen } from "./pipeline.ts";
 import type { Room, RoomMessage } from "./room/room.ts";
 import type { Providers } from "./session.ts";
@@ -138,9 +139,13 @@ function openEar(
 export async function readMessages(
   messages: ReadableStream<RoomMessage>,
   conversation: Pick<Conversation, "note" | "interruptByUser">,
+  { clock, signal }: Pick<HearingOptions, "clock" | "signal">,
 ): Promise<void> {
+  const onEntered = (text: string) => conversation.note({ type: "text-message", text });
+  const keypad = createKeypad({ clock, signal, onEntered });
   for await (const message of messages) {
     if (message.type === "interrupt") conversation.interruptByUser();
+    else if (message.type === "dtmf") keypad.press(message.digit);
     else if (message.type === "turn") conversation.note({ type: `turn-${message.action}` });
     else if (message.type === "text") {
       const { text, from: speaker } = message;

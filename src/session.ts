@@ -284,7 +284,7 @@ class Session implements VoiceSession {
       : startHearing({ ...listening, microphone });
     this.#hearing = hearing;
     this.#own("stt", hearing.done);
-    if (room.messages) this.#own("room", readMessages(room.messages, conversation));
+    if (room.messages) this.#own("room", readMessages(room.messages, conversation, { clock, signal }));
     conversation.open();
     await this.#setUp(room);
   }

@@ -6,6 +6,7 @@ import { defineAgent } from "../src/agent.ts";
 import { collectDate, collectDigits, collectEmail, collectName, collectPhoneNumber } from "../src/collect.ts";
 import { TaskError } from "../src/errors.ts";
 import { saidIn } from "../src/history.ts";
+import type { LanguageRequest } from "../src/llm/llm.ts";
 import { task } from "../src/task.ts";
 import { scripted, type TestCall, testCall } from "../src/testing.ts";
 import { tool } from "../src/tool.ts";
@@ -195,5 +196,40 @@ describe("task()", () => {
     const result = z.object({});
     assertThrows(() => task({ instructions: " ", result }), /`instructions` is empty/);
     assertThrows(() => task({ instructions: "Ask.", result: z.string() }), /expected an object/);
+  });
+});
+
+describe("the keys of a telephone", () => {
+  it("are a turn when nothing more is pressed for 2 s, or with #", async () => {
+    const found: string[] = [];
+    const agent = defineAgent({
+      instructions: "You are a bank.",
+      entry: async ({ session }) => {
+        found.push(await session.run(collectDigits({ what: "your PIN" })));
+        session.say("Thanks.");
+      },
+    });
+    const told: string[] = [];
+    const answer = ({ messages }: LanguageRequest) => {
+      const digits = messages.at(-1)!.content;
+      told.push(digits);
+      return submit({ digits });
+    };
+    await using call = await testCall(agent, { llm: scripted([answer, answer]) });
+    const press = (keys: string) => {
+      for (const digit of keys) call.room.tell({ type: "dtmf", digit });
+    };
+    press("48");
+    await call.wait(1_900);
+    press("2");
+    await call.wait(1_900);
+    assertEquals(told, []);
+    await call.wait(5_000);
+    assertEquals(told, ["482"]);
+    press("4829#");
+    await call.wait(5_000);
+    await call.user("Yes.");
+    assertEquals([told, found], [["482", "4829"], ["4829"]]);
+    call.expect.said("Thanks.");
   });
 });

@@ -70,6 +70,7 @@ const message = z.discriminatedUnion("type", [
   z.object({ type: z.literal("transcript"), text: z.string(), final: z.boolean() }),
   z.object({ type: z.literal("interrupt") }),
   z.object({ type: z.literal("turn"), action: z.enum(["start", "commit", "cancel"]) }),
+  z.object({ type: z.literal("dtmf"), digit: z.string() }),
 ]);
 
 const expectation = z.object({

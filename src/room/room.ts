@@ -99,7 +99,9 @@ export type RoomMessage =
   /** Cuts the agent off. */
   | { readonly type: "interrupt" }
   /** A key to talk: pressed (which cuts the agent off, too), let go, or let go and what was said forgotten. */
-  | { readonly type: "turn"; readonly action: "start" | "commit" | "cancel" };
+  | { readonly type: "turn"; readonly action: "start" | "commit" | "cancel" }
+  /** A key of a telephone: 0–9, "*" or "#". */
+  | { readonly type: "dtmf"; readonly digit: string };
 
 /** What a participant may show. */
 export type VideoSource = "camera" | "screen";

@@ -1,5 +1,5 @@
-/** What is typed in the room, as LiveKit's clients send it: text streams on one topic (https://docs.livekit.io/agents/build/text/). */
-import type { Room, TextStreamReader } from "@livekit/rtc-node";
+/** What is typed in the room, and the keys of telephones, as LiveKit's clients send it: text streams on one topic (https://docs.livekit.io/agents/build/text/). */
+import { type Room, RoomEvent, type TextStreamReader } from "@livekit/rtc-node";
 import { liveStream } from "../../audio/live.ts";
 import type { Log } from "../../log.ts";
 import type { Participant, RoomMessage } from "../room.ts";
@@ -16,7 +16,7 @@ export interface Messages {
   push(message: RoomMessage): void;
 }
 
-/** The texts of those who are heard, one a stream of the topic; to be called before the room is connected. It ends with `closed`. */
+/** The texts of those who are heard, one a stream of the topic, and what they press; to be called before the room is connected. It ends with `closed`. */
 export function receiveMessages(
   room: Room,
   { from, several, closed, log }: {
@@ -45,6 +45,10 @@ export function receiveMessages(
     const participant = from(identity);
     const read = participant ? take(reader, participant) : reader.close();
     read.catch((error) => log.debug({ error }, "a typed message did not come whole"));
+  });
+  // From a telephone: https://docs.livekit.io/telephony/features/dtmf/
+  room.on(RoomEvent.DtmfReceived, (_code, digit, sender) => {
+    if (sender && from(sender.identity)) messages.push({ type: "dtmf", digit });
   });
   closed.addEventListener("abort", messages.close, { once: true });
   return messages;
