@@ -41,7 +41,10 @@ function counted<T>(open: Open, events: AsyncGenerator<T>): ReadableStream<T> {
 const nameOf = ({ effect, asks }: Pick<Called, "effect" | "asks">): string =>
   `${effect}${asks ? "-asks" : ""}`;
 
-const question = task({ instructions: "Ask.", result: z.object({ n: z.number() }), confirm: () => "Is it?" });
+/** The second reads back what it was told. */
+const questions = [{}, { confirm: () => "Is it?" }].map((asks) =>
+  task({ instructions: "Ask.", result: z.object({ n: z.number() }), ...asks })
+);
 
 /**
  * Tools that do as they are told by their arguments. `begun` is told of each use, by its idempotency key; `next`: the agents
@@ -74,7 +77,7 @@ export function toolbox(
             if (fate === "hang") return new Promise(() => {});
             await clock.sleep(ms, fate === "deaf" ? {} : { signal });
             if (fate === "fail") throw new Error("it failed");
-            if (leads === "task") return await session.run(question);
+            if (leads === "task") return await session.run(questions[n]!);
             return leads === "agent" ? next(n) : n;
           },
         }),

@@ -143,10 +143,17 @@ const act: fc.Arbitrary<Act> = fc.oneof(
 const called: fc.Arbitrary<Called> = fc.record({
   effect: fc.constantFrom<ToolEffect>("none", "idempotent", "once"),
   asks: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
-  fate: fc.constantFrom("well" as const, "well" as const, "fail" as const, "deaf" as const, "hang" as const),
+  fate: fc.constantFrom(
+    "well" as const,
+    "well" as const,
+    "well" as const,
+    "fail" as const,
+    "deaf" as const,
+    "hang" as const,
+  ),
   ms: fc.constantFrom(0, 10, 400, 2_500, 12_000),
   n: fc.nat(1),
-  leads: fc.constantFrom("result" as const, "result" as const, "agent" as const, "task" as const),
+  leads: fc.constantFrom("result" as const, "agent" as const, "task" as const),
 });
 
 const events: readonly SessionEvent["type"][] = [
