@@ -169,6 +169,11 @@ const endings: [what: string, tell: (world: World) => Promise<void>, closes: str
     w.enter("r", "ben");
     return w.deliver(w.leave("r", "ben"));
   }, []],
+  ["its participant left, and it talks on with somebody else", async (w) => {
+    w.enter("r", "ben");
+    await w.deliver(w.leave("r", "ann"));
+    w.calls[0]!.room.participant = "ben";
+  }, []],
   ...["SIGNAL_CLOSE", "MIGRATION", "DUPLICATE_IDENTITY", "UNKNOWN_REASON", "CONNECTION_TIMEOUT"].map((
     reason,
   ): typeof endings[number] => [
