@@ -11,7 +11,13 @@ import { startRecorded } from "../../src/recording/start.ts";
 import { memoryRoom } from "../../src/room/memory.ts";
 import { scripted, testCall } from "../../src/testing.ts";
 import { tool } from "../../src/tool.ts";
-import { type McpServer, prepareMcp } from "../../src/tools/mcp.ts";
+import {
+  createMcpServers,
+  type McpServer,
+  type McpServers,
+  type McpServersOptions,
+  prepareMcp,
+} from "../../src/tools/mcp.ts";
 import { startMcpEmulator } from "../emulators/mcp.ts";
 import { turnTaking } from "../fakes/call.ts";
 import { fakeClock } from "../fakes/clock.ts";
@@ -34,6 +40,7 @@ async function sessionOf(mcpServers: readonly McpServer[]) {
   );
   const own = tool({ description: "Its own", effect: "none", execute: () => "mine" });
   const lines: string[] = [];
+  let servers: McpServers | undefined;
   const options = {
     id: "session",
     agentName: "test",
@@ -45,6 +52,7 @@ async function sessionOf(mcpServers: readonly McpServer[]) {
       tts: scriptedTextToSpeech([], clock),
     },
     turnTaking,
+    mcpServers: (given: McpServersOptions) => servers = createMcpServers(given),
     join: () => Promise.resolve(room),
     metadata: "",
     clock,
@@ -65,15 +73,20 @@ async function sessionOf(mcpServers: readonly McpServer[]) {
     events,
     session,
     llm,
+    /** The names of what the servers offer by now. */
+    offered: () => Object.keys(servers?.tools(mcpServers) ?? {}).join(),
     /** Lets the machine's time pass, in which sockets are read, and five times as much of the session's. */
-    async passes() {
-      await systemClock.sleep(5);
-      await clock.advance(25);
+    async until(isSo: () => boolean) {
+      for (const giveUpMs = systemClock.now() + 10_000; !isSo();) {
+        assert(systemClock.now() < giveUpMs, `waited in vain: ${isSo}`);
+        await systemClock.sleep(5);
+        await clock.advance(25);
+      }
     },
     async close() {
       let isOver = false;
       const closed = session.close().then(() => isOver = true);
-      while (!isOver) await this.passes();
+      await this.until(() => isOver);
       await Promise.all([closed, told]);
       assertEquals(clock.pending, 0);
       return readRecording(lines.join(""), "the recording");
@@ -91,9 +104,9 @@ describe("an agent with an MCP server", () => {
       },
     });
     const call = await sessionOf([{ url: emulator.url }]);
-    while (!emulator.requests.some(({ method }) => method === "GET")) await call.passes();
+    await call.until(() => call.offered() === "look,own");
     const reply = call.session.generateReply();
-    while (looked === 0 || call.session.history.length < 6) await call.passes();
+    await call.until(() => call.session.history.length === 6);
     await call.clock.advance(3_000);
     assertEquals((await reply).text, "There it is.");
     const results = call.session.history.flatMap((item) => item.type === "tool-result" ? [item.content] : []);
@@ -117,7 +130,7 @@ describe("an agent with an MCP server", () => {
     nobody.close();
     const call = await sessionOf([{ url: `http://127.0.0.1:${port}/mcp` }]);
     const errors = () => call.events.filter((event) => event.type === "error");
-    while (errors().length === 0) await call.passes();
+    await call.until(() => errors().length === 1);
     await call.clock.advance(2_000);
     assert(
       errors()[0]?.error.message.startsWith(`the MCP server http://127.0.0.1:${port}/mcp offers no tools`),
