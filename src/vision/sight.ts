@@ -55,6 +55,7 @@ export function createSight({ video, options, clock, signal, onError }: SightOpt
   };
 
   const sample = async () => {
+    if (!settings().sample) return; // whoever is in charge now does not want it
     lastMs = clock.now();
     sampling = true;
     try {
