@@ -5,6 +5,7 @@ import { AccessToken } from "livekit-server-sdk";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startElevenLabsEmulator } from "../emulators/elevenlabs.ts";
 import { startOpenAIEmulator } from "../emulators/openai.ts";
+import { wordsOf } from "../emulators/openai_images.ts";
 import { loadClip } from "../fixtures/speech.ts";
 import { type Caller, joinCaller, until } from "./caller.ts";
 import { startLiveKitServer } from "./livekit_server.ts";
@@ -97,7 +98,7 @@ describe("agents in LiveKit", () => {
       answer(_user, _n, { messages }) {
         const last = messages.at(-1);
         if (last?.role !== "tool") return { calls: [{ name: "scheduleMeeting", arguments: meeting }] };
-        return `It is scheduled as ${JSON.parse(last.content ?? "{}").confirmationId}.`;
+        return `It is scheduled as ${JSON.parse(wordsOf(last)).confirmationId}.`;
       },
     });
     await using server = await startServer({

@@ -1,4 +1,4 @@
-/** A real Chromium for tests, with a microphone that plays a recording. */
+/** A real Chromium for tests, with a microphone that plays a recording, and a camera that plays a video. */
 import type { Browser, Page } from "playwright-core";
 
 export interface TestBrowser extends AsyncDisposable {
@@ -29,11 +29,11 @@ const FLAGS = [
 ];
 
 /**
- * Starts Chromium; its microphone plays `microphone` (a WAV file) over and over. Returns undefined when there is none,
+ * Starts Chromium; its microphone plays `microphone` (a WAV file), its camera `camera` (Y4M), over and over. Returns undefined when there is none,
  * and says how to get it; throws then when `CI` is set.
  */
 export async function startBrowser(
-  { microphone }: { readonly microphone?: string } = {},
+  { microphone, camera }: { readonly microphone?: string; readonly camera?: string } = {},
 ): Promise<TestBrowser | undefined> {
   const executablePath = await findBinary();
   if (!executablePath) {
@@ -44,15 +44,18 @@ export async function startBrowser(
   // Or the driver looks for signs of Windows in /proc as it is loaded, which Deno allows only with --allow-all.
   Deno.env.set("__IS_WSL_TEST__", "1");
   const { chromium } = await import("playwright-core");
-  const recording = microphone ? [`--use-file-for-fake-audio-capture=${microphone}`] : [];
-  const browser: Browser = await chromium.launch({ executablePath, args: [...FLAGS, ...recording] });
+  const recordings = [
+    ...microphone ? [`--use-file-for-fake-audio-capture=${microphone}`] : [],
+    ...camera ? [`--use-file-for-fake-video-capture=${camera}`] : [],
+  ];
+  const browser: Browser = await chromium.launch({ executablePath, args: [...FLAGS, ...recordings] });
   return {
     async open({ width = 1280, height = 800, dark = false, reducedMotion = false } = {}) {
       const context = await browser.newContext({
         viewport: { width, height },
         colorScheme: dark ? "dark" : "light",
         reducedMotion: reducedMotion ? "reduce" : "no-preference",
-        permissions: ["microphone"],
+        permissions: ["microphone", "camera"],
         deviceScaleFactor: width < 600 ? 2 : 1,
       });
       const page = await context.newPage();

@@ -10,9 +10,7 @@ import {
 } from "@livekit/rtc-node";
 import { installFfiClient } from "../../src/room/livekit/ffi.ts";
 import { fakeLog } from "../fakes/log.ts";
-
-/** Red, green, blue; 0–255. */
-export type Colour = readonly [red: number, green: number, blue: number];
+import type { Colour } from "../fixtures/pictures.ts";
 
 export interface Camera extends AsyncDisposable {
   /** What is shown from now on. */

@@ -5,8 +5,9 @@ import { systemClock as clock } from "../../src/clock.ts";
 import { joinLiveKitRoom } from "../../src/room/livekit/room.ts";
 import type { Room, VideoFrame, VideoSource } from "../../src/room/room.ts";
 import { fakeLog } from "../fakes/log.ts";
+import { blue, type Colour, green, isClose, red } from "../fixtures/pictures.ts";
 import { joinCaller, until } from "./caller.ts";
-import { type Colour, publishCamera } from "./camera.ts";
+import { publishCamera } from "./camera.ts";
 import { startLiveKitServer } from "./livekit_server.ts";
 
 const server = await startLiveKitServer();
@@ -44,10 +45,6 @@ async function meet(subscribe: "audio" | "all" = "all") {
   };
 }
 
-const red: Colour = [200, 30, 30];
-const green: Colour = [30, 180, 40];
-const blue: Colour = [20, 40, 200];
-
 /** The colour in the middle of a frame. */
 function colourOf(frame: VideoFrame | undefined): Colour | undefined {
   if (frame?.type !== "pixels") return undefined;
@@ -55,9 +52,6 @@ function colourOf(frame: VideoFrame | undefined): Colour | undefined {
   const [r = 0, g = 0, b = 0] = frame.rgb.subarray(at, at + 3);
   return [r, g, b];
 }
-
-const isClose = (seen: Colour | undefined, colour: Colour) =>
-  seen !== undefined && seen.every((value, i) => Math.abs(value - (colour[i] ?? 0)) < 25);
 
 /** Waits until the agent sees `colour`. */
 const seen = (room: Room, colour: Colour | undefined, source?: VideoSource) =>
