@@ -66,6 +66,7 @@ export function startSox(clock: Clock): Sox {
     failed: failed.promise,
     async [Symbol.asyncDispose]() {
       over.abort();
+      sounds.close();
       await all;
     },
   };

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { environment } from "../../src/environment.ts";
+import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startOpenAIEmulator } from "../emulators/openai.ts";
 
 const root = new URL("../..", import.meta.url);
@@ -10,7 +11,7 @@ const apiKey = "sk-console-never-shown";
 /** A task of deno.json; `.env` files are not seen, nor other variables of the server's. */
 async function command(task: string, args: readonly string[]): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
-  return [...tasks[task].split(" "), ...args];
+  return [...tasks[task].replace("deno", Deno.execPath()).split(" "), ...args];
 }
 
 interface Console extends AsyncDisposable {
@@ -44,6 +45,7 @@ async function start(
     stderr: "piped",
   }).spawn();
   const input = process.stdin.getWriter();
+  const late = setTimeout(() => process.kill(), 60_000); // whoever waits for something is told then what there was
   let output = "";
   let grown = Promise.withResolvers<void>();
   const read = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
@@ -75,6 +77,7 @@ async function start(
       return await code;
     },
     async [Symbol.asyncDispose]() {
+      clearTimeout(late);
       if (!isOver) process.kill();
       await code;
       await input.abort().catch(() => {}); // the process that read it is gone
@@ -183,5 +186,64 @@ describe("deno task console in a terminal", { ignore: !terminal }, () => {
     await console.type("\x03");
     assertEquals(await console.code, 0, console.output);
     assertMatch(console.output, /The call has ended: closed\.\n$/);
+  });
+});
+
+/** Programs that stand for SoX's, in a folder of their own; `PATH` for them alone. */
+async function programs(scripts: Record<string, string>) {
+  const folder = await Deno.makeTempDir();
+  for (const [name, script] of Object.entries(scripts)) {
+    await Deno.writeTextFile(`${folder}/${name}`, `#!/bin/sh\nexport PATH=/usr/bin:/bin\n${script}\n`, {
+      mode: 0o755,
+    });
+  }
+  return { folder, PATH: folder, [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+}
+
+describe("deno task console:audio", () => {
+  const deepgramKey = "deepgram-key";
+
+  it("hears the microphone, and plays the agent's voice", async () => {
+    await using ears = await startDeepgramEmulator({
+      apiKey: deepgramKey,
+      transcripts: ["What is your name?"],
+    });
+    const pieces = "head -c 3200 /dev/zero; sleep 0.1";
+    await using sox = await programs({
+      // Silence, while the agent greets; then a recording, at its own pace; then silence.
+      rec: `for i in $(seq 50); do ${pieces}; done
+        exec 3<${new URL("tests/fixtures/speech/one.wav", root).pathname}
+        for i in $(seq 40); do head -c 3200 <&3; sleep 0.1; done
+        while true; do ${pieces}; done`,
+      play: `cat > "$(dirname "$0")/played.raw"`,
+    });
+    await using console = await start([], {
+      task: "console:audio",
+      env: { PATH: sox.PATH, DEEPGRAM_API_KEY: deepgramKey, DEEPGRAM_BASE_URL: ears.url },
+    });
+    await console.until(/assistant: Hello! How can I help you today\?\n/);
+    await console.until(/you: What is your name\?\nassistant: I am a demo/);
+    await console.type("/quit\n");
+    assertEquals(await console.code, 0, console.output);
+    const played = new Int16Array((await Deno.readFile(`${sox.folder}/played.raw`)).buffer);
+    const loudest = played.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+    assert(played.length > 24_000 && loudest > 1_000, `${played.length} samples, the loudest ${loudest}`);
+  });
+
+  it("says in one sentence what is missing", async () => {
+    const keys = { DEEPGRAM_API_KEY: deepgramKey, DEEPGRAM_BASE_URL: "http://127.0.0.1:1" };
+    const failing = "echo 'rec FAIL sox: Sorry, there is no default audio device configured' >&2; exit 2";
+    await using none = await programs({});
+    await using broken = await programs({ rec: failing, play: "cat > /dev/null" });
+    const cases: readonly [env: Record<string, string>, output: RegExp][] = [
+      [{}, /^There is nothing to recognize speech with; expected DEEPGRAM_API_KEY, .*\.\n$/],
+      [{ ...keys, PATH: none.PATH }, /There is no rec; expected SoX to be installed, which brings it\.\n$/],
+      [{ ...keys, PATH: broken.PATH }, /SoX cannot record\. .*no default audio device configured\n$/],
+    ];
+    for (const [env, output] of cases) {
+      await using console = await start([], { task: "console:audio", env });
+      assertEquals(await console.code, 1, console.output);
+      assertMatch(console.output, output);
+    }
   });
 });
