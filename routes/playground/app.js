@@ -1,4 +1,5 @@
 /** The page: its controls, what they do to a call, and what a call does to the page. */
+import { createClientTools } from "./client_tools.js";
 import { startLiveKitCall } from "./livekit_call.js";
 import { createHold } from "./hold.js";
 import { createOrb } from "./orb.js";
@@ -55,6 +56,7 @@ const on = {
   latency: transcript.latency,
   why: transcript.why,
   error: alertUser,
+  tools: createClientTools({ show: alertUser }),
   microphoneLost: () => alertUser("The microphone was unplugged. Plug it in and start again, or type."),
   closed({ text, failed = false }) {
     call = undefined;

@@ -4,7 +4,7 @@ import { answerFailed, farewells } from "./words.js";
 /** Starts a call; the same shape as a call over the page's own socket. */
 export async function startLiveKitCall(on) {
   await loadClient();
-  const { Room, RoomEvent, Track, DisconnectReason } = globalThis.LivekitClient;
+  const { Room, RoomEvent, RpcError, Track, DisconnectReason } = globalThis.LivekitClient;
   const pass = await (await post("/token", {})).json();
   const room = new Room({ adaptiveStream: false, dynacast: false });
   const elements = new Set();
@@ -63,6 +63,17 @@ export async function startLiveKitCall(on) {
     // It fails when somebody leaves in the middle of it; what came until then is shown.
     read(reader, identity).catch((error) => console.info("A transcript broke off:", error.message));
   });
+
+  for (const method of on.tools.names) {
+    room.registerRpcMethod(method, async ({ callerIdentity, payload }) => {
+      if (!room.remoteParticipants.get(callerIdentity)?.isAgent) {
+        throw new RpcError(1400, "Only the agent may ask.");
+      }
+      return await on.tools.perform(method, payload).catch(({ code, message }) => {
+        throw new RpcError(code, message);
+      });
+    });
+  }
 
   // The agent is sent while the page joins: neither waits for the other.
   const [, dispatched] = await Promise.all([

@@ -16,12 +16,16 @@ export async function startSocketCall(on) {
   let over = false;
   let retries = 0;
   let timer;
-  /** What was typed while there was no session to hear it. */
-  const unsaid = [];
+  /** What was typed, or answered, while there was no session to hear it. */
+  const unsent = [];
   let greeted = false;
 
   const send = (message) => {
     if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+  };
+  const sendOnceGreeted = (message) => {
+    if (greeted) send(message);
+    else unsent.push(message);
   };
   const audio = await openAudio({
     microphoneRate: MICROPHONE_RATE,
@@ -50,7 +54,7 @@ export async function startSocketCall(on) {
       audio.clear(message.epoch);
       on.connected();
       on.state(message.state);
-      for (const text of unsaid.splice(0)) send({ type: "text", text });
+      for (const message of unsent.splice(0)) send(message);
     },
     clear: ({ epoch }) => audio.clear(epoch),
     state: ({ state }) => on.state(state),
@@ -59,6 +63,12 @@ export async function startSocketCall(on) {
     "agent-heard": on.agentHeard,
     latency: on.latency,
     why: on.why,
+    "rpc-request": ({ id, method, payload }) => {
+      on.tools.perform(method, payload).then(
+        (answer) => sendOnceGreeted({ type: "rpc-result", id, payload: answer }),
+        ({ code, message }) => sendOnceGreeted({ type: "rpc-error", id, code, message }),
+      );
+    },
     error: ({ text }) => on.error(text),
     closed: ({ reason, text }) => finish({ text: reason === "participant-left" ? "" : text }),
   };
@@ -96,10 +106,7 @@ export async function startSocketCall(on) {
           socket.send(frame);
         }
       }, () => on.microphoneLost()),
-    say(text) {
-      if (greeted) send({ type: "text", text });
-      else unsaid.push(text);
-    },
+    say: (text) => sendOnceGreeted({ type: "text", text }),
     transcript: (text, final) => send({ type: "transcript", text, final }),
     interrupt: () => send({ type: "interrupt" }),
     turn: (action) => send({ type: "turn", action }),

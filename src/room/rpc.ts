@@ -31,9 +31,13 @@ export async function askClient(
   },
 ): Promise<string> {
   if (!room?.performRpc) throw new Error("there is no device of the user's that could do this");
-  if (new TextEncoder().encode(payload).length > MAX_RPC_BYTES) throw rpcFailure(RPC_CODE.requestTooLarge);
-  return await room.performRpc(method, payload, { signal, timeoutMs });
+  if (isTooLarge(payload)) throw rpcFailure(RPC_CODE.requestTooLarge);
+  const answer = await room.performRpc(method, payload, { signal, timeoutMs });
+  if (isTooLarge(answer)) throw rpcFailure(RPC_CODE.answerTooLarge); // some clients may send more
+  return answer;
 }
+
+const isTooLarge = (text: string): boolean => new TextEncoder().encode(text).length > MAX_RPC_BYTES;
 
 /** Why a client has not done what it was asked, in words that the user may hear; `message`: its own, where it gave one. */
 export function rpcFailure(code: number, message = ""): Error {

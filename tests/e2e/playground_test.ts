@@ -1,5 +1,5 @@
 /** The page in a real Chromium, with sessions that follow a script. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Page } from "playwright-core";
 import { startBrowser, type TestBrowser } from "./browser.ts";
@@ -93,6 +93,25 @@ describe("the page", () => {
       `round trip: median ${medianMs} ms, p95 ${p95Ms} ms, ${count} messages, ${underruns} underruns`,
     );
     assert(count > 50 && medianMs < 40, `median ${medianMs} ms of ${count}`);
+  });
+
+  onPage("does what the agent asks of it, and says why when it cannot", {}, async (page, server) => {
+    await button(page, "Start talking").click();
+    await untilState(page, "Listening");
+    const [room] = server.calls.rooms;
+    const ask = async (method: string, args: object) =>
+      await room?.performRpc?.(method, JSON.stringify(args), {
+        signal: AbortSignal.timeout(10_000),
+        timeoutMs: 5_000,
+      });
+    const zone = await page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone");
+    assertEquals(await ask("getTimeZone", {}), zone);
+    assertEquals(await ask("showMessage", { text: "Your table is booked." }), "");
+    assertEquals(await page.innerText("#alert"), "Your table is booked.");
+    await assertRejects(() => ask("selfDestruct", {}), /the user's device does not know how to do this/);
+    await page.evaluate("repartee.call.dropSocket()");
+    await untilState(page, "Connection lost. Coming back");
+    assertEquals(await ask("getTimeZone", {}), zone);
   });
 
   onPage("goes on where it was when its socket is lost", { answerMs: 3_000 }, async (page, server) => {

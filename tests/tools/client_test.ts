@@ -101,6 +101,10 @@ describe("a tool of the user's device", () => {
       /^This failed: the form is not open$/,
     ]],
     ["no answer", () => new Promise(() => {}), "a", ["timed-out", /longer than 15 s/]],
+    ["too long an answer", () => Promise.resolve("x".repeat(15_361)), "a", [
+      "failed",
+      /answered more than 15,360 bytes/,
+    ]],
     ["too much", () => Promise.resolve(""), "ä".repeat(7_700), [
       "failed",
       /more than the user's device takes at once, 15,360 bytes/,
