@@ -52,7 +52,10 @@ export function recordedSession(session: VoiceSession, recorder: Recorder): Voic
       note({ method: "generateReply", options: { ...options } });
       return recordedHandle(session.generateReply(options));
     },
-    run: (task) => session.run(task),
+    run(task) {
+      note({ method: "run" });
+      return session.run(task);
+    },
     interrupt() {
       note({ method: "interrupt" });
       session.interrupt();

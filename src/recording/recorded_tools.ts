@@ -1,6 +1,8 @@
 /** The agent's tools, written down as they are used: what of their arguments is wrong, what is asked, what they do. */
 import type { Agent, VoiceSession } from "../agent.ts";
+import { handoffIn } from "../handoff.ts";
 import { questionOf } from "../questions.ts";
+import { isTaskOver } from "../task.ts";
 import type { Tool, ToolContext, ToolSet } from "../tool.ts";
 import { resultInWords } from "../tools/result.ts";
 import { failureOf, type Recorder } from "./recorder.ts";
@@ -73,7 +75,9 @@ function recordedTool(
       };
       try {
         const value = await tool.execute(args, recorded);
-        brought({ type: "result", text: resultInWords(value) });
+        // An agent is no text: it may hold keys.
+        const isOver = handoffIn(value) !== undefined || isTaskOver(value);
+        brought({ type: "result", text: isOver ? "(somebody else goes on)" : resultInWords(value) });
         recorder.note({ type: "stream-ended", of, run });
         return value;
       } catch (error) {

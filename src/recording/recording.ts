@@ -92,6 +92,8 @@ const call = z.discriminatedUnion("method", [
   z.object({ method: z.literal("expect"), expected: expectation.optional() }),
   z.object({ method: z.enum(["interrupt", "startUserTurn", "commitUserTurn", "clearUserTurn"]) }),
   z.object({ method: z.literal("close"), reason: z.string() }),
+  /** A task was run. */
+  z.object({ method: z.literal("run") }),
 ]);
 
 /** What comes from a provider, or from the agent's own stream of words; each is opened once, and known by its number. */

@@ -2,6 +2,7 @@
 import type { Agent, SpeechHandle, VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import { turnTakingFor } from "../dispatch/turn_taking.ts";
+import { ConfigError } from "../errors.ts";
 import type { CloseReason } from "../events.ts";
 import type { HistoryUpdate } from "../history/update.ts";
 import type { Log } from "../log.ts";
@@ -21,9 +22,10 @@ const OVERTIME_MS = 60_000;
 /** What would be logged is in the recording. */
 const noLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => noLog };
 
-/** What came of it, as a recording of its own. */
+/** What came of it, as a recording of its own. Throws a ConfigError for a recording in which the agent was not alone. */
 export async function replay(recording: Recording): Promise<Recording> {
   const { header, entries } = recording;
+  refuseOthers(entries);
   const clock = virtualClock();
   const config = header.turnTaking as TurnTakingConfig; // as the configuration had it
   const several = entries.some(({ type }) => type === "voice-joined");
@@ -71,6 +73,19 @@ const inputs = [
   "room-ended",
   "session-called",
 ] as const;
+/** What other agents and tasks are told and can do is not in a recording. */
+function refuseOthers(entries: readonly Entry[]): void {
+  const change = entries.find((entry) =>
+    entry.type === "session-told" && entry.event.type === "handoff" ||
+    entry.type === "session-called" && entry.call.method === "run"
+  );
+  if (!change) return;
+  throw new ConfigError(
+    `the recording has another agent, or a task, in charge from ${Math.round(change.atMs)} ms on; ` +
+      "expected one agent from the beginning to the end",
+  );
+}
+
 type Input = Extract<Entry, { type: (typeof inputs)[number] }>;
 
 const isInput = (entry: Entry): entry is Input => inputs.some((type) => type === entry.type);
@@ -129,6 +144,8 @@ function call(called: Call, { recording, clock, handles, running: { session } }:
       return handles.get(called.replyId)?.interrupt();
     case "close":
       return void session.close(called.reason as CloseReason);
+    case "run":
+      return; // refused before
     default:
       return session[called.method]();
   }

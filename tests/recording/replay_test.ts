@@ -1,7 +1,8 @@
 /** Sessions on the fake clock that are recorded, played again, and compared with themselves. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { AgentDefinition } from "../../src/agent.ts";
+import { type AgentDefinition, defineAgent } from "../../src/agent.ts";
+import { collectName } from "../../src/collect.ts";
 import type { EventHandlers } from "../../src/handlers.ts";
 import {
   conversationLines,
@@ -11,7 +12,10 @@ import {
 } from "../../src/recording/decisions.ts";
 import { readRecording, type Recording } from "../../src/recording/recording.ts";
 import { replay } from "../../src/recording/replay.ts";
+import type { Providers } from "../../src/session.ts";
 import { startRecorded } from "../../src/recording/start.ts";
+import { type LanguageEvent, type LanguageModel, newCallId } from "../../src/llm/llm.ts";
+import { tool } from "../../src/tool.ts";
 import { runScript } from "../conversations/run.ts";
 import { parseScript } from "../conversations/script.ts";
 
@@ -26,6 +30,7 @@ async function recordingOf(
   name: string,
   on: EventHandlers = {},
   more: Partial<AgentDefinition> = {},
+  providers: Partial<Providers> = {},
 ): Promise<Recording> {
   const [script = ""] = (await Deno.readTextFile(new URL(name, folder))).split("\n----\n");
   const parsed = parseScript(script);
@@ -35,7 +40,8 @@ async function recordingOf(
     parsed,
     (options) => {
       const agent = { ...options.agent, on, ...more };
-      return startRecorded({ ...options, agent }, config, {
+      const used = { ...options.providers, ...providers };
+      return startRecorded({ ...options, agent, providers: used }, config, {
         write: (line) => lines.push(line) > 0,
         close() {},
       });
@@ -87,6 +93,43 @@ describe("what an agent's handlers of events do", () => {
     assertEquals(updates(recording).length, 2);
     assertEquals(updates(again), updates(recording));
     assertEquals(firstDifference(decisionsOf(recording), decisionsOf(again), exactly), undefined);
+  });
+});
+
+describe("a recording in which the agent was not alone", () => {
+  const second = defineAgent({ name: "second", instructions: "A secret." });
+  const model = (): LanguageModel => ({
+    provider: "scripted",
+    model: "script",
+    generate: ({ messages }) =>
+      ReadableStream.from<LanguageEvent>([
+        messages.at(-1)?.role === "user"
+          ? { type: "tool-call", id: newCallId(), name: "transfer", arguments: {} }
+          : { type: "text", text: `It is ${messages[0]?.content}` },
+        { type: "finish", reason: "stop" },
+      ]),
+  });
+
+  it("has what the others said, not what they are, and cannot be played again", async () => {
+    const transfer = tool({ description: "Transfers", effect: "once", execute: () => second });
+    const llm = model();
+    const recording = await recordingOf("plain-turn.txt", {}, { tools: { transfer } }, { llm });
+    const told = recording.entries.flatMap((entry) =>
+      entry.type === "session-told" && entry.event.type === "handoff" ? [entry.event.to] : []
+    );
+    assertEquals(told, ["second"]);
+    const results = recording.entries.flatMap((entry) =>
+      entry.type === "stream-brought" && entry.of === "tool" ? [entry.item] : []
+    );
+    assertEquals(results, [{ type: "result", text: "(somebody else goes on)" }]);
+    await assertRejects(() => replay(recording), /another agent, or a task, in charge from \d+ ms on/);
+  });
+
+  it("cannot be played again with a task in it either", async () => {
+    const recording = await recordingOf("plain-turn.txt", {
+      "turn-ended": (_event, { session }) => session.run(collectName).catch(() => {}), // it ends with the call
+    });
+    await assertRejects(() => replay(recording), /another agent, or a task, in charge/);
   });
 });
 
