@@ -65,6 +65,7 @@ export type {
   VideoSource,
 } from "./room/room.ts";
 export type { Expectation } from "./turn/expectation.ts";
+export { fallbackSpeechToText } from "./stt/fallback.ts";
 export type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt/stt.ts";
 export { task } from "./task.ts";
 export type { Task, TaskDefinition } from "./task.ts";
