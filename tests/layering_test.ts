@@ -68,6 +68,7 @@ const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"@modelcontextprotocol\//, /^src\/tools\/mcp_client\.ts$/],
   [/(from |import\()"n2words/, /^src\/text\//],
   [/(from |import\()"pino"/, /^src\/log\.ts$/],
+  [/(from |import\()"sharp"/, /^src\/vision\//],
   [/(from |import\()"(prom-client|standardwebhooks)"/, /^src\/telemetry\//],
   [/(from |import\()"gpt-tokenizer/, /^src\/history\//],
   [/(from |import\()"zod-openapi"/, /^routes\//],
