@@ -1,6 +1,6 @@
 /** Tests of agents: calls without a network, in which time passes as the test says. */
-export type { ActOptions, TestCall, TestCallOptions } from "./testing/call.ts";
 export { testCall } from "./testing/call.ts";
+export type { ActOptions, TestCall, TestCallOptions } from "./testing/test_call.ts";
 export type { Expectations } from "./testing/expect.ts";
 export type { Verdict } from "./testing/judge.ts";
 export { judgeModel } from "./testing/judge.ts";

@@ -22,6 +22,8 @@ export interface Expectations {
   toolCall(name: string, args?: Readonly<Record<string, unknown>>): void;
   /** The model has not called the tool; no tool at all when it is left out. */
   noToolCall(name?: string): void;
+  /** The conversation was handed over; `to`: the other agent's `name`. */
+  handoff(to?: string): void;
   /** Something failed; without this, the end of the call fails the test for it. */
   error(what?: string | RegExp): void;
   /** What the agent is doing now. */
@@ -71,6 +73,12 @@ export function expectations({ session, events, from, onExpected, fail }: Expect
       if (found) {
         fail(`expected no call of ${name ?? "a tool"}; there was ${callLine(found.name, found.arguments)}`);
       }
+    },
+    handoff(to) {
+      const taken = recent().flatMap((event) => event.type === "handoff" ? [event.to] : []);
+      if (to === undefined ? taken.length > 0 : taken.includes(to)) return;
+      const others = taken.map(shown).join(", ");
+      fail(`expected a handoff${to === undefined ? "" : ` to ${shown(to)}`}; there was ${others || "none"}`);
     },
     error(what = /(?:)/) {
       const errors = recent().filter((event) => event.type === "error");

@@ -35,6 +35,8 @@ function wordsOf(event: SessionEvent, names: ReadonlyMap<string, string>): [who:
         "tool",
         `${names.get(callId) ?? callId} ${outcome}: ${content}`,
       ]);
+    case "handoff":
+      return [["agent", `(${event.from} hands over to ${event.to})`]];
     case "error":
       return [["error", `${event.error.stage}: ${event.error.message}`]];
     case "closed":

@@ -174,9 +174,34 @@ describe("testCall()", () => {
       effect: "once",
       execute: (_, { session }) => void session.close(),
     });
-    await using done = await call([{ toolCalls: [{ name: "close" }] }], { agent: { tools: { close } } });
+    await using done = await call([{ toolCalls: [{ name: "close" }] }, "Goodbye."], {
+      agent: { tools: { close } },
+    });
     await done.user("Bye.");
     done.expect.closed("closed");
+  });
+
+  it("goes on with the agent that is handed the conversation, whose tools can be replaced, too", async () => {
+    const cashier = defineAgent({
+      name: "cashier",
+      instructions: "You take money.",
+      tools: { pay: tool({ description: "Takes money", effect: "once", execute: () => "paid" }) },
+      entry: ({ session }) => void session.say("I am the cashier."),
+    });
+    const transfer = tool({ description: "Hands over", effect: "idempotent", execute: () => cashier });
+    await using handed = await call(
+      [
+        { toolCalls: [{ name: "transfer" }] },
+        { toolCalls: [{ name: "pay" }] },
+        ({ messages }) => messages.at(-1)!.content,
+      ],
+      { agent: { tools: { transfer } }, tools: { pay: () => "paid by a mock" } },
+    );
+    await handed.user("I want to pay.");
+    handed.expect.handoff("cashier");
+    handed.expect.said("I am the cashier.");
+    await handed.user("Here you are.");
+    handed.expect.said("paid by a mock");
   });
 
   it("waits for what the test itself has the session say", async () => {
@@ -223,6 +248,8 @@ describe("what a test is told", () => {
       [() => wrong.expect.noToolCall(), /expected no call of a tool; there was lookupOrder/],
       [() => wrong.expect.interrupted(), /expected the agent to be cut off/],
       [() => wrong.expect.error(), /expected a failure/],
+      [() => wrong.expect.handoff(), /expected a handoff; there was none/],
+      [() => wrong.expect.handoff("sales"), /expected a handoff to "sales"; there was none/],
       [() => wrong.expect.state("speaking"), /expected the agent to be speaking; it is listening/],
       [() => wrong.expect.closed(), /expected the call to have ended; it goes on/],
     ];
