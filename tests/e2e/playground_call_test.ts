@@ -2,16 +2,20 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import type { Page } from "playwright-core";
+import { RoomServiceClient } from "livekit-server-sdk";
 import { resample } from "../../src/audio/resample.ts";
 import { writeWav } from "../../src/audio/wav.ts";
+import { systemClock as clock } from "../../src/clock.ts";
+import { joinLiveKitRoom } from "../../src/room/livekit/room.ts";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startOpenAIEmulator } from "../emulators/openai.ts";
 import { startOpenAIAudio } from "../emulators/openai_audio.ts";
 import { voice } from "../emulators/voice.ts";
+import { silentLog } from "../fakes/log.ts";
 import { joined, loadClip, quiet } from "../fixtures/speech.ts";
 import { startBrowser } from "./browser.ts";
 import { listenToElement, untilLouder, untilState } from "./page_probe.ts";
-import { startLiveKitServer } from "./livekit_server.ts";
+import { type LiveKitServer, startLiveKitServer } from "./livekit_server.ts";
 import { startServer } from "./server.ts";
 
 const artifacts = new URL("../artifacts/", import.meta.url).pathname;
@@ -170,6 +174,29 @@ describe("the page and the process", () => {
   });
 });
 
+/** Another agent joins the only room there is, and asks the page to do something. */
+async function askPage(livekit: LiveKitServer, page: Page) {
+  const { url, httpUrl, apiKey, apiSecret } = livekit;
+  const [{ name = "" } = {}] = await new RoomServiceClient(httpUrl, apiKey, apiSecret).listRooms();
+  const room = await joinLiveKitRoom({
+    url,
+    apiKey,
+    apiSecret,
+    roomName: name,
+    identity: "another-agent",
+    agentName: "another",
+    subscribe: "audio",
+    clock,
+    log: silentLog,
+    signal: new AbortController().signal,
+  });
+  await room.waitForParticipant();
+  const options = { signal: AbortSignal.timeout(10_000), timeoutMs: 5_000 };
+  assertEquals(await room.performRpc?.("showMessage", '{"text":"It is booked."}', options), "");
+  assertEquals(await page.innerText("#alert"), "It is booked.");
+  return room;
+}
+
 describe("the page in a LiveKit room", { ignore: livekit === undefined }, () => {
   it("signs in, joins, hears the agent, talks and types with it", async () => {
     if (!livekit) return;
@@ -224,6 +251,7 @@ describe("the page in a LiveKit room", { ignore: livekit === undefined }, () => 
     await untilState(page, "Listening");
     await page.setViewportSize({ width: 390, height: 780 });
     await shot(page, "livekit-phone");
+    await using _other = await askPage(livekit, page);
     await button(page, "Hang up").click();
     await untilState(page, "Ended");
     assertEquals(problems, []);
