@@ -63,14 +63,15 @@ export function createPrompts({ charge, history, clock, signal, onError }: Promp
     idle: () => summary.idle(),
     messages(more = [], own) {
       const { maxItems = defaultMaxItems, maxTokens, summarize } = settings();
-      const all: readonly PromptItem[] = [...history.items.filter((item) => !isOf(item, own)), ...more];
+      const before: readonly PromptItem[] = history.items.filter((item) => !isOf(item, own));
+      const all = [...before, ...more];
       const count = maxTokens === undefined ? undefined : counter();
       const told = windowOf(all, {
         maxItems,
         maxTokens,
         tokensOf: count && ((item) => count(textOf(item)) + tokensPerMessage),
       });
-      const text = summarize ? summary.about(without(history.items, told), history.items) : undefined;
+      const text = summarize ? summary.about(without(before, told), history.items) : undefined;
       const { instructions } = charge.current.agent;
       return messagesFrom(
         instructions,
