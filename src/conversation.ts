@@ -5,8 +5,9 @@ import { type Answers, createAnswers } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import { StageError } from "./errors.ts";
-import type { SessionEventBody, TurnOutcome } from "./events.ts";
+import type { SessionEventBody } from "./events.ts";
 import { createExpectations, type Expectations } from "./expectations.ts";
+import { createGuard, type Guard } from "./guard.ts";
 import { createHistory, type History } from "./history.ts";
 import { createPrompts, type Prompts } from "./history/prompts.ts";
 import type { HistoryUpdate } from "./history/update.ts";
@@ -14,7 +15,8 @@ import { createLastWords, type LastWords } from "./last_words.ts";
 import { createLateResults, type LateResults } from "./late.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
 import { unheard } from "./line.ts";
-import { type CommittedTurn, type Job, Replies } from "./replies.ts";
+import { createPassedOn, type PassedOn } from "./passed_on.ts";
+import { type Job, Replies } from "./replies.ts";
 import type { AgentState, Room } from "./room/room.ts";
 import { createSpeculationMeter, type SpeculationMeter } from "./speculation.ts";
 import { Speech } from "./speech.ts";
@@ -25,21 +27,16 @@ import { turnEndsMs } from "./turn/endpointing.ts";
 import type { Expectation } from "./turn/expectation.ts";
 import { isUninterruptible, listensByItself } from "./turn/policy.ts";
 import type { TurnAction, TurnEvent } from "./turn/state.ts";
+import { createTurnAnswers, type TurnAnswers } from "./turn_answer.ts";
 import { createTurnTaker, type TurnTaker, type UnstampedTurnEvent, userSpeaks } from "./turn_taker.ts";
 import { userWords } from "./user_words.ts";
 import { videoDefaults } from "./vision/options.ts";
 import type { Sight } from "./vision/sight.ts";
-import { watchdog } from "./watchdog.ts";
 
 /** Where the words of a reply lie in its audio is known to this, in milliseconds. */
 const aheadMs = 500;
 /** A voice without words keeps what waits to be said from being said for this long. */
 const wordlessMs = 2_000;
-/**
- * A reply ends itself when it gets no further; when not even that happens for this long, or a turn has no outcome, the
- * conversation goes on without it.
- */
-const deadlineMs = 15_000;
 /** Who takes over, and has said nothing of their own by then, answers the conversation as it is. */
 const takeOverMs = 3_000;
 
@@ -83,9 +80,9 @@ export class Conversation {
   readonly #late: LateResults;
   readonly #lastWords: LastWords;
   readonly #expectations: Expectations;
-  #guard: Disposable | undefined;
-  /** To this nothing was said yet: what is said next answers it. */
-  #passedOn: CommittedTurn | undefined;
+  readonly #guard: Guard;
+  readonly #passedOn: PassedOn;
+  readonly #turnAnswers: TurnAnswers;
   readonly #showWords: ReturnType<typeof userWords>;
   #shown: AgentState = "initializing";
 
@@ -98,6 +95,7 @@ export class Conversation {
     this.#lastWords = createLastWords({ clock: options.clock, ask: options.askFinal });
     this.#expectations = createExpectations((event) => this.note(event));
     this.#ledger = createLedger(options.emit);
+    this.#passedOn = createPassedOn(this.#ledger);
     this.#spoken = createSpokenLog(options.clock);
     this.#speculation = createSpeculationMeter(options.emit);
     this.#turns = createTurnTaker({
@@ -134,6 +132,12 @@ export class Conversation {
         this.#late.tell(result);
       },
     });
+    this.#turnAnswers = createTurnAnswers({
+      ...options,
+      answers: this.#answers,
+      prompts: this.#prompts,
+      speculation: this.#speculation,
+    });
     this.#speech = new Speech({
       ...options,
       prompts: this.#prompts,
@@ -151,8 +155,14 @@ export class Conversation {
     });
     const { history } = this;
     const apologize = () => this.#speech.apologize();
-    const passOn = (turn: CommittedTurn) => void (this.#passedOn = turn);
+    const passOn = this.#passedOn.pass;
     this.#accounts = createAccounts({ ...options, history, ledger: this.#ledger, apologize, passOn });
+    this.#guard = createGuard({
+      clock: options.clock,
+      owes: () => this.#turns.state.agent.is !== "silent" || this.#replies.busy || this.#ledger.owed > 0,
+      progressMs: () => Math.max(this.#turns.agentSinceMs, this.#replies.progressMs ?? -Infinity),
+      onStall: (waitedMs) => this.#recover(waitedMs),
+    });
     options.signal.addEventListener("abort", () => this.#end(), { once: true });
   }
 
@@ -264,7 +274,7 @@ export class Conversation {
       case "commit-turn":
         return this.#commit(action);
       case "prepare-answer":
-        return this.#replies.prepare(this.#answer(action, { prepared: true }));
+        return this.#replies.prepare(this.#turnAnswers.make(action, { prepared: true }));
       case "drop-answer":
         return this.#replies.dropPrepared();
       case "ask-final":
@@ -291,8 +301,8 @@ export class Conversation {
     this.#speculation.commit(turnId, this.#replies.prepared !== undefined);
     if (declined || agreed !== undefined) return this.#hear(action);
     this.#late.takeBack();
-    this.#endPassedOn("superseded");
-    const answer = this.#replies.prepared ?? this.#answer(action);
+    this.#passedOn.end("superseded");
+    const answer = this.#replies.prepared ?? this.#turnAnswers.make(action);
     const nowMs = clock.now();
     this.#hear(action);
     answer.commit?.(); // what was done for it follows what the user said
@@ -306,24 +316,15 @@ export class Conversation {
   }
 
   #begun(job: Job): void {
-    if (this.#passedOn && !job.recovery) {
-      job.answers = this.#passedOn;
-      this.#passedOn = undefined;
-    }
+    this.#passedOn.give(job);
     const { id: replyId, interruptible } = job;
     this.note({ type: "reply-begun", replyId, ...(interruptible ? {} : { uninterruptible: true }) });
-  }
-
-  /** A turn to which nothing was said met its end otherwise. */
-  #endPassedOn(outcome: TurnOutcome): void {
-    if (this.#passedOn) this.#ledger.end(this.#passedOn.turnId, outcome);
-    this.#passedOn = undefined;
   }
 
   /** Takes in what the user said; a turn that is not answered anew has its outcome now. */
   #hear({ turnId, text, said, declined, agreed, lastVoicedMs }: CommitTurn): void {
     const { emit, clock } = this.#options;
-    for (const item of this.#asSeen(said)) this.history.add({ ...item, interrupted: false });
+    for (const item of this.#turnAnswers.asSeen(said)) this.history.add({ ...item, interrupted: false });
     this.#options.sight.turnEnded();
     this.#ledger.open(turnId);
     const speaker = said[0]?.speaker;
@@ -335,49 +336,11 @@ export class Conversation {
     this.#ledger.end(turnId, "answered"); // by the reply that has asked, which goes on
   }
 
-  /** `said`, the last of it with what was seen meanwhile. */
-  #asSeen(said: CommitTurn["said"]) {
-    const { seen } = this.#options.sight;
-    const last = said.at(-1);
-    return said.map((one) => ({
-      role: "user" as const,
-      ...one,
-      ...(one === last && seen.length > 0 && { images: seen }),
-    }));
-  }
-
-  /** The answer to what was said so far and then `said`. */
-  #answer({ turnId, said }: Pick<CommitTurn, "turnId" | "said">, { prepared = false } = {}): Job {
-    const { llm } = this.#options.charge.current.providers;
-    const messages = this.#prompts.messages(this.#asSeen(said));
-    const counts = prepared ? this.#speculation.prepare() : undefined;
-    const committed = prepared ? Promise.withResolvers<void>() : undefined;
-    const answer = this.#answers.make({
-      id: turnId,
-      messages: (own) => own ? this.#prompts.messages([], own) : messages,
-      committed: committed?.promise,
-      generate: counts &&
-        ((request, options) => llm.generate(request, options).pipeThrough(counts(request.messages))),
-    });
-    return {
-      id: turnId,
-      ...answer,
-      ...(committed && { commit: committed.resolve }),
-      author: "llm",
-      answers: "none yet",
-      recovery: false,
-      priority: "normal",
-      interruptible: true,
-      addToHistory: true,
-      settle: () => {},
-    };
-  }
-
   /** Begins what is next to be said, guards what is under way, and shows it; not in the middle of a decision. */
   #goOn(): void {
     if (this.#turns.deciding) return;
     this.#speech.startNext();
-    this.#watch();
+    this.#guard.look();
     this.#show();
   }
 
@@ -392,32 +355,12 @@ export class Conversation {
     return voiced ? user.sinceMs + wordlessMs - clock.now() : 0;
   }
 
-  /** Guards against a conversation that gets no further although nothing has failed. */
-  #watch(): void {
-    const owes = this.#turns.state.agent.is !== "silent" || this.#replies.busy || this.#ledger.owed > 0;
-    if (owes === (this.#guard !== undefined)) return;
-    this.#guard?.[Symbol.dispose]();
-    this.#guard = owes
-      ? watchdog({
-        clock: this.#options.clock,
-        dueMs: () => this.#deadlineMs(),
-        onStall: () => this.#recover(),
-      })
-      : undefined;
-  }
-
-  #deadlineMs(): number {
-    return Math.max(this.#turns.agentSinceMs, this.#replies.progressMs ?? -Infinity) + deadlineMs;
-  }
-
   /** Goes on without the reply that the conversation is stuck at. */
-  #recover(): void {
+  #recover(waitedMs: number): void {
     const job = this.#replies.current;
-    const waitedMs = this.#options.clock.now() - this.#deadlineMs() + deadlineMs;
     const error = new StageError("session", `the agent got no further for ${Math.round(waitedMs)} ms`);
-    this.#guard = undefined;
     this.#replies.abandon();
-    this.#endPassedOn("failed");
+    this.#passedOn.end("failed");
     this.#ledger.endAll("failed");
     this.#options.onError(error);
     this.#accounts.stalled(job, error, waitedMs);
@@ -442,10 +385,10 @@ export class Conversation {
   }
 
   #end(): void {
-    this.#guard?.[Symbol.dispose]();
+    this.#guard[Symbol.dispose]();
     this.#speech.drop();
     this.#turns.end();
-    this.#endPassedOn("interrupted");
+    this.#passedOn.end("interrupted");
     this.#replies.dropPrepared();
   }
 }
