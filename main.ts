@@ -25,7 +25,6 @@ import { createMetrics } from "./src/telemetry/metrics.ts";
 import { createArchive } from "./src/telemetry/archive.ts";
 import { createReportWebhook } from "./src/telemetry/report_webhook.ts";
 import { prepareMcp } from "./src/tools/mcp.ts";
-import { prepareMcp } from "./src/tools/mcp.ts";
 import { loadSilero } from "./src/vad/silero.ts";
 
 /** How long the sessions' shutdown callbacks may take together. */
@@ -124,7 +123,6 @@ const app = createApp({
 });
 // Loaded before the port opens: a server that answers is ready for a call.
 await preloadBackgrounds(agents, SPEAKER_FORMAT.sampleRate).catch(refuseToStart);
-await prepareMcp(agents).catch(refuseToStart);
 await prepareMcp(agents).catch(refuseToStart);
 await Promise.all([
   loadSilero(),

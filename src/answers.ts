@@ -61,7 +61,7 @@ export interface Asked {
 export interface Answers extends Pick<Questions, "answer"> {
   /** An answer, as a reply takes it. */
   make(asked: Asked): Required<Pick<Job, "words" | "workedMs" | "breaks" | "yields" | "spent">>;
-  /** The session has ended: settles when every call has its last result, and the servers of tools are left; within 4 s. */
+  /** The session has ended: settles when every call has its last result, and the servers of tools are left; within 3 s. */
   idle(): Promise<void>;
 }
 

@@ -71,7 +71,7 @@ export interface McpServers {
    * offered.
    */
   tools(servers: readonly McpServer[]): ToolSet;
-  /** Ends every connection; settles within 2 s. */
+  /** Ends every connection; settles within 1 s. */
   close(): Promise<void>;
 }
 

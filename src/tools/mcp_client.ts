@@ -18,13 +18,13 @@ import {
 import { abortable } from "../abort.ts";
 import type { ConnectMcp, McpHttpServer, McpProcess, McpTool } from "./mcp.ts";
 
-/** How long a server may take to answer to anything but a call, and to hear that it is left; milliseconds. */
+/** How long a server may take to answer to anything but a call, and to be left; milliseconds. */
 const patienceMs = 10_000;
 const farewellMs = 1_000;
 /** Calls are timed by who makes them. */
 const untimedMs = 2 ** 31 - 1;
 /** How long the library waits before it opens the server's stream anew, milliseconds. */
-const reopenMs = 250;
+const reopenMs = 1_000;
 /** A server lists its tools in no more pages than this. */
 const mostPages = 50;
 
@@ -89,13 +89,13 @@ export const connectMcp: ConnectMcp = async (server, { clock, signal, onChange }
     },
 
     async close() {
+      const late = Promise.withResolvers<void>();
+      using _ = clock.after(farewellMs, late.resolve);
       if (http && !isLost) {
-        const late = Promise.withResolvers<void>();
-        using _ = clock.after(farewellMs, late.resolve);
         const told = http.terminateSession().catch(() => {}); // it is left whether or not it wants to know
         await Promise.race([told, late.promise]);
       }
-      await client.close();
+      await Promise.race([client.close(), late.promise]); // a process that does not end is killed in time
     },
   };
 };

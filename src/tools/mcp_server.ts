@@ -11,6 +11,9 @@ const retryMs = [0, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
 /** What lasted so long has not failed: the next attempt is a first one. Milliseconds. */
 const steadyMs = 10_000;
 
+/** A failure is told in so many characters: some servers answer with a whole page. */
+const mostCharacters = 300;
+
 /** A connection that is initialized. */
 export interface McpConnection {
   /** Settles when it is of no use any more; never rejects. */
@@ -25,14 +28,14 @@ export interface McpConnection {
     args: unknown,
     options: { readonly signal: AbortSignal; readonly onProgress: () => void },
   ): Promise<McpResult | undefined>;
-  /** Settles within 2 s; never rejects. */
+  /** Settles within 1 s; never rejects. */
   close(): Promise<void>;
 }
 
 export interface OpenMcpServer {
   /** What it offers at this moment, by the names that the model calls them by. */
   readonly tools: ToolSet;
-  /** Ends the connection, and all attempts to have one; settles within 2 s. */
+  /** Ends the connection, and all attempts to have one; settles within 1 s. */
   close(): Promise<void>;
 }
 
@@ -57,7 +60,9 @@ export function openMcpServer(
   const report = (error: unknown) => {
     if (isTold || signal.aborted) return;
     isTold = true;
-    const words = `the MCP server ${nameOf(server)} offers no tools: ${messageOf(error)}`;
+    const words = `the MCP server ${nameOf(server)} offers no tools: ${
+      messageOf(error).slice(0, mostCharacters)
+    }`;
     onError(new StageError("agent", words, { retryable: true, cause: error }));
   };
 
@@ -97,8 +102,8 @@ export function openMcpServer(
     const onChange = () => void (own && list(own).catch(report));
     try {
       own = await connect(server, { clock, signal, onChange });
-      tools = mcpToolSet(await own.list(), server, call);
       current = own;
+      await list(own);
       isTold = false;
       const waiting = next;
       next = upcoming();
