@@ -51,6 +51,7 @@ const mayImport: Record<string, readonly string[]> = {
     "src/abort.ts",
     "src/clock.ts",
     "src/errors.ts",
+    "src/health.ts",
     "src/log.ts",
     "src/openai.ts",
     "src/socket.ts",
