@@ -110,6 +110,14 @@ describe("the page and the process", () => {
     console.log(`typed, with a new call → heard: ${Math.round(performance.now() - typedMs)} ms`);
     await untilState(page, "Listening");
 
+    await say(page, "What time is it?");
+    await untilSaid(page, "user", "What time is it?");
+    // The agent's own clock, which the demo asks with a tool.
+    await page.locator(".turn.agent", { hasText: /It is \d{1,2}:\d\d\s[AP]M\./ }).waitFor({
+      timeout: 15_000,
+    });
+    await untilState(page, "Listening");
+
     await say(page, "Tell me a long story.");
     await untilSaid(page, "agent", "Once upon a time");
     await untilLouder(page);
