@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Agent } from "./agent.ts";
 import { asStageError, type StageError } from "./errors.ts";
 import type { Pace } from "./reply.ts";
-import type { Providers } from "./session.ts";
+import type { Providers } from "./providers.ts";
 import { type SpokenForm, spokenForm } from "./text/spoken_form.ts";
 import type { TurnOptions } from "./turn/state.ts";
 

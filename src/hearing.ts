@@ -8,7 +8,7 @@ import { asStageError, type StageError } from "./errors.ts";
 import { createKeypad } from "./keypad.ts";
 import { listen } from "./pipeline.ts";
 import type { Room, RoomMessage } from "./room/room.ts";
-import type { Providers } from "./session.ts";
+import type { Providers } from "./providers.ts";
 import { reconnecting } from "./stt/reconnecting.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import { followLoudness } from "./vad/loudness.ts";

@@ -1,12 +1,5 @@
 /** One call: joins the room, wires its streams, runs the agent's own code, and ends all of it. */
-import type {
-  Agent,
-  AgentContext,
-  GenerateReplyOptions,
-  RpcOptions,
-  SayOptions,
-  VoiceSession,
-} from "./agent.ts";
+import type { Agent, GenerateReplyOptions, RpcOptions, SayOptions, VoiceSession } from "./agent.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
 import { type CallBackground, playBackground } from "./background.ts";
 import { type Broadcast, createBroadcast } from "./broadcast.ts";
@@ -18,41 +11,25 @@ import type { CloseReason, SessionEvent, Usage } from "./events.ts";
 import { createHandling, type Handling } from "./handlers.ts";
 import { type Hearing, readMessages, startHearing } from "./hearing.ts";
 import type { HistoryUpdate } from "./history/update.ts";
-import type { LanguageModel } from "./llm/llm.ts";
 import type { Log } from "./log.ts";
+import { createOwnCode, type OwnCode } from "./own_code.ts";
 import type { Room, RoomEnd } from "./room/room.ts";
 import { askClient } from "./room/rpc.ts";
 import { startHearingPeople } from "./people.ts";
 import { owned } from "./stray.ts";
-import type { SpeechToText } from "./stt/stt.ts";
 import { createSuccession, type Succession } from "./succession.ts";
 import type { Task } from "./task.ts";
 import { metered } from "./telemetry/usage.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
-import type { TextToSpeech } from "./tts/tts.ts";
-import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 import type { Expectation } from "./turn/expectation.ts";
-import type { VoiceActivityDetector } from "./vad/vad.ts";
 import { createSight, type LookOptions, type Sight } from "./vision/sight.ts";
 
-/** All shutdown callbacks of a session together get this long. */
-const farewellMs = 10_000;
 /** What a session started must have ended this long after it was told to. */
 const closeMs = 4_000;
 /** An entry that has neither failed nor begun to wait for somebody by then counts as set up. */
 const setUpMs = 100;
 
-/** What an agent hears, thinks and speaks with. */
-export interface Providers {
-  readonly vad: VoiceActivityDetector;
-  readonly stt: SpeechToText;
-  readonly llm: LanguageModel;
-  readonly tts: TextToSpeech;
-  /** Judges by the sound of a pause whether the turn is over. */
-  readonly turnDetector?: AudioTurnDetector;
-  /** Writes summaries of what `llm` is not told any more, where that is another. */
-  readonly summarizer?: LanguageModel;
-}
+export type { Providers } from "./providers.ts";
 
 /** The agent that begins, what it works with, and the call. */
 export interface SessionOptions extends Equipped {
@@ -97,7 +74,7 @@ class Session implements VoiceSession {
   readonly #ended = Promise.withResolvers<CloseReason>();
   readonly #broadcast: Broadcast;
   readonly #handling: Handling;
-  readonly #farewells: ((reason: CloseReason) => void | Promise<void>)[] = [];
+  readonly #own: OwnCode;
   readonly #children = new Set<Promise<unknown>>();
   #userdata: unknown;
   #conversation: Conversation | undefined;
@@ -116,6 +93,13 @@ class Session implements VoiceSession {
     this.#handling = createHandling(options);
     const onEvent = (event: SessionEvent) => owned(this, () => this.#handling.handle(event));
     this.#broadcast = createBroadcast({ ...options, onEvent });
+    this.#own = createOwnCode({
+      ...options,
+      session: this,
+      handling: this.#handling,
+      signal: this.#abort.signal,
+      onError: (error) => this.#report(error),
+    });
     // The voice is connected while the room is being joined, so that the first word waits for neither.
     this.#charge = createCharge({
       first: this.#metered(options),
@@ -269,7 +253,7 @@ class Session implements VoiceSession {
     this.#conversation = conversation;
     room.closed.addEventListener("abort", () => void this.close(room.closed.reason as RoomEnd), { signal });
     if (room.closed.aborted) void this.close(room.closed.reason as RoomEnd);
-    this.#own("room", this.#await(room, participant, conversation));
+    this.#keep("room", this.#await(room, participant, conversation));
     const listening = {
       ...this.#charge.current.providers,
       note: conversation.note.bind(conversation),
@@ -283,8 +267,8 @@ class Session implements VoiceSession {
       ? startHearingPeople({ ...listening, room, voices, maxRecognizers, emit: this.#broadcast.emit })
       : startHearing({ ...listening, microphone });
     this.#hearing = hearing;
-    this.#own("stt", hearing.done);
-    if (room.messages) this.#own("room", readMessages(room.messages, conversation, { clock, signal }));
+    this.#keep("stt", hearing.done);
+    if (room.messages) this.#keep("room", readMessages(room.messages, conversation, { clock, signal }));
     conversation.open();
     await this.#setUp(room);
   }
@@ -311,7 +295,7 @@ class Session implements VoiceSession {
   /** Runs the first agent's own code; settles when it is set up, rejects when that fails. */
   async #setUp(room: Room): Promise<void> {
     const waits = Promise.withResolvers<void>();
-    const entry = this.#enter(room, { onWait: waits.resolve });
+    const entry = this.#enter({ room, onWait: waits.resolve });
     const timeout = Promise.withResolvers<void>();
     using _ = this.#options.clock.after(setUpMs, timeout.resolve);
     await Promise.race([entry, waits.promise, timeout.promise]);
@@ -325,38 +309,19 @@ class Session implements VoiceSession {
     this.#hearing?.use(this.#charge.current.providers);
     // After a task it is for the code that ran it to go on. What fails in an entry ends the session.
     void conversation.tookOver(() =>
-      isBack ? new Promise(() => {}) : Promise.allSettled([this.#enter(room, { from })])
+      isBack ? new Promise(() => {}) : Promise.allSettled([this.#enter({ room, from })])
     );
   }
 
   /** Runs the own code of the agent in charge. */
-  #enter(
-    room: Room,
-    { from, onWait }: { readonly from?: string | undefined; readonly onWait?: () => void },
-  ): Promise<void> {
-    const { metadata, participant } = this.#options;
-    const { agent } = this.#charge.current;
-    const { signal } = this.#abort;
-    const context: AgentContext = {
-      room,
-      session: this,
-      metadata,
-      ...(from !== undefined && { from }),
-      signal,
-      waitForParticipant(identity = participant) {
-        onWait?.();
-        return room.waitForParticipant(identity, { signal });
-      },
-      addShutdownCallback: (callback) => void this.#farewells.push(callback),
-    };
-    this.#handling.use(agent, context);
-    const entry = (async () => await agent.entry?.(context))();
-    this.#own("agent", entry);
+  #enter(about: Parameters<OwnCode["enter"]>[1]): Promise<void> {
+    const entry = this.#own.enter(this.#charge.current.agent, about);
+    this.#keep("agent", entry);
     return entry;
   }
 
   /** Makes `work` part of the session: a failure of it ends the session, and the session's end waits for it. */
-  #own(stage: Stage, work: Promise<unknown>): void {
+  #keep(stage: Stage, work: Promise<unknown>): void {
     const child = work.catch((error) => {
       if (this.#closing) return; // it ends because the session does
       this.#report(asStageError(stage, error));
@@ -369,7 +334,7 @@ class Session implements VoiceSession {
     const { clock } = this.#options;
     const gone = this.#room?.closed.aborted === true;
     await this.#conversation?.hearOut({ gone, ended: this.#hearing?.done });
-    await this.#sayFarewell(reason);
+    await this.#own.sayFarewell(reason);
     this.#abort.abort(new DOMException(`the session has ended: ${reason}`, "AbortError"));
     const children = [...this.#children, this.#conversation?.idle(), this.#leave(reason)];
     const timeout = Promise.withResolvers<"late">();
@@ -399,17 +364,6 @@ class Session implements VoiceSession {
     await this.#room?.[Symbol.asyncDispose]();
   }
 
-  async #sayFarewell(reason: CloseReason): Promise<void> {
-    if (this.#farewells.length === 0) return;
-    const run = async (callback: (reason: CloseReason) => void | Promise<void>) => await callback(reason);
-    const timeout = Promise.withResolvers<void>();
-    using _ = this.#options.clock.after(farewellMs, timeout.resolve);
-    const farewells = this.#farewells.map((callback) =>
-      run(callback).catch((error) => this.#report(asStageError("agent", error)))
-    );
-    await Promise.race([Promise.all(farewells), timeout.promise]);
-  }
-
   #equip(agent: Agent): Equipped {
     const { equip, agentName, providers, turnTaking } = this.#options;
     if (equip) return equip(agent);
@@ -435,8 +389,7 @@ class Session implements VoiceSession {
     const used: Partial<Record<Stage, { readonly provider: string }>> = { stt, llm, tts };
     const provider = used[error.stage]?.provider;
     this.#broadcast.emit({ type: "error", error, ...(provider !== undefined && { provider }) });
-    const tell = async () => await agent.onError?.(error);
-    tell().catch((error) => this.#log.error({ error }, "the agent's onError failed"));
+    this.#own.tell(agent, error);
   }
 }
 

@@ -1,0 +1,76 @@
+/** The agents' own code: their entries, what they do at the end of a call, and what they are told of failures. */
+import type { Agent, AgentContext, VoiceSession } from "./agent.ts";
+import type { Clock } from "./clock.ts";
+import { asStageError, type StageError } from "./errors.ts";
+import type { CloseReason } from "./events.ts";
+import type { Handling } from "./handlers.ts";
+import type { Log } from "./log.ts";
+import type { Room } from "./room/room.ts";
+
+/** All shutdown callbacks of a session together get this long. */
+const farewellMs = 10_000;
+
+export interface OwnCodeOptions {
+  readonly session: VoiceSession;
+  readonly handling: Pick<Handling, "use">;
+  /** What the dispatch carried. */
+  readonly metadata: string;
+  /** The identity to talk with. */
+  readonly participant?: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Aborts when the session ends. */
+  readonly signal: AbortSignal;
+  /** Told of failures of it that the session survives. */
+  readonly onError: (error: StageError) => void;
+}
+
+export interface OwnCode {
+  /** Runs the entry of `agent`. `from`: who handed over to it; `onWait` is told when it waits for somebody. */
+  enter(
+    agent: Agent,
+    about: { readonly room: Room; readonly from?: string | undefined; readonly onWait?: () => void },
+  ): Promise<void>;
+  /** Tells `agent` of a failure; what it throws at that is logged. */
+  tell(agent: Agent, error: StageError): void;
+  /** Runs the shutdown callbacks; settles within 10 s. */
+  sayFarewell(reason: CloseReason): Promise<void>;
+}
+
+export function createOwnCode(
+  { session, handling, metadata, participant, clock, log, signal, onError }: OwnCodeOptions,
+): OwnCode {
+  const farewells: ((reason: CloseReason) => void | Promise<void>)[] = [];
+  return {
+    async enter(agent, { room, from, onWait }) {
+      const context: AgentContext = {
+        room,
+        session,
+        metadata,
+        ...(from !== undefined && { from }),
+        signal,
+        waitForParticipant(identity = participant) {
+          onWait?.();
+          return room.waitForParticipant(identity, { signal });
+        },
+        addShutdownCallback: (callback) => void farewells.push(callback),
+      };
+      handling.use(agent, context);
+      await agent.entry?.(context);
+    },
+    tell(agent, error) {
+      const tell = async () => await agent.onError?.(error);
+      tell().catch((error) => log.error({ error }, "the agent's onError failed"));
+    },
+    async sayFarewell(reason) {
+      if (farewells.length === 0) return;
+      const run = async (callback: (reason: CloseReason) => void | Promise<void>) => await callback(reason);
+      const timeout = Promise.withResolvers<void>();
+      using _ = clock.after(farewellMs, timeout.resolve);
+      const said = farewells.map((callback) =>
+        run(callback).catch((error) => onError(asStageError("agent", error)))
+      );
+      await Promise.race([Promise.all(said), timeout.promise]);
+    },
+  };
+}
