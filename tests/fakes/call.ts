@@ -2,7 +2,7 @@
 import { type Agent, type AgentDefinition, defineAgent } from "../../src/agent.ts";
 import type { Equipped } from "../../src/charge.ts";
 import type { Log } from "../../src/log.ts";
-import { type MemoryRoom, memoryRoom } from "../../src/room/memory.ts";
+import { type MemoryRoom, memoryRoom, type Shown } from "../../src/room/memory.ts";
 import { type Providers, type RunningSession, startSession } from "../../src/session.ts";
 import type { TurnOptions } from "../../src/turn/state.ts";
 import { type FakeClock, fakeClock } from "./clock.ts";
@@ -24,15 +24,17 @@ export interface Call extends RunningSession {
 /** Starts a call whose user says "hello there" in the first second, once `talk` lets them. */
 export function startCall(
   definition: Partial<AgentDefinition> = {},
-  { clock = fakeClock(), providers: given = {}, equip, log = silentLog }: {
+  { clock = fakeClock(), providers: given = {}, equip, shows, log = silentLog }: {
     clock?: FakeClock;
     providers?: Partial<Providers>;
     /** What another agent works with (default: what the first does). */
     equip?: (agent: Agent, first: Pick<Equipped, "providers" | "turnTaking">) => Equipped;
+    /** What the user shows. */
+    shows?: Shown;
     log?: Log;
   } = {},
 ): Call {
-  const room = memoryRoom({ name: "room", clock });
+  const room = memoryRoom({ name: "room", clock, shows });
   const utterances = [{ fromMs: 0, toMs: 1000, words: ["hello", "there"] }];
   const providers: Providers = {
     vad: loudnessDetector(),
