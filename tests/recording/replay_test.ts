@@ -189,3 +189,20 @@ describe("firstDifference()", () => {
     });
   }
 });
+
+describe("a picture that a tool has brought", () => {
+  it("is in no recording, and is played again as the word of it", async () => {
+    const data = btoa("\xff\xd8\xffa picture");
+    const look = tool({
+      description: "Looks",
+      effect: "none",
+      execute: () => ({ type: "image", mimeType: "image/jpeg", data }),
+    });
+    const recording = await recordingOf("tool-call.txt", {}, { tools: { look } });
+    const text = JSON.stringify(recording);
+    assert(text.includes("The picture follows."));
+    assert(!text.includes(data), "the picture is in the recording");
+    const [then, now] = [decisionsOf(recording), decisionsOf(await replay(recording))];
+    assertEquals(firstDifference(then, now, exactly), undefined);
+  });
+});
