@@ -143,6 +143,16 @@ describe("deno task console", () => {
     assertMatch(demo.output, /support: I am a demo/);
   });
 
+  it("goes on with the agent that is handed the conversation", async () => {
+    await using console = await start(["sales"]);
+    await console.type("What are your prices?\n");
+    assertEquals(await console.end(), 0, console.output);
+    assertMatch(
+      console.output,
+      /· transferToSales done: .*\n {2}· sales hands over to sales-specialist\nsales-specialist: Transfer complete\./,
+    );
+  });
+
   it("shows what fails, without the key", async () => {
     await using openai = await startOpenAIEmulator({ apiKey });
     const env = { OPENAI_API_KEY: "sk-wrong", OPENAI_BASE_URL: openai.url };
