@@ -27,6 +27,9 @@ interface Seat {
  */
 export function onDemand({ most }: { readonly most: number }): (stt: SpeechToText) => SpeechToText {
   const seats = new Set<Seat>();
+  /** Those whose voice has ended before there was a connection for it: told whenever there may be one. */
+  const late = new Set<() => void>();
+  const tellLate = () => late.forEach((look) => look());
   const release = (seat: Seat) => {
     seat.leaving = true;
     seat.input.close();
@@ -66,11 +69,13 @@ export function onDemand({ most }: { readonly most: number }): (stt: SpeechToTex
       const transcripts = stt.transcribe(input.readable, { ...options, signal: over.signal });
       const done = forward(transcripts, heardMs - ms, out.push).catch(out.error).finally(() => {
         seats.delete(taken);
+        tellLate();
         connections.delete(done);
       });
       connections.add(done);
     };
     const hear = (event: SpeechInput) => {
+      tellLate();
       heardMs += lengthMs(event);
       if (seat && !seat.leaving) {
         seat.silentMs = silenceAfter(seat.silentMs, event);
@@ -79,15 +84,30 @@ export function onDemand({ most }: { readonly most: number }): (stt: SpeechToTex
         return;
       }
       if (event.type === "finalize") return; // there is nothing to ask
-      if (event.type === "speech-start") unheardMs = 0;
-      else if (unheardMs !== undefined) unheardMs = silenceAfter(unheardMs, event);
+      if (speaks(event)) unheardMs = 0;
+      else if (unheardMs !== undefined) unheardMs += lengthMs(event);
       if (unheardMs !== undefined && unheardMs >= keptMs.speech) unheardMs = undefined;
       waiting.push(event, unheardMs === undefined ? keptMs.silence : keptMs.speech);
       if (unheardMs !== undefined && isFree()) open();
     };
+    /** Settles when what waits has its connection, or is not wanted any more. */
+    const openLate = () =>
+      new Promise<void>((resolve) => {
+        const look = () => {
+          const aborted = over.signal.aborted;
+          if (!aborted && !isFree()) return;
+          late.delete(look);
+          if (!aborted) open();
+          resolve();
+        };
+        late.add(look);
+        over.signal.addEventListener("abort", look, { once: true });
+        look();
+      });
     const run = async () => {
       try {
         await voice.pipeTo(new WritableStream({ write: hear }), { signal: over.signal });
+        if (unheardMs !== undefined) await openLate();
         if (seat) release(seat);
       } catch (error) {
         if (!over.signal.aborted) out.error(error);
@@ -102,8 +122,11 @@ export function onDemand({ most }: { readonly most: number }): (stt: SpeechToTex
   }
 }
 
+const speaks = (event: SpeechInput): boolean =>
+  event.type === "speech-start" || (event.type === "audio" && event.speech);
+
 const silenceAfter = (silentMs: number, event: SpeechInput): number =>
-  event.type !== "audio" ? silentMs : event.speech ? 0 : silentMs + durationMs(event.frame);
+  speaks(event) ? 0 : silentMs + lengthMs(event);
 
 /** Hands on what a connection brings that was opened `fromMs` after the voice began. */
 async function forward(

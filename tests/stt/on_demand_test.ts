@@ -175,6 +175,43 @@ describe("a recognizer on demand", () => {
     await done();
   });
 
+  it("waits for a connection even for who has left, with what they have said", async () => {
+    const { connections, voices, heard, abort, settle, done } = start({ most: 1, people: 2 });
+    const [anna, ben] = voices;
+    anna!.utterance(1_000);
+    await settle();
+    ben!.utterance(1_000);
+    ben!.end();
+    await settle();
+    assertEquals(connections.length, 1);
+    anna!.silence(3_000);
+    await settle();
+    assertEquals(connections[0]!.ended, true);
+    connections[0]!.close();
+    await settle();
+    assertEquals([connections[1]!.speechMs, connections[1]!.ended], [1_000, true]);
+    connections[1]!.tell(final("From Ben."));
+    connections[1]!.close();
+    await settle();
+    assertEquals(heard, ["1 From Ben.", "1 closed"]);
+    abort.abort();
+    await done();
+  });
+
+  it("takes no connection from who begins to speak", async () => {
+    const { connections, voices, abort, settle, done } = start({ most: 1, people: 2 });
+    const [anna, ben] = voices;
+    anna!.utterance(1_000);
+    anna!.silence(3_000);
+    anna!.mark("speech-start");
+    await settle();
+    ben!.utterance(1_000);
+    await settle();
+    assertEquals(connections.map(({ ended }) => ended), [false]);
+    abort.abort();
+    await done();
+  });
+
   it("fails as the recognizer does", async () => {
     const { connections, voices: [voice], heard, settle, done } = start({ most: 1, people: 1 });
     voice!.utterance(1_000);
