@@ -57,7 +57,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const turn = turnOf(job);
       const latency = turn ? latencySince(turn, own, clock.now()) : own;
       latencies.set(job, latency);
-      emit({ type: "agent-started-speaking", replyId: job.id, latency });
+      const passedOn = turn && turn.turnId !== job.id ? { turnId: turn.turnId } : {};
+      emit({ type: "agent-started-speaking", replyId: job.id, ...passedOn, latency });
     },
     fellSilent: ({ id: replyId }, gap) => emit({ type: "speech-gap", replyId, gap }),
     ended(job, result, startedMs) {

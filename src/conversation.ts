@@ -28,7 +28,13 @@ import type { Expectation } from "./turn/expectation.ts";
 import { isUninterruptible, listensByItself } from "./turn/policy.ts";
 import type { TurnAction, TurnEvent } from "./turn/state.ts";
 import { createTurnAnswers, type TurnAnswers } from "./turn_answer.ts";
-import { createTurnTaker, type TurnTaker, type UnstampedTurnEvent, userSpeaks } from "./turn_taker.ts";
+import {
+  createTurnTaker,
+  hasWords,
+  type TurnTaker,
+  type UnstampedTurnEvent,
+  userSpeaks,
+} from "./turn_taker.ts";
 import { userWords } from "./user_words.ts";
 import { videoDefaults } from "./vision/options.ts";
 import type { Sight } from "./vision/sight.ts";
@@ -249,9 +255,12 @@ export class Conversation {
     this.note({ type: "wake" }); // they may take turns otherwise
     const { turns } = this.#turns.state;
     const { asked } = this.#speech;
-    const timeout = Promise.withResolvers<void>();
-    using _ = clock.after(takeOverMs, timeout.resolve);
-    await Promise.race([enter(), timeout.promise]);
+    const over = Promise.withResolvers<void>();
+    const giveUp = () => over.resolve();
+    using _ = clock.after(takeOverMs, giveUp);
+    signal.addEventListener("abort", giveUp, { once: true });
+    await Promise.race([enter(), over.promise]);
+    signal.removeEventListener("abort", giveUp);
     const isHeard = this.#speech.asked > asked || this.#turns.state.turns > turns;
     if (!isHeard && !signal.aborted) this.#late.goOn();
   }
@@ -392,8 +401,3 @@ export class Conversation {
     this.#replies.dropPrepared();
   }
 }
-
-const hasWords = (event: TurnEvent): boolean =>
-  (event.type === "transcript-interim" || event.type === "transcript-final" ||
-    event.type === "text-message") &&
-  event.text !== "";

@@ -113,7 +113,13 @@ export type SessionEvent =
       /** How long ago the last voiced sample was, in milliseconds. */
       readonly waitedMs?: number;
     }
-    | { readonly type: "agent-started-speaking"; readonly replyId: string; readonly latency: ReplyLatency }
+    /** `turnId`: the turn that it answers, where that is not its own id, since the turn was another agent's. */
+    | {
+      readonly type: "agent-started-speaking";
+      readonly replyId: string;
+      readonly turnId?: string;
+      readonly latency: ReplyLatency;
+    }
     | { readonly type: "agent-stopped-speaking"; readonly replyId: string }
     /** What of a reply was heard; `interrupted` when it was cut. */
     | {

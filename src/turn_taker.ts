@@ -43,6 +43,12 @@ export interface TurnTaker {
 
 export const userSpeaks = ({ user }: TurnState): boolean => user.is === "speaking" || user.is === "pausing";
 
+/** Whether the user has said or typed something. */
+export const hasWords = (event: TurnEvent): boolean =>
+  (event.type === "transcript-interim" || event.type === "transcript-final" ||
+    event.type === "text-message") &&
+  event.text !== "";
+
 /** Begins in silence. */
 export function createTurnTaker(
   { charge, clock, emit, perform, onDecided, onSettled }: TurnTakerOptions,

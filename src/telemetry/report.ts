@@ -94,6 +94,8 @@ export const sessionReport = sessionSummary.extend({
   interruptions: count.describe("replies that were cut off"),
   falseInterruptions: count.describe("replies that were paused for a noise, and went on"),
   stalls: count.describe("what got no further and was ended, so that the call could go on"),
+  handoffs: z.array(z.object({ from: z.string(), to: z.string(), atMs }))
+    .describe("agents that handed the conversation over, and to whom"),
   speculation: z.object({
     prepared: count.describe("answers that were prepared before the turn was over"),
     kept: count.describe("turns that were answered with one of them"),

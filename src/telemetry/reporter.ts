@@ -8,7 +8,14 @@ const errorsKept = 100;
 /** The part of a report that the events make up. */
 export type Sums = Pick<
   SessionReport,
-  "turns" | "interruptions" | "falseInterruptions" | "stalls" | "speculation" | "usage" | "errors"
+  | "turns"
+  | "interruptions"
+  | "falseInterruptions"
+  | "stalls"
+  | "handoffs"
+  | "speculation"
+  | "usage"
+  | "errors"
 >;
 
 export interface Reporter {
@@ -23,6 +30,7 @@ export function createReporter(): Reporter {
   const turns = new Map<string, Sums["turns"][number]>();
   const usage = new Map<string, Sums["usage"][number]>();
   const errors: Sums["errors"] = [];
+  const handoffs: Sums["handoffs"] = [];
   let interruptions = 0;
   let falseInterruptions = 0;
   let stalls = 0;
@@ -36,7 +44,7 @@ export function createReporter(): Reporter {
           turns.set(event.turnId, { turnId: event.turnId, text: event.text, atMs, outcome: "open" });
           break;
         case "agent-started-speaking": {
-          const turn = turns.get(event.replyId); // the reply to a turn has the turn's id
+          const turn = turns.get(event.turnId ?? event.replyId); // the reply to a turn has the turn's id, if it can
           if (turn) turn.latency = event.latency;
           break;
         }
@@ -53,6 +61,9 @@ export function createReporter(): Reporter {
           break;
         case "stall-recovered":
           stalls++;
+          break;
+        case "handoff":
+          handoffs.push({ from: event.from, to: event.to, atMs });
           break;
         case "speculation":
           speculation.prepared += event.prepared;
@@ -80,6 +91,7 @@ export function createReporter(): Reporter {
         interruptions,
         falseInterruptions,
         stalls,
+        handoffs,
         speculation,
         usage: [...usage.values()],
         errors,

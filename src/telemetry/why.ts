@@ -142,10 +142,10 @@ function thinking(
 
 function before(
   owed: Owed,
-  { replyId, latency, atMs }: SessionEventOf<"agent-started-speaking">,
+  { replyId, turnId: answered = replyId, latency, atMs }: SessionEventOf<"agent-started-speaking">,
   tools: ToolTimes,
 ): Gap {
-  const answers = owed.turnId === replyId;
+  const answers = owed.turnId === answered;
   const first = answers ? waited(latency) : owed.parts;
   const own = made(latency, { replyId, atMs, tools });
   const { fromMs, turnId } = owed;

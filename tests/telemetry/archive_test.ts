@@ -76,11 +76,23 @@ describe("the archive of sessions", () => {
       interruptions: 0,
       falseInterruptions: 0,
       stalls: 0,
+      handoffs: [],
       speculation: { prepared: 0, kept: 0, wasted: { inputTokens: 0, outputTokens: 0 } },
       usage: [],
       errors: [],
       droppedEvents: 0,
     });
+  });
+
+  it("reports who handed over, and the turn that was answered by the next agent", async () => {
+    const { begin, reportOf, clock } = setUp();
+    const { happens } = begin("s1");
+    await happens(committed("turn-1", "One."));
+    await clock.advance(500);
+    await happens({ type: "handoff", from: "front", to: "sales", replyId: "turn-1" });
+    await happens({ type: "agent-started-speaking", replyId: "say-1", turnId: "turn-1", latency });
+    assertEquals(reportOf("s1").handoffs, [{ from: "front", to: "sales", atMs: 500 }]);
+    assertEquals(reportOf("s1").turns[0]?.latency, latency);
   });
 
   it("reports each turn with its outcome and where its time went", async () => {
