@@ -1,5 +1,5 @@
 /** Agents that are tested with recorded speech. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { defineAgent } from "../../src/agent.ts";
 import { scripted, testCall } from "../../src/testing.ts";
@@ -21,6 +21,15 @@ describe("userAudio()", () => {
     call.expect.said("You are welcome.");
     const said = call.history.flatMap((item) => "role" in item && item.role === "user" ? [item.text] : []);
     assertEquals(said, ["Where is my order?", "Thank you."]);
+  });
+
+  it("waits for the detector: what it takes is not the call's time", async () => {
+    await using call = await testCall(agent, { llm: scripted(["It was shipped."]), vad: "silero" });
+    await call.userAudio(await wav("one"), "Where is my order?");
+    const { startMs } = await loadClip("one");
+    const started = call.events.find(({ type }) => type === "user-started-speaking");
+    const lateMs = (started?.atMs ?? NaN) - startMs;
+    assert(lateMs <= 100, `the voice was found after ${lateMs} ms`);
   });
 
   it("is no turn where there is no voice", async () => {
