@@ -1,3 +1,5 @@
+import type { Clock } from "./clock.ts";
+
 /** Settles as `work` does, or rejects with the signal's reason as soon as it aborts: what ignores its signal holds nobody. */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
@@ -8,6 +10,24 @@ export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promi
     return await Promise.race([work, aborted.promise]);
   } finally {
     signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Settles when `work` has settled, `ms` have passed or `signal` aborts, whichever is first; rejects only as `work` does. */
+export async function within(
+  ms: number,
+  work: Promise<unknown>,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
+  if (signal.aborted) return;
+  const over = Promise.withResolvers<void>();
+  const giveUp = () => over.resolve();
+  using _ = clock.after(ms, giveUp);
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    await Promise.race([work, over.promise]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
   }
 }
 

@@ -1,4 +1,5 @@
 /** One conversation: performs what turn-taking decides, and keeps what was said. */
+import { within } from "./abort.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
 import type { VoiceSession } from "./agent.ts";
 import { type Answers, createAnswers } from "./answers.ts";
@@ -255,12 +256,7 @@ export class Conversation {
     this.note({ type: "wake" }); // they may take turns otherwise
     const { turns } = this.#turns.state;
     const { asked } = this.#speech;
-    const over = Promise.withResolvers<void>();
-    const giveUp = () => over.resolve();
-    using _ = clock.after(takeOverMs, giveUp);
-    signal.addEventListener("abort", giveUp, { once: true });
-    await Promise.race([enter(), over.promise]);
-    signal.removeEventListener("abort", giveUp);
+    await within(takeOverMs, enter(), { clock, signal });
     const isHeard = this.#speech.asked > asked || this.#turns.state.turns > turns;
     if (!isHeard && !signal.aborted) this.#late.goOn();
   }
