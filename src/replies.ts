@@ -60,6 +60,9 @@ export interface RepliesOptions {
   readonly onSaid: (text: string) => void;
 }
 
+/** What was prepared in vain is let go of so much later, in milliseconds. */
+const letGoMs = 20;
+
 export class Replies {
   readonly #options: RepliesOptions;
   readonly #running = new Set<Promise<void>>();
@@ -103,10 +106,11 @@ export class Replies {
 
   /** Says `job`, or what was prepared of it. */
   start(job: Job): void {
-    if (this.#prepared?.job !== job) this.dropPrepared(); // it would keep the speaker
+    if (this.#prepared?.job !== job) this.dropPrepared();
     const reply = this.#prepared?.reply ?? this.#begin(job);
     this.#prepared = undefined;
     this.#current = { job, reply };
+    this.#speakerFree = reply.done;
     reply.resume();
   }
 
@@ -121,11 +125,11 @@ export class Replies {
     return this.#prepared?.job;
   }
 
-  /** Ends what was prepared a moment later: it is not heard, and letting go of it is not to delay what takes its place. */
+  /** Ends what was prepared, a moment later: letting go of a request is work that the next is not to wait for. */
   dropPrepared(): void {
     const reply = this.#prepared?.reply;
     this.#prepared = undefined;
-    if (reply) this.#options.clock.after(0, () => reply.abort());
+    if (reply) this.#options.clock.after(letGoMs, () => reply.abort());
   }
 
   pause(): void {
@@ -178,7 +182,6 @@ export class Replies {
       },
       onGap: (gap) => onGap(job, gap),
     });
-    this.#speakerFree = reply.done;
     const ended = reply.done.then((result) => {
       segment?.close();
       if (this.#prepared?.job === job) this.#prepared = undefined; // it failed too early to be told of
