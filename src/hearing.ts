@@ -116,7 +116,10 @@ function openEar(
     signal,
   });
   const read = async () => {
+    /** Words that are not final yet. */
+    let open = "";
     for await (const event of transcripts) {
+      open = event.type === "interim" ? event.text : "";
       const { type, text, confidence, asked } = event;
       const words = { text, ...(confidence !== undefined && { confidence }), ...(asked && { asked }) };
       if (type === "interim") note({ type: "transcript-interim", ...words });
@@ -125,6 +128,8 @@ function openEar(
         note({ type: "transcript-final", ...words, ...(endOfTurn && { endOfTurn }) });
       }
     }
+    // The next recognizer has not heard them.
+    if (open !== "" && !isInUse()) note({ type: "transcript-final", text: open });
   };
   return {
     turnEnded: () => pauses?.turnEnded(),
