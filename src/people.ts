@@ -25,7 +25,7 @@ export function startHearingPeople(
   { room, voices, maxRecognizers, emit, ...options }: PeopleOptions,
 ): Hearing {
   const { note, clock, onError } = options;
-  const recognizing = onDemand({ most: maxRecognizers ?? defaultMaxRecognizers });
+  const recognizing = onDemand({ most: maxRecognizers ?? defaultMaxRecognizers, clock });
   const hearings = new Set<Hearing>();
   let ears: Ears = options;
   let floor: Floor = {};

@@ -1,12 +1,15 @@
 /** A recognizer for several people that costs nothing while they are quiet, and never has more than so many connections. */
 import { durationMs } from "../audio/frame.ts";
 import { type LiveStream, liveStream } from "../audio/live.ts";
+import type { Clock } from "../clock.ts";
 import type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt.ts";
 
 /** A connection of somebody who has said nothing for so long is closed; milliseconds of audio. */
 const idleMs = 30_000;
 /** After so much silence the last words have come: others may have the connection. */
 const settledMs = 3_000;
+/** A connection that has not ended so long after its last audio is cut. */
+const lastWordsMs = 5_000;
 /** What is kept for a connection that is yet to be opened: from before speech, and of speech that waits for one. */
 const keptMs = { silence: 1_000, speech: 30_000 };
 
@@ -15,8 +18,9 @@ interface Seat {
   readonly input: LiveStream<SpeechInput>;
   /** For how long they have said nothing, in milliseconds. */
   silentMs: number;
-  /** It ends as soon as its last words have come. */
-  leaving: boolean;
+  /** It ends as soon as its last words have come; this cuts it when they do not. */
+  leaving: Disposable | undefined;
+  readonly cut: AbortController;
 }
 
 /**
@@ -25,13 +29,15 @@ interface Seat {
  * together; who speaks when all are taken waits until one of somebody silent is free, and what they have said by then (the
  * last 30 s of it) is sent at once.
  */
-export function onDemand({ most }: { readonly most: number }): (stt: SpeechToText) => SpeechToText {
+export function onDemand(
+  { most, clock }: { readonly most: number; readonly clock: Clock },
+): (stt: SpeechToText) => SpeechToText {
   const seats = new Set<Seat>();
   /** Those whose voice has ended before there was a connection for it: told whenever there may be one. */
   const late = new Set<() => void>();
   const tellLate = () => late.forEach((look) => look());
   const release = (seat: Seat) => {
-    seat.leaving = true;
+    seat.leaving ??= clock.after(lastWordsMs, () => seat.cut.abort());
     seat.input.close();
   };
   /** Whether a connection may be opened now; if not, that of whoever has been silent for longest is given up. */
@@ -62,15 +68,23 @@ export function onDemand({ most }: { readonly most: number }): (stt: SpeechToTex
     const open = () => {
       const { events, ms } = waiting.take();
       const input = liveStream<SpeechInput>({ limit: Infinity });
-      const taken = seat = { input, silentMs: unheardMs ?? 0, leaving: false };
+      const cut = new AbortController();
+      const taken: Seat = { input, silentMs: unheardMs ?? 0, leaving: undefined, cut };
+      seat = taken;
       unheardMs = undefined;
       seats.add(taken);
       for (const event of events) input.push(event);
-      const transcripts = stt.transcribe(input.readable, { ...options, signal: over.signal });
-      const done = forward(transcripts, heardMs - ms, out.push).catch(out.error).finally(() => {
+      const signal = AbortSignal.any([over.signal, cut.signal]);
+      const transcripts = stt.transcribe(input.readable, { ...options, signal });
+      const failed = (error: unknown) => {
+        if (!signal.aborted) out.error(error);
+      };
+      const done = forward(transcripts, heardMs - ms, out.push).catch(failed).finally(() => {
+        taken.leaving?.[Symbol.dispose]();
         seats.delete(taken);
-        tellLate();
+        if (seat === taken) seat = undefined;
         connections.delete(done);
+        tellLate();
       });
       connections.add(done);
     };

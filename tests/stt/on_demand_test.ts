@@ -5,6 +5,7 @@ import { liveStream } from "../../src/audio/live.ts";
 import { StageError } from "../../src/errors.ts";
 import { onDemand } from "../../src/stt/on_demand.ts";
 import type { SpeechToText, TranscriptEvent } from "../../src/stt/stt.ts";
+import { fakeClock } from "../fakes/clock.ts";
 import { type VoiceFeed, voiceFeed } from "../fakes/voice_events.ts";
 
 /** One connection of the recognizer. */
@@ -20,6 +21,7 @@ interface Connection {
 
 /** A recognizer of `most` connections at a time, for so many people; each says what it is told to. */
 function start({ most, people }: { readonly most: number; readonly people: number }) {
+  const clock = fakeClock();
   const connections: Connection[] = [];
   const stt: SpeechToText = {
     provider: "fake",
@@ -48,7 +50,7 @@ function start({ most, people }: { readonly most: number; readonly people: numbe
       return out.readable;
     },
   };
-  const shared = onDemand({ most })(stt);
+  const shared = onDemand({ most, clock })(stt);
   const abort = new AbortController();
   const heard: string[] = [];
   const voices: VoiceFeed[] = [];
@@ -66,7 +68,7 @@ function start({ most, people }: { readonly most: number; readonly people: numbe
     }
   });
   const settle = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
-  return { connections, voices, heard, abort, settle, done: () => Promise.all(done) };
+  return { clock, connections, voices, heard, abort, settle, done: () => Promise.all(done) };
 }
 
 const final = (text: string): TranscriptEvent => ({ type: "final", text });
@@ -196,6 +198,33 @@ describe("a recognizer on demand", () => {
     assertEquals(heard, ["1 From Ben.", "1 closed"]);
     abort.abort();
     await done();
+  });
+
+  it("cuts a connection that does not end", async () => {
+    const { clock, connections, voices, heard, abort, settle, done } = start({ most: 1, people: 2 });
+    const [anna, ben] = voices;
+    anna!.utterance(1_000);
+    anna!.silence(3_000);
+    await settle();
+    ben!.utterance(1_000);
+    await settle();
+    assertEquals(connections.map(({ ended }) => ended), [true]);
+    await clock.advance(5_000);
+    ben!.silence(20);
+    await settle();
+    assertEquals(connections.map(({ speechMs }) => speechMs), [1_000, 1_000]);
+    anna!.utterance(1_000);
+    ben!.end();
+    await settle();
+    connections[1]!.close();
+    await settle();
+    anna!.silence(20);
+    await settle();
+    assertEquals(connections.length, 3, "who was cut off is heard again");
+    abort.abort();
+    await done();
+    assertEquals(heard.toSorted(), ["0 closed", "1 closed"]);
+    assertEquals(clock.pending, 0);
   });
 
   it("takes no connection from who begins to speak", async () => {
