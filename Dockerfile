@@ -17,9 +17,9 @@ RUN test -e /etc/ssl/certs/ca-certificates.crt || \
     (apt-get update && apt-get install -y --no-install-recommends ca-certificates)
 # The packages are a layer of their own, which a change of the source leaves as it is.
 COPY deno.json deno.lock ./
-# Left out are ONNX Runtime for other platforms and for browsers, sharp for another libc, what only tests, types and
-# debuggers read, and of the browser's packages all but the files that are served. A package's folder stays: Deno looks for
-# it when it starts.
+# Left out are ONNX Runtime for other platforms and for browsers, sharp for another libc, other forms of packages,
+# what only tests, types and debuggers read, and of the browser's packages all but the files that are served. A
+# package's folder stays: Deno looks for it when it starts.
 RUN deno install --frozen --quiet && \
     case "$(uname -m)" in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) exit 1 ;; esac && \
     cd node_modules/.deno && \
@@ -31,7 +31,9 @@ RUN deno install --frozen --quiet && \
     find @ricky0123+vad-web@*/node_modules/@ricky0123/vad-web livekit-client@*/node_modules/livekit-client -type f \
       ! -name silero_vad_v6.onnx ! -name livekit-client.umd.js ! -name package.json \
       ! -iname '*licen[sc]e*' ! -iname 'notice*' -delete && \
-    find @img+sharp-*linuxmusl-* -type f ! -name package.json -delete && \
+    find @img+sharp-*linuxmusl-* gpt-tokenizer@*/node_modules/gpt-tokenizer/cjs \
+      gpt-tokenizer@*/node_modules/gpt-tokenizer/data \
+      @modelcontextprotocol+sdk@*/node_modules/@modelcontextprotocol/sdk/dist/cjs -type f ! -name package.json -delete && \
     find . -type f \( -name '*.map' -o -name '*.[cm]ts' -o -name '*.ts' \) -delete && \
     find . -depth -type d -empty -delete
 COPY main.ts LICENSE ./
