@@ -7,7 +7,7 @@ import type { Handoff } from "./handoff.ts";
 import { type Task, type TaskOver, taskOver } from "./task.ts";
 import { callAtWork } from "./tools/call.ts";
 
-/** Tools hand over, and run tasks, no more often than this without a word of the user's: they may do so in a circle. */
+/** The conversation changes hands no more often than this without a word of the user's: tools may hand it round in a circle. */
 const mostChanges = 5;
 
 export interface SuccessionOptions {
@@ -98,9 +98,9 @@ export function createSuccession({ charge, equip, signal, emit, onTaken }: Succe
     },
     async run(task) {
       const call = callAtWork.getStore();
+      refuseCircle();
+      changes++;
       if (call?.isAtWork) {
-        refuseCircle();
-        changes++;
         // Another task may wait for this one: the tool may be one of its own.
         await call.detach();
         return await perform(task);
