@@ -107,17 +107,14 @@ export type RoomMessage =
 export type VideoSource = "camera" | "screen";
 
 /** A picture out of a video. */
-export type VideoFrame =
-  /** Its rows from the top, each pixel red, green and blue; shown upright when turned clockwise by `rotation` degrees. */
-  | {
-    readonly type: "pixels";
-    readonly rgb: Uint8Array;
-    readonly width: number;
-    readonly height: number;
-    readonly rotation: 0 | 90 | 180 | 270;
-  }
-  /** As the participant's own device made it; not to be trusted. */
-  | { readonly type: "jpeg"; readonly file: Uint8Array };
+export interface VideoFrame {
+  /** Its rows from the top, each pixel red, green and blue. */
+  readonly rgb: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  /** Degrees by which it is to be turned clockwise to be upright. */
+  readonly rotation: 0 | 90 | 180 | 270;
+}
 
 /** What the linked participant shows; nothing is decoded or kept of what nobody asks for. */
 export interface RoomVideo {

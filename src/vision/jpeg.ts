@@ -4,26 +4,20 @@ import type { ImagePart } from "../llm/llm.ts";
 import type { VideoFrame } from "../room/room.ts";
 
 const quality = 80;
-/** What a participant's device may send, in pixels: one of 4096 × 4096. */
-const mostPixels = 4_096 ** 2;
 
 /**
- * `frame`, upright, neither side longer than `longestSide` pixels, without what a device writes into its pictures. The work
- * is done in native threads (https://sharp.pixelplumbing.com), which are loaded with the first picture. Rejects with a
- * StageError of stage "room" when the frame is no picture.
+ * `frame`, upright, neither side longer than `longestSide` pixels. The work is done in native threads
+ * (https://sharp.pixelplumbing.com), which are loaded with the first picture. Rejects with a StageError of stage "room" when
+ * the frame is no picture.
  */
 export async function jpegOf(
-  frame: VideoFrame,
+  { rgb, width, height, rotation }: VideoFrame,
   { longestSide }: { readonly longestSide: number },
 ): Promise<ImagePart> {
   const { default: sharp } = await import("sharp");
-  const limits = { limitInputPixels: mostPixels };
-  const picture = frame.type === "jpeg"
-    ? sharp(frame.file, limits).autoOrient()
-    : sharp(frame.rgb, { ...limits, raw: { width: frame.width, height: frame.height, channels: 3 } })
-      .rotate(frame.rotation);
   try {
-    const file = await picture
+    const file = await sharp(rgb, { raw: { width, height, channels: 3 } })
+      .rotate(rotation)
       .resize({ width: longestSide, height: longestSide, fit: "inside", withoutEnlargement: true })
       .jpeg({ quality })
       .toBuffer();

@@ -47,7 +47,7 @@ async function meet(subscribe: "audio" | "all" = "all") {
 
 /** The colour in the middle of a frame. */
 function colourOf(frame: VideoFrame | undefined): Colour | undefined {
-  if (frame?.type !== "pixels") return undefined;
+  if (!frame) return undefined;
   const at = 3 * (frame.width * Math.floor(frame.height / 2) + Math.floor(frame.width / 2));
   const [r = 0, g = 0, b = 0] = frame.rgb.subarray(at, at + 3);
   return [r, g, b];
@@ -67,7 +67,7 @@ describe("LiveKit room: video", options, () => {
     assertEquals(await room.video?.frame({ signal }), undefined);
     await using camera = await publishCamera(caller.room, { colour: red, width: 640, height: 360 });
     const { frame } = await seen(room, red);
-    assert(frame?.type === "pixels");
+    assert(frame);
     assertEquals([frame.rotation, frame.rgb.length], [0, frame.width * frame.height * 3]);
     camera.colour = blue;
     await seen(room, blue);

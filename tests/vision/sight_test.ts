@@ -110,12 +110,12 @@ describe("pictures for the user's turns", () => {
     sight.note({ type: "user-started-speaking" });
     await pass(2_000);
     assertEquals([sight.seen, errors], [[], []]);
-    show = () => ({ type: "jpeg", file: new Uint8Array(3) });
+    show = () => ({ ...frameOf(red), width: 1_000 });
     await pass(3_000);
     assertEquals(errors.map(({ stage }) => stage), ["room"]);
     show = () => frameOf(red);
     await pass(1_000);
-    show = () => ({ type: "jpeg", file: new Uint8Array(3) });
+    show = () => ({ ...frameOf(red), width: 1_000 });
     await pass(1_000);
     assertEquals([errors.length, sight.seen.length], [2, 1]);
     ended.abort();
@@ -149,7 +149,7 @@ describe("looking", () => {
   });
 
   it("says so when there is no picture to be had", async () => {
-    const { sight } = setUp({}, () => ({ type: "jpeg", file: new Uint8Array(3) }));
+    const { sight } = setUp({}, () => ({ ...frameOf(red), width: 1_000 }));
     await assertRejects(() => sight.look(), /a frame of the video is no picture/);
   });
 });

@@ -95,7 +95,7 @@ function pixelsOf({ info }: OwnedVideoBuffer, client: FfiClient) {
   const { width = 0, height = 0, dataPtr = 0n } = value.info ?? {};
   try {
     const rgb = client.copyBuffer(dataPtr, width * height * bytesPerPixel);
-    return { type: "pixels", rgb, width, height } as const;
+    return { rgb, width, height };
   } finally {
     letGo(value.handle);
   }
