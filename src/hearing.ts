@@ -128,8 +128,8 @@ function openEar(
         note({ type: "transcript-final", ...words, ...(endOfTurn && { endOfTurn }) });
       }
     }
-    // The next recognizer has not heard them.
-    if (open !== "" && !isInUse()) note({ type: "transcript-final", text: open });
+    // Nobody else has heard them: who said them has left, or another recognizer has taken over.
+    if (open !== "") note({ type: "transcript-final", text: open });
   };
   return {
     turnEnded: () => pauses?.turnEnded(),

@@ -37,12 +37,9 @@ export function startHearingPeople(
       floor = taken.floor;
       if (taken.change) note(taken.change);
     };
-    /** Words of theirs that are not final. */
-    let open = "";
     const noteTheirs: HearingOptions["note"] = (event) => {
       if (isVoice(event)) noteVoice(event);
       else if (event.type === "transcript-interim" || event.type === "transcript-final") {
-        open = event.type === "transcript-interim" ? event.text : "";
         note({ ...event, speaker });
       } else note(event);
     };
@@ -54,9 +51,7 @@ export function startHearingPeople(
     } catch (error) {
       if (!options.signal.aborted) onError(asStageError("stt", error));
     }
-    // Who has left in the middle of a word has said it all.
-    noteVoice({ type: "speech-end", atMs: clock.now() });
-    if (open !== "") note({ type: "transcript-final", text: open, speaker });
+    noteVoice({ type: "speech-end", atMs: clock.now() }); // who has left in the middle of a word has said it all
     const { aborted, reason } = room.closed;
     if (!aborted || reason === "participant-left") emit({ type: "user-left", participant: speaker });
   };
