@@ -27,10 +27,9 @@ deno task console:audio [AGENT]    by voice, through SoX; with headphones, or it
 Type, and press Enter. Enter alone, or ctrl-c, interrupts the agent; ctrl-c while it listens, or /quit, ends the call.
 What is piped in is said line by line, each when the one before was answered.
 
-Agents: ${
-  Object.keys(agents).join(", ")
-} (default: ${defaultAgent}). They think with their own models where the keys
-are set (in the environment, or in .env), and otherwise with a demo of fixed rules.`;
+Agents: ${Object.keys(agents).join(", ")} (default: ${defaultAgent}).
+They think with their own models where the keys are set (in the environment, or in .env), and otherwise, in
+writing, with a demo of fixed rules.`;
 
 /** A word takes so long where it is read and not heard, in milliseconds. */
 const msPerWord = 120;
