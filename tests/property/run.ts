@@ -194,7 +194,10 @@ function performer({ session, room, stts, marks, clock, streams, keep, handles }
     room.hear(microphoneFrame(clock.now(), true));
   };
   const hear = (type: "interim" | "final", words: number) => {
-    for (const stt of stts) stt.hear({ type, text: wordsFrom(`user${utterances}-`, words) });
+    // Only one of them listens: another that takes over in the middle of an utterance does not hear its beginning.
+    for (const [i, stt] of stts.entries()) {
+      stt.hear({ type, text: wordsFrom(`user${utterances}${"ab"[i]}-`, words) });
+    }
   };
   return (act) => {
     switch (act.type) {
