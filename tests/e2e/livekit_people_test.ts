@@ -142,6 +142,20 @@ describe("LiveKit room: several people", options, () => {
     await until(() => of(heard, "ben")?.gone, "Ben's voice to end");
   });
 
+  it("waits on for who is to come, though others come and leave", async () => {
+    const roomName = newRoomName();
+    await using room = await join(roomName);
+    const waits = room.waitForParticipant("anna");
+    const heard = listen(room);
+    const ben = await call(roomName, "ben");
+    await until(() => of(heard, "ben"), "Ben");
+    await ben.leave();
+    await until(() => of(heard, "ben")?.gone, "Ben's voice to end");
+    await using _anna = await call(roomName, "anna");
+    assertEquals((await waits).identity, "anna");
+    assertEquals([room.closed.aborted, room.participant?.identity], [false, "anna"]);
+  });
+
   it("hears whoever loads the page again with the same voice, and whoever returns later with a new one", async () => {
     const roomName = newRoomName();
     await using _anna = await call(roomName, "anna");

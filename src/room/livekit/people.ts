@@ -85,8 +85,9 @@ export function watchPeople(
     const timer = clock.after(graceMs, () => {
       forget({ remote });
       const [next] = people.values();
-      if (!next) onDeserted(end);
-      else if (linked?.identity === remote.identity) linked = next.remote;
+      const awaited = who === "all" && waiting.size > 0; // somebody is yet to come
+      if (!next && !awaited) onDeserted(end);
+      if (next && linked?.identity === remote.identity) linked = next.remote;
     });
     people.set(remote.identity, { remote, timer });
     onAway(remote);
