@@ -179,23 +179,30 @@ export function detector(marks: VoiceMark[]): VoiceActivityDetector {
 }
 
 export interface HeardByHand extends SpeechToText {
+  /** When it was connected last (clock milliseconds). */
+  readonly openedMs: number;
   /** Recognizes that, if there is a connection. */
   hear(event: TranscriptEvent): void;
   /** Breaks the connection off. */
   drop(): void;
 }
 
-export function recognizer(): HeardByHand {
+export function recognizer(clock: Clock): HeardByHand {
   let current: LiveStream<TranscriptEvent> | undefined;
+  let openedMs = -Infinity;
   return {
     provider: "random",
     model: "random",
     input: { sampleRate: 16_000, channels: 1 },
+    get openedMs() {
+      return openedMs;
+    },
     hear: (event) => current?.push(event),
     drop: () => current?.error(new StageError("stt", "the connection was dropped", { retryable: true })),
     transcribe(voiced, { signal }) {
       const out = liveStream<TranscriptEvent>({ limit: 1_000 });
       current = out;
+      openedMs = clock.now();
       signal.addEventListener("abort", () => out.error(signal.reason), { once: true });
       voiced.pipeTo(new WritableStream(), { signal }).then(() => out.close(), (error) => out.error(error));
       return out.readable;

@@ -27,8 +27,8 @@ export async function violations(script: Script): Promise<string[]> {
   const [models, voices, streams] = [{ count: 0 }, { count: 0 }, { count: 0 }];
   const wrong: string[] = [];
   const found = (more: readonly string[]) => void wrong.push(...more);
-  const stt = recognizer();
-  const otherStt = recognizer();
+  const stt = recognizer(clock);
+  const otherStt = recognizer(clock);
   /** What is to be done once, and how often it was begun. */
   const once = new Map<string, number>();
   /** What had an effect, for which turn and when. */
@@ -194,10 +194,9 @@ function performer({ session, room, stts, marks, clock, streams, keep, handles }
     room.hear(microphoneFrame(clock.now(), true));
   };
   const hear = (type: "interim" | "final", words: number) => {
-    // Only one of them listens: another that takes over in the middle of an utterance does not hear its beginning.
-    for (const [i, stt] of stts.entries()) {
-      stt.hear({ type, text: wordsFrom(`user${utterances}${"ab"[i]}-`, words) });
-    }
+    // One of them listens: when it takes over in the middle of an utterance, it has not heard the beginning.
+    const at = stts.reduce((last, { openedMs }, i) => openedMs > stts[last]!.openedMs ? i : last, 0);
+    stts[at]?.hear({ type, text: wordsFrom(`user${utterances}${"ab"[at]}-`, words) });
   };
   return (act) => {
     switch (act.type) {
