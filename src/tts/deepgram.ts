@@ -6,6 +6,7 @@ import { framesOf, sampleReader } from "../audio/pcm.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { keepOpen } from "./connection.ts";
 import { createLine, type Line } from "./deepgram_line.ts";
 import type { SpeechEvent, TextToSpeech } from "./tts.ts";
 
@@ -53,9 +54,7 @@ export function deepgramTextToSpeech(
     connect(session) {
       const line = newLine();
       let free: Promise<void> = Promise.resolve();
-      if (session.signal.aborted) line.close();
-      session.signal.addEventListener("abort", line.close, { once: true });
-      line.open().catch((error) => log?.warn({ error }, "not connected ahead; the next reply tries again"));
+      keepOpen(line, session);
       return {
         ...facts,
         synthesize(text, { signal }) {

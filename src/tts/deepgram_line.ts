@@ -4,7 +4,7 @@ import { abortable } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { openSocket, type Socket, socketError } from "../socket.ts";
+import { createConnection } from "./connection.ts";
 
 /**
  * Deepgram processes at most 20 Flush messages in 60 s: https://developers.deepgram.com/docs/tts-ws-flush. A reply takes
@@ -34,6 +34,8 @@ export interface LineListener {
 export interface Line {
   /** Opens the socket, unless it is; settles when it can be spoken on. */
   open(): Promise<void>;
+  /** The same before anybody needs it: a failure is logged. */
+  openAhead(): void;
   /** From now on `listener` is told what comes. */
   take(listener: LineListener): void;
   speak(text: string): void;
@@ -54,39 +56,27 @@ export interface LineOptions {
 }
 
 export function createLine({ url, apiKey, clock, log }: LineOptions): Line {
-  let socket: Socket | undefined;
-  let opened: PromiseWithResolvers<void> | undefined;
   let cleared: PromiseWithResolvers<void> | undefined;
   let listener: LineListener | undefined;
   let flushes: number[] = [];
-  let closed = false;
+  const connection = createConnection({
+    provider: "Deepgram",
+    url,
+    headers: { Authorization: `Token ${apiKey}` },
+    clock,
+    log,
+    onOpen: () => flushes = [],
+    onMessage: (data) => typeof data === "string" ? obey(data) : listener?.audio(data),
+    onEnd(error) {
+      cleared?.resolve();
+      listener?.fail(error);
+    },
+  });
+  const { open, openAhead, send, drop } = connection;
 
   const recentFlushes = () => {
     flushes = flushes.filter((atMs) => clock.now() - atMs < flushLimit.withinMs);
     return flushes.length;
-  };
-  const send = (message: { readonly type: string; readonly text?: string }) =>
-    socket?.send(JSON.stringify(message));
-  const drop = () => {
-    socket?.close();
-    socket = undefined;
-    flushes = [];
-  };
-  const connect = () => {
-    const { promise, resolve, reject } = opened = Promise.withResolvers<void>();
-    const mine = openSocket(url, { Authorization: `Token ${apiKey}` }, {
-      open: resolve,
-      message: (data) => typeof data === "string" ? obey(data) : listener?.audio(data),
-      end: (why) => {
-        const error = socketError("tts", "Deepgram", why);
-        reject(error);
-        if (socket === mine) drop();
-        cleared?.resolve();
-        listener?.fail(error);
-      },
-    }, { clock });
-    socket = mine;
-    return promise;
   };
   const obey = (text: string) => {
     const message = parse(text);
@@ -109,10 +99,8 @@ export function createLine({ url, apiKey, clock, log }: LineOptions): Line {
     get canFlushEarly() {
       return recentFlushes() < flushLimit.count - 1;
     },
-    open() {
-      if (closed) return Promise.reject(new StageError("tts", "the session has ended"));
-      return socket && opened ? opened.promise : connect();
-    },
+    open,
+    openAhead,
     take(given) {
       listener = given;
     },
@@ -123,11 +111,10 @@ export function createLine({ url, apiKey, clock, log }: LineOptions): Line {
     },
     async release(unspoken) {
       listener = undefined;
-      if (!socket || closed) return;
+      if (!connection.socket || connection.closed) return;
       if (recentFlushes() >= flushLimit.replaceFrom) {
         drop();
-        connect().catch((error) => log?.warn({ error }, "not connected ahead; the next reply tries again"));
-        return;
+        return openAhead();
       }
       if (!unspoken) return;
       const late = new AbortController();
@@ -142,11 +129,9 @@ export function createLine({ url, apiKey, clock, log }: LineOptions): Line {
       cleared = undefined;
     },
     close() {
-      closed = true;
       send({ type: "Close" });
-      drop();
+      connection.close();
       cleared?.resolve();
-      opened?.reject(new StageError("tts", "the session has ended"));
     },
   };
 }

@@ -6,6 +6,7 @@ import { framesOf, sampleReader } from "../audio/pcm.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { keepOpen } from "./connection.ts";
 import { type Context, createLine, type Line } from "./elevenlabs_line.ts";
 import { spokenWords } from "./elevenlabs_words.ts";
 import type { SpeechEvent, TextToSpeech } from "./tts.ts";
@@ -87,9 +88,7 @@ export function elevenlabsTextToSpeech(
     },
     connect(session) {
       const line = newLine();
-      if (session.signal.aborted) line.close();
-      session.signal.addEventListener("abort", line.close, { once: true });
-      line.open().catch((error) => log?.warn({ error }, "not connected ahead; the next reply tries again"));
+      keepOpen(line, session);
       return { ...facts, synthesize: (text, { signal }) => speak(text, { line, clock, signal }) };
     },
   };

@@ -1,0 +1,98 @@
+/** A connection on which several replies are spoken, each in a context of its own. */
+import { StageError } from "../errors.ts";
+import { type Connection, type ConnectionOptions, createConnection, sessionEnded } from "./connection.ts";
+
+/** A connection on which this long after a clause nothing was heard of its reply is not used again. */
+const deafMs = 3_000;
+
+/** A context that the server has not ended. `Listener` is what the reply is told by. */
+export interface LiveContext<Listener> {
+  readonly id: string;
+  listener?: Listener | undefined;
+  /** It was told to end; what is sent to it then would make it anew. */
+  ended?: true;
+  /** When it was first spoken on, as long as nothing has come back. */
+  unheardSinceMs?: number | undefined;
+}
+
+export interface ContextLineOptions extends Omit<ConnectionOptions, "onMessage" | "onEnd"> {
+  readonly onMessage: (text: string) => void;
+  /** The connection is gone, and its contexts with it. */
+  readonly onDrop?: () => void;
+}
+
+export interface ContextLine<Listener> {
+  readonly connection: Connection;
+  /** By their ids. */
+  readonly live: Map<string, LiveContext<Listener>>;
+  /** Whether no reply is being spoken. */
+  readonly idle: boolean;
+  /** A context with an id of its own. */
+  make(): LiveContext<Listener>;
+  /** The context is spoken on. */
+  spoke(context: LiveContext<Listener>): void;
+  /** Gives the connection up when nothing was heard of the context for so long that nothing will be: true then. */
+  dropIfDeaf(context: LiveContext<Listener>): boolean;
+  /** Gives the connection and its contexts up; replies are not told. */
+  drop(): void;
+  /** The connection is of no more use: replies fail; without one it is replaced. */
+  lose(error: StageError, wasOpen?: boolean): void;
+  /** Hangs up for good. */
+  close(): void;
+}
+
+export function createContextLine<Listener extends { fail(error: StageError): void }>(
+  { onMessage, onDrop, ...options }: ContextLineOptions,
+): ContextLine<Listener> {
+  const { provider, clock } = options;
+  const live = new Map<string, LiveContext<Listener>>();
+  let contexts = 0;
+
+  const listeners = () => [...live.values()].flatMap(({ listener }) => listener ?? []);
+  const drop = () => {
+    connection.drop();
+    live.clear();
+    onDrop?.();
+  };
+  const failAll = (error: StageError) => {
+    const told = listeners();
+    drop();
+    for (const listener of told) listener.fail(error);
+  };
+  const lose = (error: StageError, wasOpen = true) => {
+    const idle = listeners().length === 0;
+    failAll(error);
+    if (idle && wasOpen) connection.replace(error);
+  };
+  const connection = createConnection({
+    ...options,
+    onMessage: (data) => onMessage(typeof data === "string" ? data : new TextDecoder().decode(data)),
+    onEnd: lose,
+  });
+  return {
+    connection,
+    live,
+    get idle() {
+      return listeners().length === 0;
+    },
+    make() {
+      const context = { id: `context-${++contexts}` };
+      live.set(context.id, context);
+      return context;
+    },
+    spoke(context) {
+      if (!("unheardSinceMs" in context)) context.unheardSinceMs = clock.now();
+    },
+    dropIfDeaf({ unheardSinceMs = Infinity }) {
+      const deaf = clock.now() - unheardSinceMs >= deafMs;
+      if (deaf) lose(new StageError("tts", `${provider} did not answer`, { retryable: true }));
+      return deaf;
+    },
+    drop,
+    lose,
+    close() {
+      connection.close();
+      failAll(sessionEnded());
+    },
+  };
+}
