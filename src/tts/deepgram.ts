@@ -1,14 +1,14 @@
 /** Voices by Deepgram: https://developers.deepgram.com/docs/tts-websocket */
 import { abortable } from "../abort.ts";
 import type { AudioFormat } from "../audio/frame.ts";
-import { liveStream } from "../audio/live.ts";
 import { framesOf, sampleReader } from "../audio/pcm.ts";
 import type { Clock } from "../clock.ts";
-import { asStageError, StageError } from "../errors.ts";
+import { StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { keepOpen } from "./connection.ts";
 import { createLine, type Line } from "./deepgram_line.ts";
-import type { SpeechEvent, TextToSpeech } from "./tts.ts";
+import { speak } from "./speaking.ts";
+import type { TextToSpeech } from "./tts.ts";
 
 /** The longest frame that is handed on, in milliseconds. */
 const frameMs = 100;
@@ -49,7 +49,7 @@ export function deepgramTextToSpeech(
     ...facts,
     synthesize(text, { signal }) {
       const line = newLine();
-      return speak(text, { line, output, signal, free: Promise.resolve(), onEnd: line.close }).events;
+      return speakOn(text, { line, output, signal, free: Promise.resolve(), onEnd: line.close }).events;
     },
     connect(session) {
       const line = newLine();
@@ -58,7 +58,7 @@ export function deepgramTextToSpeech(
       return {
         ...facts,
         synthesize(text, { signal }) {
-          const reply = speak(text, { line, output, signal, free });
+          const reply = speakOn(text, { line, output, signal, free });
           free = reply.done;
           return reply.events;
         },
@@ -77,73 +77,59 @@ interface SpeakOptions {
 }
 
 /** Speaks one reply; `done` settles when it is off the line. */
-function speak(text: ReadableStream<string>, { line, output, signal, free, onEnd }: SpeakOptions) {
-  const over = new AbortController();
-  const out = liveStream<SpeechEvent>({ limit: Infinity, onCancel: () => over.abort() });
+function speakOn(text: ReadableStream<string>, { line, output, signal, free, onEnd }: SpeakOptions) {
   const read = sampleReader();
-  const flushed = Promise.withResolvers<void>();
   /** For each Flush that was not answered yet: how much text came before it. */
   const marks: number[] = [];
   let characters = 0;
   let flushedCharacters = 0;
   let textEnded = false;
 
-  const flush = () => {
-    marks.push(characters);
-    line.flush();
-  };
-  const listener = {
-    audio(bytes: Uint8Array) {
-      for (const frame of framesOf(read(bytes), output, frameMs)) out.push({ type: "audio", frame });
-    },
-    flushed() {
-      const mark = marks.shift();
-      if (mark === undefined) return;
-      flushedCharacters = mark;
-      out.push({ type: "mark", characters: mark });
-      if (textEnded && marks.length === 0) flushed.resolve();
-    },
-    flushRefused() {
-      marks.pop();
-      const message = "Deepgram refused to speak the end of the text: too many Flush messages in a minute";
-      if (textEnded) over.abort(new StageError("tts", message, { retryable: true }));
-    },
-    fail: (error: StageError) => over.abort(error),
-  };
-  const sink = new WritableStream<string>({
-    async start() {
-      await abortable(free, over.signal);
-      await abortable(line.open(), over.signal);
-      line.take(listener);
-    },
-    write(clause) {
-      line.speak(clause);
-      const first = characters === 0;
-      characters += clause.length;
-      if (first && line.canFlushEarly) flush();
-    },
-    close() {
-      textEnded = true;
-      if (characters > (marks.at(-1) ?? flushedCharacters)) flush();
-      if (marks.length === 0) flushed.resolve();
-    },
+  return speak(text, signal, (reply) => {
+    const flush = () => {
+      marks.push(characters);
+      line.flush();
+    };
+    const listener = {
+      audio(bytes: Uint8Array) {
+        for (const frame of framesOf(read(bytes), output, frameMs)) reply.push({ type: "audio", frame });
+      },
+      flushed() {
+        const mark = marks.shift();
+        if (mark === undefined) return;
+        flushedCharacters = mark;
+        reply.push({ type: "mark", characters: mark });
+        if (textEnded && marks.length === 0) reply.spoken();
+      },
+      flushRefused() {
+        marks.pop();
+        const message = "Deepgram refused to speak the end of the text: too many Flush messages in a minute";
+        if (textEnded) reply.fail(new StageError("tts", message, { retryable: true }));
+      },
+      fail: reply.fail,
+    };
+    return {
+      async start() {
+        await abortable(free, reply.signal);
+        await abortable(line.open(), reply.signal);
+        line.take(listener);
+      },
+      write(clause) {
+        line.speak(clause);
+        const first = characters === 0;
+        characters += clause.length;
+        if (first && line.canFlushEarly) flush();
+      },
+      close() {
+        textEnded = true;
+        if (characters > (marks.at(-1) ?? flushedCharacters)) flush();
+        if (marks.length === 0) reply.spoken();
+      },
+      async release() {
+        await free; // a reply that gave up waiting has nothing on the line
+        await line.release(characters > flushedCharacters);
+        onEnd?.();
+      },
+    };
   });
-  const run = async () => {
-    await text.pipeTo(sink, { signal: over.signal });
-    await abortable(flushed.promise, over.signal);
-  };
-
-  if (signal.aborted) over.abort(signal.reason);
-  signal.addEventListener("abort", () => over.abort(signal.reason), { signal: over.signal });
-  const done = run().then(out.close, (error) => {
-    // The reason first: a failing line also fails whatever was under way.
-    const why = over.signal.aborted ? over.signal.reason : error;
-    out.error(signal.aborted ? signal.reason : asStageError("tts", why));
-  }).then(async () => {
-    over.abort();
-    await free; // a reply that gave up waiting has nothing on the line
-    await line.release(characters > flushedCharacters);
-    onEnd?.();
-  });
-  return { events: out.readable, done };
 }

@@ -1,15 +1,15 @@
 /** Voices by ElevenLabs: https://elevenlabs.io/docs/api-reference/multi-context-websocket */
 import { abortable } from "../abort.ts";
 import { durationMs } from "../audio/frame.ts";
-import { liveStream } from "../audio/live.ts";
 import { framesOf, sampleReader } from "../audio/pcm.ts";
 import type { Clock } from "../clock.ts";
-import { asStageError, StageError } from "../errors.ts";
+import { StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { keepOpen } from "./connection.ts";
 import { type Context, createLine, type Line } from "./elevenlabs_line.ts";
 import { spokenWords } from "./elevenlabs_words.ts";
-import type { SpeechEvent, TextToSpeech } from "./tts.ts";
+import { sounds, speak } from "./speaking.ts";
+import type { TextToSpeech } from "./tts.ts";
 
 /** The longest frame that is handed on, in milliseconds. */
 const frameMs = 100;
@@ -84,12 +84,12 @@ export function elevenlabsTextToSpeech(
     ...facts,
     synthesize(text, { signal }) {
       const line = newLine();
-      return speak(text, { line, clock, signal, onEnd: line.close });
+      return speakOn(text, { line, clock, signal, onEnd: line.close });
     },
     connect(session) {
       const line = newLine();
       keepOpen(line, session);
-      return { ...facts, synthesize: (text, { signal }) => speak(text, { line, clock, signal }) };
+      return { ...facts, synthesize: (text, { signal }) => speakOn(text, { line, clock, signal }) };
     },
   };
 }
@@ -102,15 +102,9 @@ interface SpeakOptions {
 }
 
 /** Speaks one reply. */
-function speak(
-  text: ReadableStream<string>,
-  { line, clock, signal, onEnd }: SpeakOptions,
-): ReadableStream<SpeechEvent> {
-  const over = new AbortController();
-  const out = liveStream<SpeechEvent>({ limit: Infinity, onCancel: () => over.abort() });
+function speakOn(text: ReadableStream<string>, { line, clock, signal, onEnd }: SpeakOptions) {
   const read = sampleReader();
   const words = spokenWords();
-  const spoken = Promise.withResolvers<void>();
   let context: Context | undefined;
   let characters = 0;
   let audioMs = 0;
@@ -131,64 +125,53 @@ function speak(
     if (words.reachedLast) endContext();
     else quiet = clock.after(quietMs, endContext);
   };
-  const listener = {
-    audio(bytes: Uint8Array, alignment: Parameters<typeof words.timed>[0] | undefined) {
-      // The times count from this piece's own first sample.
-      const timed = alignment ? words.timed(alignment, audioMs) : [];
-      if (timed.length > 0) out.push({ type: "words", words: timed });
-      for (const frame of framesOf(read(bytes), output, frameMs)) {
-        audioMs += durationMs(frame);
-        out.push({ type: "audio", frame });
-      }
-      endWhenSounding();
-    },
-    final() {
-      if (audioMs === 0) {
-        const message = "ElevenLabs ended the reply without a sound: the account's quota may be used up";
-        return over.abort(new StageError("tts", message));
-      }
-      if (!textEnded) {
-        const message = "ElevenLabs ended the reply before its text was complete";
-        return over.abort(new StageError("tts", message, { retryable: true }));
-      }
-      out.push({ type: "mark", characters });
-      spoken.resolve();
-    },
-    fail: (error: StageError) => over.abort(error),
-  };
-  const sink = new WritableStream<string>({
-    start: () => abortable(line.open(), over.signal),
-    async write(clause) {
-      characters += clause.length;
-      if (!/[\p{L}\p{N}]/u.test(clause)) return; // no sound would come of it
-      await abortable(line.open(), over.signal);
-      context ??= line.context(listener);
-      const whole = `${clause.trim().replace(/\s+/g, " ")} `;
-      words.sent(whole);
-      context.speak(whole);
-    },
-    close() {
-      textEnded = true;
-      if (context) endWhenSounding();
-      else spoken.resolve();
-    },
-  });
-  const run = async () => {
-    await text.pipeTo(sink, { signal: over.signal });
-    await abortable(spoken.promise, over.signal);
-  };
-
-  if (signal.aborted) over.abort(signal.reason);
-  signal.addEventListener("abort", () => over.abort(signal.reason), { signal: over.signal });
-  over.signal.addEventListener("abort", endContext);
-  run().then(out.close, (error) => {
-    // The reason first: a failing line also fails whatever was under way.
-    const why = over.signal.aborted ? over.signal.reason : error;
-    out.error(signal.aborted ? signal.reason : asStageError("tts", why));
-  }).finally(() => {
-    over.abort();
-    onEnd?.(); // the line is gone then
-    context?.release();
-  });
-  return out.readable;
+  return speak(text, signal, (reply) => {
+    reply.signal.addEventListener("abort", endContext);
+    const listener = {
+      audio(bytes: Uint8Array, alignment: Parameters<typeof words.timed>[0] | undefined) {
+        // The times count from this piece's own first sample.
+        const timed = alignment ? words.timed(alignment, audioMs) : [];
+        if (timed.length > 0) reply.push({ type: "words", words: timed });
+        for (const frame of framesOf(read(bytes), output, frameMs)) {
+          audioMs += durationMs(frame);
+          reply.push({ type: "audio", frame });
+        }
+        endWhenSounding();
+      },
+      final() {
+        if (audioMs === 0) {
+          const message = "ElevenLabs ended the reply without a sound: the account's quota may be used up";
+          return reply.fail(new StageError("tts", message));
+        }
+        if (!textEnded) {
+          const message = "ElevenLabs ended the reply before its text was complete";
+          return reply.fail(new StageError("tts", message, { retryable: true }));
+        }
+        reply.push({ type: "mark", characters });
+        reply.spoken();
+      },
+      fail: reply.fail,
+    };
+    return {
+      start: () => abortable(line.open(), reply.signal),
+      async write(clause) {
+        characters += clause.length;
+        if (!sounds(clause)) return;
+        await abortable(line.open(), reply.signal);
+        context ??= line.context(listener);
+        const whole = `${clause.trim().replace(/\s+/g, " ")} `;
+        words.sent(whole);
+        context.speak(whole);
+      },
+      close() {
+        textEnded = true;
+        if (context) endWhenSounding();
+        else reply.spoken();
+      },
+      release() {
+        onEnd?.(); // the line is gone then
+        context?.release();
+      },
+    };
+  }).events;
 }

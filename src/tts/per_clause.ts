@@ -3,6 +3,7 @@ import { abortable } from "../abort.ts";
 import type { AudioFormat } from "../audio/frame.ts";
 import { framesOf } from "../audio/pcm.ts";
 import { asStageError } from "../errors.ts";
+import { sounds } from "./speaking.ts";
 import type { SpeechEvent } from "./tts.ts";
 
 /** The longest frame that is delivered, in milliseconds. */
@@ -95,7 +96,5 @@ function observed<T>(result: Promise<T>): Promise<T> {
   result.catch(() => {});
   return result;
 }
-
-const sounds = (clause: string): boolean => /[\p{L}\p{N}]/u.test(clause);
 
 async function* silence(): AsyncGenerator<Int16Array> {}
