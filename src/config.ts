@@ -2,16 +2,13 @@
 import type { EndpointingOptions, InterruptionOptions } from "./agent.ts";
 import { type CheckedEnvironment, checkEnvironment, type Environment } from "./environment.ts";
 import type { LogLevel } from "./log.ts";
-import type { ProviderKeys } from "./models.ts";
+import { forEachKeyed, type KeyedProvider, keyedProviders, type Keys } from "./keys.ts";
 import { defaultModels, type ModelNames, stageModels } from "./stand_ins.ts";
 import type { VoiceOptions } from "./vad/vad.ts";
 
-export interface Config {
+export interface Config extends Keys {
   /** Missing when no LiveKit keys are set: the server runs, but can join no room. `url` is ws: or wss:. */
   readonly livekit?: LiveKitConfig;
-  readonly openai: ProviderKeys;
-  readonly deepgram: ProviderKeys;
-  readonly elevenlabs: ProviderKeys;
   readonly http: {
     readonly host: string;
     readonly port: number;
@@ -80,10 +77,10 @@ export function warningsFor({ livekit, models, ...config }: Config): string[] {
     const what = { stt: "Speech is recognized by", llm: "Answers come from", tts: "The voice is" }[stage];
     warnings.push(`${what} ${model}${simulated ? " (simulated)" : ""}. ${hint}`);
   }
-  for (const provider of ["openai", "deepgram", "elevenlabs"] as const) {
+  for (const provider of Object.keys(keyedProviders) as KeyedProvider[]) {
     const used = Object.values(models).filter((model) => model.startsWith(`${provider}/`));
     if (used.length === 0 || config[provider].apiKey) continue;
-    warnings.push(`${provider.toUpperCase()}_API_KEY is not set: ${used.join(" and ")} cannot be used.`);
+    warnings.push(`${keyedProviders[provider]}_API_KEY is not set: ${used.join(" and ")} cannot be used.`);
   }
   return warnings;
 }
@@ -91,16 +88,14 @@ export function warningsFor({ livekit, models, ...config }: Config): string[] {
 function configFrom(env: CheckedEnvironment): Config {
   const { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: apiSecret } = env;
   const livekit = url && apiKey && apiSecret ? { url, apiKey, apiSecret } : undefined;
-  const openai = defined({ apiKey: env.OPENAI_API_KEY, baseUrl: env.OPENAI_BASE_URL });
-  const deepgram = defined({ apiKey: env.DEEPGRAM_API_KEY, baseUrl: env.DEEPGRAM_BASE_URL });
-  const elevenlabs = defined({ apiKey: env.ELEVENLABS_API_KEY, baseUrl: env.ELEVENLABS_BASE_URL });
+  const keys = forEachKeyed((_, prefix) =>
+    defined({ apiKey: env[`${prefix}_API_KEY`], baseUrl: env[`${prefix}_BASE_URL`] })
+  );
   const { REPORT_WEBHOOK_URL: reportUrl, REPORT_WEBHOOK_SECRET: reportSecret } = env;
   const host = env.HOST ?? (livekit ? "0.0.0.0" : "127.0.0.1");
   return {
     ...(livekit && { livekit }),
-    openai,
-    deepgram,
-    elevenlabs,
+    ...keys,
     http: {
       host,
       port: env.PORT,
@@ -114,7 +109,7 @@ function configFrom(env: CheckedEnvironment): Config {
     },
     logLevel: env.LOG_LEVEL,
     models: {
-      ...defaultModels({ openai, deepgram, elevenlabs }),
+      ...defaultModels(keys),
       ...defined({ stt: env.STT, llm: env.LLM, tts: env.TTS }),
     },
     voice: defined({ minSpeechMs: env.VAD_MIN_SPEECH_MS, minSilenceMs: env.VAD_MIN_SILENCE_MS }),
@@ -138,7 +133,7 @@ function playgroundFor(env: CheckedEnvironment, local: boolean): PlaygroundAcces
 
 /** What nobody may be told, wherever it turns up. */
 export function secretsIn({ livekit, reports, playground, ...config }: Config): string[] {
-  const keys = [config.openai, config.deepgram, config.elevenlabs].map(({ apiKey }) => apiKey);
+  const keys = Object.values(forEachKeyed((provider) => config[provider].apiKey));
   const password = playground.type === "password" ? playground.password : undefined;
   return [...keys, livekit?.apiSecret, reports.webhook?.secret, password].filter((one) => one !== undefined);
 }

@@ -9,6 +9,7 @@ import type { LanguageModel } from "./llm/llm.ts";
 import { openaiLanguageModel } from "./llm/openai.ts";
 import type { Log } from "./log.ts";
 import { createHealth, type Health } from "./health.ts";
+import { isKeyed, type KeyedProvider, keyedProviders, type Keys } from "./keys.ts";
 import { fallbackLanguageModel } from "./llm/fallback.ts";
 import type {
   Choice as ModelChoice,
@@ -31,18 +32,8 @@ import { fliteTextToSpeech } from "./tts/flite.ts";
 import { openaiTextToSpeech } from "./tts/openai.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 
-/** How to reach a provider. */
-export interface ProviderKeys {
-  readonly apiKey?: string;
-  /** In place of the provider's own server. */
-  readonly baseUrl?: string;
-}
-
 /** What models are made from. */
-export interface ModelsOptions {
-  readonly openai: ProviderKeys;
-  readonly deepgram: ProviderKeys;
-  readonly elevenlabs: ProviderKeys;
+export interface ModelsOptions extends Partial<Keys> {
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -82,16 +73,12 @@ interface Choice extends Omit<TextToSpeechSpec & LanguageModelSpec, "model"> {
 
 type Kind = "STT" | "LLM" | "TTS";
 type Provider = KeyedProvider | "flite" | "demo" | "local" | "browser";
-type KeyedProvider = keyof typeof keyedProviders;
 interface Maker<T> {
   readonly make: (choice: Choice) => T;
   /** The options it takes, besides a language. */
   readonly takes?: readonly (keyof Choice)[];
 }
 type Table<T> = Readonly<Partial<Record<Provider, Maker<T>>>>;
-
-/** Those that need a key, and how its variable begins. */
-const keyedProviders = { openai: "OPENAI", deepgram: "DEEPGRAM", elevenlabs: "ELEVENLABS" } as const;
 
 const spoken = (choice: Choice) => ({ ...choice, language: choice.option ?? choice.language });
 
@@ -146,7 +133,7 @@ export function createModels(options: ModelsOptions): Models {
         `${kind} ${name} has no option ${JSON.stringify(unknown)}; expected one of ${takes.join(", ")}`,
       );
     }
-    const { apiKey = "", baseUrl } = isKeyed(provider) ? options[provider] : {};
+    const { apiKey = "", baseUrl } = isKeyed(provider) ? options[provider] ?? {} : {};
     if (isKeyed(provider) && !apiKey) {
       throw new MissingKeyError(`${keyedProviders[provider]}_API_KEY is not set; ${kind} ${name} needs it`);
     }
@@ -218,8 +205,6 @@ function atLeastOne<T>(models: readonly T[]): readonly [T, ...T[]] {
   if (!first) throw new ConfigError("a list of models is empty; expected a model at least");
   return [first, ...others];
 }
-
-const isKeyed = (provider: string): provider is KeyedProvider => Object.hasOwn(keyedProviders, provider);
 
 /** A language model's name is all that follows the provider: it may hold slashes and colons of its own. */
 function parse(kind: Kind, name: string): { provider: string; model: string; option: string | undefined } {

@@ -1,5 +1,5 @@
 /** What agents hear, think and speak with when nothing else is said: the best that the keys there are allow. */
-import type { ProviderKeys } from "./models.ts";
+import type { Keys } from "./keys.ts";
 
 export interface ModelNames {
   readonly stt: string;
@@ -52,7 +52,7 @@ const standIns: Readonly<Record<keyof ModelNames, StandIn>> = {
  * ElevenLabs' key is for nothing but a voice: where it is set, that voice is wanted.
  */
 export function defaultModels(
-  { openai, deepgram, elevenlabs }: Record<"openai" | "deepgram" | "elevenlabs", ProviderKeys>,
+  { openai, deepgram, elevenlabs }: Pick<Keys, "openai" | "deepgram" | "elevenlabs">,
 ): ModelNames {
   const first = (ofDeepgram: string | undefined, ofOpenAI: string, standIn: StandIn) =>
     (deepgram.apiKey && ofDeepgram) || (openai.apiKey && ofOpenAI) || standIn.name;

@@ -42,7 +42,7 @@ export interface Outcome {
 
 /** Makes the call, on a clock that may be fast. */
 export async function callWith({ kind, name }: Row, served: Served, clock: Clock): Promise<Outcome> {
-  const models = createModels({ openai: {}, deepgram: {}, elevenlabs: {}, ...served.keys, clock, log });
+  const models = createModels({ ...served.keys, clock, log });
   const stage = kind.toLowerCase() as "stt" | "llm" | "tts";
   const provider = { [stage]: models[stage](name) };
   const room = memoryRoom({ name: "room", clock });

@@ -1,0 +1,29 @@
+/** The providers that need a key. */
+
+/** Them, and how their variables begin (`…_API_KEY`, `…_BASE_URL`). */
+export const keyedProviders = { openai: "OPENAI", deepgram: "DEEPGRAM", elevenlabs: "ELEVENLABS" } as const;
+
+export type KeyedProvider = keyof typeof keyedProviders;
+
+/** How to reach a provider. */
+export interface ProviderKeys {
+  readonly apiKey?: string;
+  /** In place of the provider's own server. */
+  readonly baseUrl?: string;
+}
+
+/** How to reach each; empty: it is not used. */
+export type Keys = Readonly<Record<KeyedProvider, ProviderKeys>>;
+
+export const isKeyed = (provider: string): provider is KeyedProvider =>
+  Object.hasOwn(keyedProviders, provider);
+
+/** What `make` makes for each of them. */
+export function forEachKeyed<T>(
+  make: (provider: KeyedProvider, prefix: (typeof keyedProviders)[KeyedProvider]) => T,
+): Record<KeyedProvider, T> {
+  const entries = Object.entries(keyedProviders).map((
+    [provider, prefix],
+  ) => [provider, make(provider as KeyedProvider, prefix)]);
+  return Object.fromEntries(entries) as Record<KeyedProvider, T>;
+}
