@@ -5,29 +5,31 @@ import type { VoiceSession } from "./agent.ts";
 import { type Answers, createAnswers } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
-import { StageError } from "./errors.ts";
+import { createCommitted } from "./committed.ts";
+import type { StageError } from "./errors.ts";
 import type { SessionEventBody } from "./events.ts";
 import { createExpectations, type Expectations } from "./expectations.ts";
-import { createGuard, type Guard } from "./guard.ts";
+import type { Guard } from "./guard.ts";
+import { createHeardWords } from "./heard_words.ts";
 import { createHistory, type History } from "./history.ts";
 import { createPrompts, type Prompts } from "./history/prompts.ts";
 import type { HistoryUpdate } from "./history/update.ts";
 import { createLastWords, type LastWords } from "./last_words.ts";
 import { createLateResults, type LateResults } from "./late.ts";
 import { createLedger, type Ledger } from "./ledger.ts";
-import { unheard } from "./line.ts";
 import { createPassedOn, type PassedOn } from "./passed_on.ts";
+import { createRecovery } from "./recovery.ts";
 import { type Job, Replies } from "./replies.ts";
 import type { AgentState, Room } from "./room/room.ts";
-import { createSpeculationMeter, type SpeculationMeter } from "./speculation.ts";
+import { createSpeculationMeter } from "./speculation.ts";
 import { Speech } from "./speech.ts";
-import { createSpokenLog, type SpokenLog } from "./spoken.ts";
+import { createSpokenLog } from "./spoken.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
 import type { Succession } from "./succession.ts";
-import { turnEndsMs } from "./turn/endpointing.ts";
 import type { Expectation } from "./turn/expectation.ts";
-import { isUninterruptible, listensByItself } from "./turn/policy.ts";
+import { isUninterruptible } from "./turn/policy.ts";
 import type { TurnAction, TurnEvent } from "./turn/state.ts";
+import { waitToSayMs } from "./turn/wait_to_say.ts";
 import { createTurnAnswers, type TurnAnswers } from "./turn_answer.ts";
 import {
   createTurnTaker,
@@ -36,14 +38,9 @@ import {
   type UnstampedTurnEvent,
   userSpeaks,
 } from "./turn_taker.ts";
-import { userWords } from "./user_words.ts";
 import { videoDefaults } from "./vision/options.ts";
 import type { Sight } from "./vision/sight.ts";
 
-/** Where the words of a reply lie in its audio is known to this, in milliseconds. */
-const aheadMs = 500;
-/** A voice without words keeps what waits to be said from being said for this long. */
-const wordlessMs = 2_000;
 /** Who takes over, and has said nothing of their own by then, answers the conversation as it is. */
 const takeOverMs = 3_000;
 
@@ -70,8 +67,6 @@ export interface ConversationOptions {
   readonly askFinal: () => void;
 }
 
-type CommitTurn = Extract<TurnAction, { readonly type: "commit-turn" }>;
-
 export class Conversation {
   readonly history: History;
   readonly #options: ConversationOptions;
@@ -81,8 +76,6 @@ export class Conversation {
   readonly #speech: Speech;
   readonly #ledger: Ledger;
   readonly #accounts: Accounts;
-  readonly #spoken: SpokenLog;
-  readonly #speculation: SpeculationMeter;
   readonly #turns: TurnTaker;
   readonly #late: LateResults;
   readonly #lastWords: LastWords;
@@ -90,21 +83,22 @@ export class Conversation {
   readonly #guard: Guard;
   readonly #passedOn: PassedOn;
   readonly #turnAnswers: TurnAnswers;
-  readonly #showWords: ReturnType<typeof userWords>;
+  readonly #heardWords: ReturnType<typeof createHeardWords>;
+  readonly #commit: ReturnType<typeof createCommitted>;
   #shown: AgentState = "initializing";
 
   constructor(options: ConversationOptions) {
     this.#options = options;
-    this.#showWords = userWords(options);
     const imagesKept = () => options.charge.current.agent.video?.keep ?? videoDefaults.keep;
-    this.history = createHistory(options.clock, options.session.id, imagesKept);
-    this.#prompts = createPrompts({ ...options, history: this.history });
+    const history = this.history = createHistory(options.clock, options.session.id, imagesKept);
+    this.#prompts = createPrompts({ ...options, history });
     this.#lastWords = createLastWords({ clock: options.clock, ask: options.askFinal });
     this.#expectations = createExpectations((event) => this.note(event));
     this.#ledger = createLedger(options.emit);
     this.#passedOn = createPassedOn(this.#ledger);
-    this.#spoken = createSpokenLog(options.clock);
-    this.#speculation = createSpeculationMeter(options.emit);
+    const spoken = createSpokenLog(options.clock);
+    const upcoming = (ms: number) => this.#replies.upcoming(ms);
+    this.#heardWords = createHeardWords({ ...options, spoken, upcoming });
     this.#turns = createTurnTaker({
       ...options,
       perform: (action, event) => this.#perform(action, event),
@@ -123,11 +117,11 @@ export class Conversation {
         this.note({ type: "reply-ended", replyId: job.id });
       },
       onGap: (job, gap) => this.#accounts.fellSilent(job, gap),
-      onSaid: this.#spoken.said,
+      onSaid: spoken.said,
     });
     this.#answers = createAnswers({
       ...options,
-      history: this.history,
+      history,
       note: (event) => this.note(event),
       onBack: () => {
         this.#replies.dropPrepared(); // it does not know of it
@@ -139,18 +133,20 @@ export class Conversation {
         this.#late.tell(result);
       },
     });
-    this.#turnAnswers = createTurnAnswers({
+    const parts = {
       ...options,
-      answers: this.#answers,
+      history,
+      speculation: createSpeculationMeter(options.emit),
+      turns: this.#turns,
+      ledger: this.#ledger,
+      passedOn: this.#passedOn,
       prompts: this.#prompts,
-      speculation: this.#speculation,
-    });
-    this.#speech = new Speech({
-      ...options,
-      prompts: this.#prompts,
       answers: this.#answers,
-      history: this.history,
       replies: this.#replies,
+    };
+    this.#turnAnswers = createTurnAnswers(parts);
+    this.#speech = new Speech({
+      ...parts,
       freeInMs: (job) => this.#freeInMs(job),
       goOn: () => this.#goOn(),
       onBegin: (job) => this.#begun(job),
@@ -160,16 +156,10 @@ export class Conversation {
       generateReply: (options) => this.#speech.generateReply(options),
       isSaid: (replyId) => this.#replies.current?.id === replyId,
     });
-    const { history } = this;
     const apologize = () => this.#speech.apologize();
-    const passOn = this.#passedOn.pass;
-    this.#accounts = createAccounts({ ...options, history, ledger: this.#ledger, apologize, passOn });
-    this.#guard = createGuard({
-      clock: options.clock,
-      owes: () => this.#turns.state.agent.is !== "silent" || this.#replies.busy || this.#ledger.owed > 0,
-      progressMs: () => Math.max(this.#turns.agentSinceMs, this.#replies.progressMs ?? -Infinity),
-      onStall: (waitedMs) => this.#recover(waitedMs),
-    });
+    this.#accounts = createAccounts({ ...parts, apologize, passOn: this.#passedOn.pass });
+    this.#commit = createCommitted({ ...parts, turnAnswers: this.#turnAnswers, late: this.#late });
+    this.#guard = createRecovery({ ...parts, speech: this.#speech, accounts: this.#accounts });
     options.signal.addEventListener("abort", () => this.#end(), { once: true });
   }
 
@@ -238,15 +228,10 @@ export class Conversation {
   /** Takes in something that happened, and performs what it leads to. */
   note(event: UnstampedTurnEvent): void {
     if (this.#options.signal.aborted) return;
-    if (event.type === "transcript-interim") this.#showWords(event.text, false, event.speaker);
-    if (event.type === "transcript-final") this.#showWords(event.text, true, event.speaker);
-    const isTranscript = event.type === "transcript-interim" || event.type === "transcript-final";
-    if (isTranscript && event.text !== "") {
-      const said = this.#spoken.over(event.type === "transcript-final");
-      const over = `${said} ${this.#replies.upcoming(aheadMs)}`.trim();
-      this.#turns.note({ ...event, ...(over !== "" && { over }) });
-    } else this.#turns.note(event);
-    if (event.type === "transcript-final" || (isTranscript && event.asked)) this.#lastWords.heard();
+    this.#turns.note(this.#heardWords(event));
+    if (event.type === "transcript-final" || (event.type === "transcript-interim" && event.asked)) {
+      this.#lastWords.heard();
+    }
   }
 
   /** Somebody else is in charge from now on; `enter` runs their own code, and never rejects. */
@@ -299,46 +284,10 @@ export class Conversation {
     }
   }
 
-  #commit(action: CommitTurn): void {
-    const { clock } = this.#options;
-    const { turnId, declined, agreed, prepared, lastVoicedMs, finalAtMs } = action;
-    if (!prepared) this.#replies.dropPrepared();
-    this.#speculation.commit(turnId, this.#replies.prepared !== undefined);
-    if (declined || agreed !== undefined) return this.#hear(action);
-    this.#late.takeBack();
-    this.#passedOn.end("superseded");
-    const answer = this.#replies.prepared ?? this.#turnAnswers.make(action);
-    const nowMs = clock.now();
-    this.#hear(action);
-    answer.commit?.(); // what was done for it follows what the user said
-    const sttMs = finalAtMs === undefined ? {} : { sttMs: finalAtMs - lastVoicedMs };
-    answer.answers = {
-      turnId,
-      waited: { endpointingMs: nowMs - lastVoicedMs, ...sttMs },
-      committedMs: nowMs,
-    };
-    this.#replies.start(answer);
-  }
-
   #begun(job: Job): void {
     this.#passedOn.give(job);
     const { id: replyId, interruptible } = job;
     this.note({ type: "reply-begun", replyId, ...(interruptible ? {} : { uninterruptible: true }) });
-  }
-
-  /** Takes in what the user said; a turn that is not answered anew has its outcome now. */
-  #hear({ turnId, text, said, declined, agreed, lastVoicedMs }: CommitTurn): void {
-    const { emit, clock } = this.#options;
-    for (const item of this.#turnAnswers.asSeen(said)) this.history.add({ ...item, interrupted: false });
-    this.#options.sight.turnEnded();
-    this.#ledger.open(turnId);
-    const speaker = said[0]?.speaker;
-    const whose = said.length > 1 ? { said } : speaker ? { speaker } : {};
-    emit({ type: "user-speech-committed", turnId, text, ...whose, waitedMs: clock.now() - lastVoicedMs });
-    if (declined) this.#ledger.end(turnId, "declined");
-    if (agreed === undefined) return;
-    this.#answers.answer(agreed);
-    this.#ledger.end(turnId, "answered"); // by the reply that has asked, which goes on
   }
 
   /** Begins what is next to be said, guards what is under way, and shows it; not in the middle of a decision. */
@@ -351,27 +300,9 @@ export class Conversation {
 
   /** How long `job` waits before it may be said: Infinity until something happens. */
   #freeInMs(job: Job): number {
-    const { clock, charge: { current: { turnTaking } } } = this.#options;
-    const { agent, key, user } = this.#turns.state;
-    if (this.#replies.busy || agent.is !== "silent") return Infinity;
-    if (!job.interruptible) return 0;
-    if (key.is !== "up" || turnEndsMs(this.#turns.state, turnTaking) !== undefined) return Infinity;
-    const voiced = user.is === "speaking" && listensByItself(this.#turns.state, turnTaking);
-    return voiced ? user.sinceMs + wordlessMs - clock.now() : 0;
-  }
-
-  /** Goes on without the reply that the conversation is stuck at. */
-  #recover(waitedMs: number): void {
-    const job = this.#replies.current;
-    const error = new StageError("session", `the agent got no further for ${Math.round(waitedMs)} ms`);
-    this.#replies.abandon();
-    this.#passedOn.end("failed");
-    this.#ledger.endAll("failed");
-    this.#options.onError(error);
-    this.#accounts.stalled(job, error, waitedMs);
-    job?.settle({ ...unheard, error });
-    if (!job?.recovery) this.#speech.apologize();
-    this.note({ type: "interrupt" });
+    if (this.#replies.busy) return Infinity;
+    const { clock, charge } = this.#options;
+    return waitToSayMs(this.#turns.state, job, charge.current.turnTaking, clock.now());
   }
 
   #isQuiet(): boolean {

@@ -1,28 +1,25 @@
 /** One call: joins the room, wires its streams, runs the agent's own code, and ends all of it. */
 import type { Agent, GenerateReplyOptions, RpcOptions, SayOptions, VoiceSession } from "./agent.ts";
-import { type Attendance, createAttendance } from "./attendance.ts";
-import { type CallBackground, playBackground } from "./background.ts";
 import { type Broadcast, createBroadcast } from "./broadcast.ts";
+import { type Call, createCall } from "./call.ts";
 import { type Charge, createCharge, type Equipped } from "./charge.ts";
 import type { Clock } from "./clock.ts";
-import { Conversation } from "./conversation.ts";
+import type { Conversation } from "./conversation.ts";
+import { createEquipment } from "./equipment.ts";
 import { asStageError, type Stage, type StageError } from "./errors.ts";
-import type { CloseReason, SessionEvent, Usage } from "./events.ts";
+import type { CloseReason, SessionEvent } from "./events.ts";
 import { createHandling, type Handling } from "./handlers.ts";
-import { type Hearing, readMessages, startHearing } from "./hearing.ts";
 import type { HistoryUpdate } from "./history/update.ts";
 import type { Log } from "./log.ts";
 import { createOwnCode, type OwnCode } from "./own_code.ts";
-import type { Room, RoomEnd } from "./room/room.ts";
+import type { Room } from "./room/room.ts";
 import { askClient } from "./room/rpc.ts";
-import { startHearingPeople } from "./people.ts";
 import { owned } from "./stray.ts";
 import { createSuccession, type Succession } from "./succession.ts";
 import type { Task } from "./task.ts";
-import { metered } from "./telemetry/usage.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
 import type { Expectation } from "./turn/expectation.ts";
-import { createSight, type LookOptions, type Sight } from "./vision/sight.ts";
+import type { LookOptions } from "./vision/sight.ts";
 
 /** What a session started must have ended this long after it was told to. */
 const closeMs = 4_000;
@@ -77,12 +74,8 @@ class Session implements VoiceSession {
   readonly #own: OwnCode;
   readonly #children = new Set<Promise<unknown>>();
   #userdata: unknown;
-  #conversation: Conversation | undefined;
-  #hearing: Hearing | undefined;
   #room: Room | undefined;
-  #droppedMs = 0;
-  #attendance: Attendance | undefined;
-  #sight: Sight | undefined;
+  #call: Call | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SessionOptions) {
@@ -100,16 +93,26 @@ class Session implements VoiceSession {
       signal: this.#abort.signal,
       onError: (error) => this.#report(error),
     });
+    const { equip, agent, agentName, providers, turnTaking } = options;
+    const equipment = createEquipment({
+      agent,
+      agentName,
+      providers,
+      turnTaking,
+      equip,
+      onUsage: (usage) => this.#broadcast.emit({ type: "usage", usage }),
+      onError: (error) => this.#report(error),
+    });
     // The voice is connected while the room is being joined, so that the first word waits for neither.
     this.#charge = createCharge({
-      first: this.#metered(options),
+      first: equipment.first,
       signal: this.#abort.signal,
-      said: async () => await this.#conversation?.said(),
+      said: async () => await this.#call?.conversation.said(),
       onError: (error) => this.#report(error),
     });
     this.#succession = createSuccession({
       charge: this.#charge,
-      equip: (agent) => this.#metered(this.#equip(agent)),
+      equip: equipment.equip,
       signal: this.#abort.signal,
       emit: this.#broadcast.emit,
       onTaken: (about) => this.#takenOver(about),
@@ -123,7 +126,7 @@ class Session implements VoiceSession {
 
   get state() {
     if (this.#abort.signal.aborted) return "closed";
-    return this.#conversation?.state ?? "initializing";
+    return this.#call?.conversation?.state ?? "initializing";
   }
 
   get participant() {
@@ -131,7 +134,7 @@ class Session implements VoiceSession {
   }
 
   get history() {
-    return this.#conversation?.history.items ?? [];
+    return this.#call?.conversation?.history.items ?? [];
   }
 
   updateHistory(update: HistoryUpdate) {
@@ -151,16 +154,16 @@ class Session implements VoiceSession {
   }
 
   run<Result>(task: Task<Result>): Promise<Result> {
-    if (!this.#conversation) return Promise.reject(notThere("run"));
+    if (!this.#call) return Promise.reject(notThere("run"));
     return owned(this, () => this.#succession.run(task));
   }
 
   interrupt() {
-    owned(this, () => this.#conversation?.interrupt());
+    owned(this, () => this.#call?.conversation?.interrupt());
   }
 
   #inRoom(method: string): Conversation {
-    if (this.#conversation) return this.#conversation;
+    if (this.#call) return this.#call.conversation;
     throw notThere(method);
   }
 
@@ -169,15 +172,15 @@ class Session implements VoiceSession {
   }
 
   startUserTurn() {
-    this.#conversation?.note({ type: "turn-start" });
+    this.#call?.conversation?.note({ type: "turn-start" });
   }
 
   commitUserTurn() {
-    this.#conversation?.note({ type: "turn-commit" });
+    this.#call?.conversation?.note({ type: "turn-commit" });
   }
 
   clearUserTurn() {
-    this.#conversation?.note({ type: "turn-cancel" });
+    this.#call?.conversation?.note({ type: "turn-cancel" });
   }
 
   async performRpc(method: string, payload: string, { timeoutMs, signal: own }: RpcOptions = {}) {
@@ -187,7 +190,7 @@ class Session implements VoiceSession {
   }
 
   async look(options?: LookOptions) {
-    return await this.#sight?.look(options);
+    return await this.#call?.sight.look(options);
   }
 
   events(): ReadableStream<SessionEvent> {
@@ -207,7 +210,7 @@ class Session implements VoiceSession {
   }
 
   async #run(): Promise<void> {
-    const { agent, clock, join, participant } = this.#options;
+    const { agent, join } = this.#options;
     const { signal } = this.#abort;
     const room = await join({ signal });
     this.#room = room;
@@ -215,81 +218,21 @@ class Session implements VoiceSession {
       await room[Symbol.asyncDispose]();
       throw signal.reason;
     }
-    const { backgroundAudio } = agent;
-    const background: CallBackground | undefined = backgroundAudio && room.background &&
-      playBackground(room.background, backgroundAudio, { onError: (error) => this.#report(error) });
     this.#userdata = agent.userdata?.();
-    const sight = createSight({
-      video: room.video,
-      options: () => this.#charge.current.agent.video,
-      clock,
-      signal,
-      onError: (error) => this.#report(error),
-    });
-    this.#sight = sight;
-    const conversation = new Conversation({
-      charge: this.#charge,
-      session: this,
+    this.#call = createCall({
+      ...this.#options,
       room,
-      clock,
-      signal,
-      emit: (event) => {
-        if (event.type === "user-speech-committed") {
-          this.#hearing?.turnEnded();
-          this.#tellDropped(room);
-          this.#succession.heard();
-        }
-        if (event.type === "state-changed") background?.show(event.state);
-        sight.note(event);
-        this.#broadcast.emit(event);
-      },
-      sight,
-      successor: this.#succession.successor,
-      mcpServers: this.#options.mcpServers,
-      onError: (error) => this.#report(error),
-      onPresence: (event) => this.#attendance?.note(event),
-      askFinal: () => this.#hearing?.askFinal(),
-    });
-    this.#conversation = conversation;
-    room.closed.addEventListener("abort", () => void this.close(room.closed.reason as RoomEnd), { signal });
-    if (room.closed.aborted) void this.close(room.closed.reason as RoomEnd);
-    this.#keep("room", this.#await(room, participant, conversation));
-    const listening = {
-      ...this.#charge.current.providers,
-      note: conversation.note.bind(conversation),
-      clock,
-      signal,
-      onError: (error: StageError) => this.#report(error),
-    };
-    const { voices, microphone } = room;
-    const { maxRecognizers } = agent;
-    const hearing = voices
-      ? startHearingPeople({ ...listening, room, voices, maxRecognizers, emit: this.#broadcast.emit })
-      : startHearing({ ...listening, microphone });
-    this.#hearing = hearing;
-    this.#keep("stt", hearing.done);
-    if (room.messages) this.#keep("room", readMessages(room.messages, conversation, { clock, signal }));
-    conversation.open();
-    await this.#setUp(room);
-  }
-
-  /** Waits for somebody to talk with: from then on the agent speaks, and it is watched whether they are still there. */
-  async #await(room: Room, participant: string | undefined, conversation: Conversation): Promise<void> {
-    const { signal } = this.#abort;
-    await room.waitForParticipant(participant, { signal });
-    await room.audible?.({ signal });
-    if (signal.aborted) return;
-    const { agent, clock, maxCallMs } = this.#options;
-    this.#attendance = createAttendance({
-      agent,
-      clock,
-      maxCallMs,
+      charge: this.#charge,
+      succession: this.#succession,
+      session: this,
       signal,
       emit: this.#broadcast.emit,
-      say: (text, options) => conversation.speech.say(text, options),
+      onError: (error) => this.#report(error),
+      keep: (stage, work) => this.#keep(stage, work),
       hangUp: (reason) => void this.close(reason),
     });
-    conversation.admit();
+    this.#call.begin();
+    await this.#setUp(room);
   }
 
   /** Runs the first agent's own code; settles when it is set up, rejects when that fails. */
@@ -303,13 +246,12 @@ class Session implements VoiceSession {
 
   /** Another has the conversation. */
   #takenOver({ from, isBack }: { readonly from?: string; readonly isBack?: true }): void {
-    const room = this.#room;
-    const conversation = this.#conversation;
-    if (!room || !conversation) return;
-    this.#hearing?.use(this.#charge.current.providers);
+    const call = this.#call;
+    if (!call) return;
+    call.listenWith(this.#charge.current.providers);
     // After a task it is for the code that ran it to go on. What fails in an entry ends the session.
-    void conversation.tookOver(() =>
-      isBack ? new Promise(() => {}) : Promise.allSettled([this.#enter({ room, from })])
+    void call.conversation.tookOver(() =>
+      isBack ? new Promise(() => {}) : Promise.allSettled([this.#enter({ room: call.room, from })])
     );
   }
 
@@ -333,54 +275,28 @@ class Session implements VoiceSession {
   async #close(reason: CloseReason): Promise<void> {
     const { clock } = this.#options;
     const gone = this.#room?.closed.aborted === true;
-    await this.#conversation?.hearOut({ gone, ended: this.#hearing?.done });
+    await this.#call?.conversation.hearOut({ gone, ended: this.#call.heard });
     await this.#own.sayFarewell(reason);
     this.#abort.abort(new DOMException(`the session has ended: ${reason}`, "AbortError"));
-    const children = [...this.#children, this.#conversation?.idle(), this.#leave(reason)];
+    const children = [...this.#children, this.#call?.conversation?.idle(), this.#leave(reason)];
     const timeout = Promise.withResolvers<"late">();
     using _ = clock.after(closeMs, () => timeout.resolve("late"));
     const late = await Promise.race([Promise.allSettled(children), timeout.promise]);
     if (late === "late") {
       this.#log.warn({ closeMs }, "the session was closed before all it started had ended");
     }
-    this.#conversation?.settle();
-    if (this.#room) this.#tellDropped(this.#room);
+    this.#call?.conversation?.settle();
+    this.#call?.tellDropped();
     this.#broadcast.emit({ type: "closed", reason });
     this.#broadcast.close();
     // Not awaited: a handler may wait for close().
     this.#handling.whenIdle(closeMs, () => this.#ended.resolve(reason));
   }
 
-  /** Tells what of the microphone was lost since that was told last. */
-  #tellDropped({ droppedMs }: Room): void {
-    const ms = droppedMs - this.#droppedMs;
-    this.#droppedMs = droppedMs;
-    if (ms > 0) this.#broadcast.emit({ type: "microphone-dropped", ms });
-  }
-
   /** Leaves the room, which shows why. */
   async #leave(reason: CloseReason): Promise<void> {
     await this.#room?.showEnd?.(reason);
     await this.#room?.[Symbol.asyncDispose]();
-  }
-
-  #equip(agent: Agent): Equipped {
-    const { equip, agentName, providers, turnTaking } = this.#options;
-    if (equip) return equip(agent);
-    return {
-      agent,
-      agentName: agent === this.#options.agent ? agentName : agent.name ?? "agent",
-      providers,
-      turnTaking,
-    };
-  }
-
-  /** What `equipped` uses is counted, and what failed and was made good is told. */
-  #metered(equipped: Equipped): Equipped {
-    const { agent, agentName, turnTaking } = equipped;
-    const onUsage = (usage: Usage) => this.#broadcast.emit({ type: "usage", usage });
-    const providers = metered(equipped.providers, onUsage, (error) => this.#report(error));
-    return { agent, agentName, turnTaking, providers };
   }
 
   #report(error: StageError): void {

@@ -1,0 +1,136 @@
+/** What goes on in the room: the conversation, who is there for it, and what it hears and sees. */
+import type { Agent, VoiceSession } from "./agent.ts";
+import { type Attendance, createAttendance } from "./attendance.ts";
+import { playBackground } from "./background.ts";
+import type { Charge } from "./charge.ts";
+import type { Clock } from "./clock.ts";
+import { Conversation } from "./conversation.ts";
+import type { Stage, StageError } from "./errors.ts";
+import type { CloseReason, SessionEventBody } from "./events.ts";
+import { type Ears, type Hearing, readMessages, startHearing } from "./hearing.ts";
+import { startHearingPeople } from "./people.ts";
+import type { Room, RoomEnd } from "./room/room.ts";
+import type { Succession } from "./succession.ts";
+import type { OpenMcpServers } from "./tools/mcp.ts";
+import { createSight, type Sight } from "./vision/sight.ts";
+
+export interface CallOptions {
+  readonly room: Room;
+  /** Who begins. */
+  readonly agent: Agent;
+  readonly charge: Charge;
+  readonly succession: Succession;
+  /** The session that it is the call of. */
+  readonly session: VoiceSession;
+  /** The identity to talk with; whoever comes first when it is left out. */
+  readonly participant?: string | undefined;
+  /** How long the call may last, in milliseconds; as long as it likes when left out. */
+  readonly maxCallMs?: number | undefined;
+  /** In place of `createMcpServers()`. */
+  readonly mcpServers?: OpenMcpServers | undefined;
+  readonly clock: Clock;
+  /** Aborts when the session ends. */
+  readonly signal: AbortSignal;
+  readonly emit: (event: SessionEventBody) => void;
+  /** Told of failures that the call survives. */
+  readonly onError: (error: StageError) => void;
+  /** Makes `work` part of the session, which a failure of it ends. */
+  readonly keep: (stage: Stage, work: Promise<unknown>) => void;
+  readonly hangUp: (reason: CloseReason) => void;
+}
+
+export interface Call {
+  readonly room: Room;
+  readonly conversation: Conversation;
+  readonly sight: Sight;
+  /** From now on the user is heard, and waited for. */
+  begin(): void;
+  /** Listens with these from now on. */
+  listenWith(ears: Ears): void;
+  /** Settles when no more is heard; undefined before it began. */
+  readonly heard: Promise<void> | undefined;
+  /** Tells what of the microphone was lost since that was told last. */
+  tellDropped(): void;
+}
+
+/** A call that is ready to begin. */
+export function createCall({ room, agent, charge, succession, ...options }: CallOptions): Call {
+  const { session, participant, maxCallMs, mcpServers, clock, signal, emit, onError, keep, hangUp } = options;
+  let hearing: Hearing | undefined;
+  let attendance: Attendance | undefined;
+  let droppedMs = 0;
+  const tellDropped = () => {
+    const ms = room.droppedMs - droppedMs;
+    droppedMs = room.droppedMs;
+    if (ms > 0) emit({ type: "microphone-dropped", ms });
+  };
+  const background = agent.backgroundAudio && room.background &&
+    playBackground(room.background, agent.backgroundAudio, { onError });
+  const sight = createSight({
+    video: room.video,
+    options: () => charge.current.agent.video,
+    clock,
+    signal,
+    onError,
+  });
+  const conversation = new Conversation({
+    charge,
+    session,
+    room,
+    clock,
+    signal,
+    emit(event) {
+      if (event.type === "user-speech-committed") {
+        hearing?.turnEnded();
+        tellDropped();
+        succession.heard();
+      }
+      if (event.type === "state-changed") background?.show(event.state);
+      sight.note(event);
+      emit(event);
+    },
+    sight,
+    successor: succession.successor,
+    mcpServers,
+    onError,
+    onPresence: (event) => attendance?.note(event),
+    askFinal: () => hearing?.askFinal(),
+  });
+
+  /** Waits for somebody to talk with: from then on the agent speaks, and it is watched whether they are still there. */
+  const attend = async () => {
+    await room.waitForParticipant(participant, { signal });
+    await room.audible?.({ signal });
+    if (signal.aborted) return;
+    const say = conversation.speech.say.bind(conversation.speech);
+    attendance = createAttendance({ agent, clock, maxCallMs, signal, emit, say, hangUp });
+    conversation.admit();
+  };
+  const listen = (): Hearing => {
+    const note = conversation.note.bind(conversation);
+    const listening = { ...charge.current.providers, note, clock, signal, onError };
+    const { voices, microphone } = room;
+    const { maxRecognizers } = agent;
+    if (voices) return startHearingPeople({ ...listening, room, voices, maxRecognizers, emit });
+    return startHearing({ ...listening, microphone });
+  };
+  return {
+    room,
+    conversation,
+    sight,
+    tellDropped,
+    get heard() {
+      return hearing?.done;
+    },
+    begin() {
+      room.closed.addEventListener("abort", () => hangUp(room.closed.reason as RoomEnd), { signal });
+      if (room.closed.aborted) hangUp(room.closed.reason as RoomEnd);
+      keep("room", attend());
+      hearing = listen();
+      keep("stt", hearing.done);
+      if (room.messages) keep("room", readMessages(room.messages, conversation, { clock, signal }));
+      conversation.open();
+    },
+    listenWith: (ears) => hearing?.use(ears),
+  };
+}
