@@ -16,9 +16,15 @@ import { checkHistory, checkMessages, checkRest, checkStory, isAtRest } from "./
 import { detector, model, recognizer, toolbox, voice, wordsFrom } from "./providers.ts";
 import type { Act, Script } from "./script.ts";
 
-/** What happens at random is over by then; and everything that it led to, so much later at the latest. */
+/** What happens at random is over by then. */
 const busyMs = 20_000;
-const restMs = 600_000;
+/**
+ * Everything that it led to is over so much later at the latest: a slow model takes 40 s a step, an answer up to six of
+ * them with a tool of 5 s and questions between, and five tasks may follow each other.
+ */
+const restMs = 3_600_000;
+/** Whether it is by now is looked at so often. */
+const lookEveryMs = 30_000;
 
 export async function violations(script: Script): Promise<string[]> {
   const clock = fakeClock();
@@ -137,8 +143,9 @@ export async function violations(script: Script): Promise<string[]> {
   for (const { when, act } of script.acts) if ("atMs" in when) clock.after(when.atMs, () => attempt(act));
   await clock.advance(script.closeMs ?? busyMs);
   // A slow voice may have much to say yet; whether it gets further is looked at below.
-  for (let i = 0; i < 20 && script.closeMs === undefined && !isAtRest(session, events); i++) {
-    await clock.advance(restMs / 20);
+  const mayRest = script.closeMs === undefined;
+  for (let ms = 0; ms < restMs && mayRest && !isAtRest(session, events); ms += lookEveryMs) {
+    await clock.advance(lookEveryMs);
   }
   // Who is away is spoken to by the agent itself.
   if (script.closeMs === undefined && !script.away) found(checkRest(session, events));
