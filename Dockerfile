@@ -17,24 +17,36 @@ RUN test -e /etc/ssl/certs/ca-certificates.crt || \
     (apt-get update && apt-get install -y --no-install-recommends ca-certificates)
 # The packages are a layer of their own, which a change of the source leaves as it is.
 COPY deno.json deno.lock ./
-# Left out are ONNX Runtime for other platforms and for browsers, sharp for another libc, other forms of packages,
-# what only tests, types and debuggers read, and of the browser's packages all but the files that are served. A
-# package's folder stays: Deno looks for it when it starts.
+# Left out is what the server never reads. Of each package stay its licence, and what Deno looks at when it starts: the
+# package.json and, beside its node_modules, .initialized, without which it would lay the package out anew.
 RUN deno install --frozen --quiet && \
     case "$(uname -m)" in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) exit 1 ;; esac && \
     cd node_modules/.deno && \
+    # ONNX Runtime for other platforms,
     (cd onnxruntime-node@*/node_modules/onnxruntime-node/bin/napi-v* && \
       find . -mindepth 2 -maxdepth 2 -type d ! -path "./linux/$arch" -exec rm -r {} + && \
       cd "linux/$arch" && ln -sf libonnxruntime.so.1.* libonnxruntime.so.1) && \
-    find onnxruntime-web@*/node_modules/onnxruntime-web playwright-core@*/node_modules/playwright-core \
-      rxjs@*/node_modules/rxjs @types+node@*/node_modules/@types/node -type f ! -name package.json -delete && \
-    find @ricky0123+vad-web@*/node_modules/@ricky0123/vad-web livekit-client@*/node_modules/livekit-client -type f \
-      ! -name silero_vad_v6.onnx ! -name livekit-client.umd.js ! -name package.json \
-      ! -iname '*licen[sc]e*' ! -iname 'notice*' -delete && \
-    find @img+sharp-*linuxmusl-* gpt-tokenizer@*/node_modules/gpt-tokenizer/cjs \
-      gpt-tokenizer@*/node_modules/gpt-tokenizer/data \
-      @modelcontextprotocol+sdk@*/node_modules/@modelcontextprotocol/sdk/dist/cjs -type f ! -name package.json -delete && \
-    find . -type f \( -name '*.map' -o -name '*.[cm]ts' -o -name '*.ts' \) -delete && \
+    # what only browsers, tests, installers and another libc use,
+    find */node_modules/onnxruntime-web */node_modules/protobufjs */node_modules/rxjs \
+      */node_modules/webrtc-adapter */node_modules/playwright-core */node_modules/fast-check */node_modules/tar \
+      */node_modules/@types */node_modules/@img/sharp-*linuxmusl-* \
+      -type f ! -name package.json ! -iname '*licen[sc]e*' -delete && \
+    # of what the pages are served all but the files that they ask for,
+    find */node_modules/@ricky0123/vad-web */node_modules/livekit-client */node_modules/swagger-ui-dist -type f \
+      ! -name silero_vad_v6.onnx ! -name livekit-client.umd.js \
+      ! -name swagger-ui.css ! -name swagger-ui-bundle.js ! -name favicon-32x32.png \
+      ! -name package.json ! -iname '*licen[sc]e*' ! -iname 'notice*' -delete && \
+    # other forms of packages, and other encodings of the tokenizer,
+    rm -rf */node_modules/@deepgram/sdk/dist/browser */node_modules/@deepgram/sdk/dist/cjs \
+      */node_modules/@livekit/protocol/src */node_modules/@modelcontextprotocol/sdk/dist/cjs \
+      */node_modules/gpt-tokenizer/cjs */node_modules/gpt-tokenizer/data */node_modules/gpt-tokenizer/src \
+      */node_modules/gpt-tokenizer/esm/bpeRanks/*50k_base.js */node_modules/hono/dist/cjs \
+      */node_modules/n2words/dist */node_modules/sharp/src && \
+    find */node_modules/openai -name '*.js' ! -path '*/internal/*' -delete && \
+    # and what types, debuggers, tests and people read.
+    find . -type d \( -name test -o -name tests -o -name __snapshots__ -o -name .nyc_output -o -name .github \
+      -o -name docs -o -name examples -o -name benchmarks \) -prune -exec rm -r {} + && \
+    find . -type f \( -name '*.map' -o -name '*.[cm]ts' -o -name '*.ts' -o -iname 'changelog*' \) -delete && \
     find . -depth -type d -empty -delete
 COPY main.ts LICENSE ./
 COPY src src

@@ -19,8 +19,8 @@ export interface Image extends AsyncDisposable {
   start(env: Readonly<Record<string, string>>): Promise<ServerProcess>;
   /** The user that a process of the container runs as. */
   userOf(pid: number): Promise<number>;
-  /** Runs another command in a container of the image, and returns its exit code. */
-  run(command: readonly string[], env: Readonly<Record<string, string>>): Promise<number>;
+  /** Runs another command in a container of the image, to its end. */
+  run(command: readonly string[], env: Readonly<Record<string, string>>): Promise<Outcome>;
 }
 
 const root = new URL("../..", import.meta.url);
@@ -96,7 +96,7 @@ export async function buildImage(): Promise<Image | undefined> {
       return { ...followServer(child, (signal) => Deno.kill(pid, signal)), pid };
     },
     userOf: async (pid) => Number(/^Uid:\s+\d+\s+(\d+)/m.exec(await of(pid, "status"))?.[1]),
-    run: async (given, env) => (await run(command(given, env))).code,
+    run: (given, env) => run(command(given, env)),
     [Symbol.asyncDispose]: () => built.disposeAsync(),
   };
 }
@@ -186,7 +186,7 @@ async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
 }
 
-interface Outcome {
+export interface Outcome {
   readonly success: boolean;
   readonly code: number;
   readonly stdout: string;
