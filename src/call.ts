@@ -108,7 +108,8 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
   };
   const listen = (): Hearing => {
     const note = conversation.note.bind(conversation);
-    const listening = { ...charge.current.providers, note, clock, signal, onError };
+    const isDictated = () => conversation.expected !== undefined;
+    const listening = { ...charge.current.providers, note, isDictated, clock, signal, onError };
     const { voices, microphone } = room;
     const { maxRecognizers } = agent;
     if (voices) return startHearingPeople({ ...listening, room, voices, maxRecognizers, emit });

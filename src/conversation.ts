@@ -183,6 +183,11 @@ export class Conversation {
     return this.#replies.said();
   }
 
+  /** What the user is asked for that is dictated. */
+  get expected(): Expectation | undefined {
+    return this.#turns.state.expected;
+  }
+
   /** See VoiceSession. */
   expect(expected: Expectation | undefined): void {
     this.#expectations.expect(expected);

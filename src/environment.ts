@@ -12,6 +12,8 @@
  * | `DEEPGRAM_BASE_URL` | Deepgram's | a Deepgram of your own |
  * | `ELEVENLABS_API_KEY` | – | for models named `elevenlabs/…` |
  * | `ELEVENLABS_BASE_URL` | ElevenLabs' | another address of theirs, such as one that keeps data in a region |
+ * | `ASSEMBLYAI_API_KEY` | – | for models named `assemblyai/…` |
+ * | `ASSEMBLYAI_BASE_URL` | AssemblyAI's | another address of theirs, such as the one in Europe |
  * | `STT` | `deepgram/nova-3` | what the agents hear with, unless they name their own; with OpenAI's key alone `openai/gpt-4o-transcribe`, without keys the browser's own recognition |
  * | `LLM` | `openai/gpt-4o-mini` | what they think with; without a key a demo of fixed rules |
  * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; with ElevenLabs' key `elevenlabs/eleven_turbo_v2_5`, with OpenAI's alone `openai/gpt-4o-mini-tts`, without keys `flite/slt` on this machine |
@@ -80,6 +82,8 @@ export const environment = z.object({
   DEEPGRAM_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
   ELEVENLABS_API_KEY: secret.optional(),
   ELEVENLABS_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
+  ASSEMBLYAI_API_KEY: secret.optional(),
+  ASSEMBLYAI_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
   STT: model("deepgram/nova-3").optional(),
   LLM: model("openai/gpt-4o-mini").optional(),
   TTS: model("deepgram/aura-2-thalia-en").optional(),

@@ -10,7 +10,8 @@ import { listen } from "./pipeline.ts";
 import type { Room, RoomMessage } from "./room/room.ts";
 import type { Providers } from "./providers.ts";
 import { reconnecting } from "./stt/reconnecting.ts";
-import type { SpeechToText } from "./stt/stt.ts";
+import type { SpeechToText, TranscriptEvent } from "./stt/stt.ts";
+import type { RecognizedEnd } from "./turn/state.ts";
 import { followLoudness } from "./vad/loudness.ts";
 
 /** What it is heard with. */
@@ -21,6 +22,8 @@ export interface HearingOptions extends Ears {
   readonly note: Conversation["note"];
   /** Wraps each recognizer that is connected. */
   readonly recognizing?: (stt: SpeechToText) => SpeechToText;
+  /** Whether the user has been asked for something that is dictated. */
+  readonly isDictated: () => boolean;
   readonly clock: Clock;
   /** Aborts when the session ends. */
   readonly signal: AbortSignal;
@@ -83,7 +86,7 @@ interface Ear extends Pick<Hearing, "turnEnded" | "askFinal" | "done"> {
 
 /** One detector and one recognizer; the marks of the voice count only while they are in use. */
 function openEar(
-  { vad, stt, turnDetector, note, recognizing = (stt) => stt, clock, signal, onError, isInUse }:
+  { vad, stt, turnDetector, note, recognizing = (stt) => stt, isDictated, clock, signal, onError, isInUse }:
     & Omit<HearingOptions, "microphone">
     & { readonly isInUse: () => boolean },
 ): Ear {
@@ -103,6 +106,7 @@ function openEar(
   const { transcripts, askFinal } = listen(readable, {
     vad,
     stt: hearing,
+    isDictated,
     onMark: (mark) => {
       if (!isInUse()) return;
       pauses?.mark(mark);
@@ -121,12 +125,14 @@ function openEar(
     for await (const event of transcripts) {
       open = event.type === "interim" ? event.text : "";
       const { type, text, confidence, asked } = event;
-      const words = { text, ...(confidence !== undefined && { confidence }), ...(asked && { asked }) };
-      if (type === "interim") note({ type: "transcript-interim", ...words });
-      else {
-        const { endOfTurn = false } = event;
-        note({ type: "transcript-final", ...words, ...(endOfTurn && { endOfTurn }) });
-      }
+      const end = endIn(event);
+      note({
+        type: `transcript-${type}`,
+        text,
+        ...(confidence !== undefined && { confidence }),
+        ...(asked && { asked }),
+        ...(end && { end }),
+      });
     }
     // Nobody else has heard them: who said them has left, or another recognizer has taken over.
     if (open !== "") note({ type: "transcript-final", text: open });
@@ -138,6 +144,12 @@ function openEar(
     close: () => writer.close(),
     done: read(),
   };
+}
+
+/** What a recognizer says of the end of the turn. */
+function endIn(event: TranscriptEvent): Exclude<RecognizedEnd, "none"> | undefined {
+  if (event.type === "interim") return event.eager && "likely";
+  return event.endOfTurn && (event.judged ? "judged" : "silent");
 }
 
 /** Takes in what the participant types and presses, until the room ends. */

@@ -1,7 +1,12 @@
 /** The providers that need a key. */
 
 /** Them, and how their variables begin (`…_API_KEY`, `…_BASE_URL`). */
-export const keyedProviders = { openai: "OPENAI", deepgram: "DEEPGRAM", elevenlabs: "ELEVENLABS" } as const;
+export const keyedProviders = {
+  openai: "OPENAI",
+  deepgram: "DEEPGRAM",
+  elevenlabs: "ELEVENLABS",
+  assemblyai: "ASSEMBLYAI",
+} as const;
 
 export type KeyedProvider = keyof typeof keyedProviders;
 

@@ -11,6 +11,12 @@ export interface SpeechToTextSpec {
   readonly model: string;
   /** BCP 47 (default: the agent's `language`). */
   readonly language?: string;
+  /** 0–1, how sure it is to be that a turn is over: Deepgram's Flux (0.5–1, default 0.7), AssemblyAI (default 0.4). */
+  readonly endOfTurnThreshold?: number;
+  /** 0.3–0.9, how sure it is to be that a turn is likely to be over, so that an answer is prepared: Flux (default 0.5). */
+  readonly eagerEndOfTurnThreshold?: number;
+  /** Milliseconds of silence that end a turn however sure it is: Flux (500–60,000, default 5,000), AssemblyAI (default 1,280). */
+  readonly endOfTurnTimeoutMs?: number;
 }
 
 /** A language model. */
@@ -56,7 +62,13 @@ const model = (example: string) => {
 const stages = {
   stt: {
     method: "transcribe",
-    options: z.strictObject({ model: model("deepgram/nova-3"), language }),
+    options: z.strictObject({
+      model: model("deepgram/nova-3"),
+      language,
+      endOfTurnThreshold: from(0, 1),
+      eagerEndOfTurnThreshold: from(0.3, 0.9),
+      endOfTurnTimeoutMs: from(100, 60_000),
+    }),
   },
   llm: {
     method: "generate",

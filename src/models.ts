@@ -19,8 +19,10 @@ import type {
   TextToSpeechSpec,
 } from "./model_specs.ts";
 import { loadOpenAI } from "./openai.ts";
+import { assemblyaiSpeechToText } from "./stt/assemblyai.ts";
 import { browserSpeechToText } from "./stt/browser.ts";
 import { deepgramSpeechToText, loadDeepgram } from "./stt/deepgram.ts";
+import { deepgramFluxSpeechToText } from "./stt/deepgram_flux.ts";
 import { fallbackSpeechToText } from "./stt/fallback.ts";
 import { localSpeechToText } from "./stt/local.ts";
 import { openaiSpeechToText } from "./stt/openai.ts";
@@ -61,7 +63,7 @@ export interface Models {
 }
 
 /** A model, its string taken apart, with the provider's key (empty where none is needed). */
-interface Choice extends Omit<TextToSpeechSpec & LanguageModelSpec, "model"> {
+interface Choice extends Omit<SpeechToTextSpec & TextToSpeechSpec & LanguageModelSpec, "model"> {
   readonly model: string;
   readonly option?: string | undefined;
   readonly endpointingMs?: number | undefined;
@@ -75,22 +77,33 @@ type Kind = "STT" | "LLM" | "TTS";
 type Provider = KeyedProvider | "flite" | "demo" | "local" | "browser";
 interface Maker<T> {
   readonly make: (choice: Choice) => T;
-  /** The options it takes, besides a language. */
-  readonly takes?: readonly (keyof Choice)[];
+  /** The options that a model of it takes, besides a language. */
+  readonly takes?: (model: string) => readonly (keyof Choice)[];
 }
 type Table<T> = Readonly<Partial<Record<Provider, Maker<T>>>>;
 
 const spoken = (choice: Choice) => ({ ...choice, language: choice.option ?? choice.language });
 
+const isFlux = (model: string): boolean => model.startsWith("flux-");
+
 const recognizers: Table<SpeechToText> = {
-  deepgram: { make: (choice) => deepgramSpeechToText(spoken(choice)) },
+  deepgram: {
+    make: (choice) =>
+      (isFlux(choice.model) ? deepgramFluxSpeechToText : deepgramSpeechToText)(spoken(choice)),
+    takes: (model) =>
+      isFlux(model) ? ["endOfTurnThreshold", "eagerEndOfTurnThreshold", "endOfTurnTimeoutMs"] : [],
+  },
+  assemblyai: {
+    make: (choice) => assemblyaiSpeechToText(spoken(choice)),
+    takes: () => ["endOfTurnThreshold", "endOfTurnTimeoutMs"],
+  },
   openai: { make: (choice) => openaiSpeechToText(spoken(choice)) },
   browser: { make: browserSpeechToText },
   local: { make: (choice) => localSpeechToText(spoken(choice)) },
 };
 
 const languageModels: Table<LanguageModel> = {
-  openai: { make: openaiLanguageModel, takes: ["temperature", "maxTokens"] },
+  openai: { make: openaiLanguageModel, takes: () => ["temperature", "maxTokens"] },
   demo: { make: demoLanguageModel },
 };
 
@@ -98,11 +111,11 @@ const voices: Table<TextToSpeech> = {
   deepgram: { make: deepgramTextToSpeech },
   openai: {
     make: (choice) => openaiTextToSpeech({ ...choice, voice: choice.voice ?? choice.option }),
-    takes: ["voice", "instructions"],
+    takes: () => ["voice", "instructions"],
   },
   elevenlabs: {
     make: (choice) => elevenlabsTextToSpeech({ ...choice, voice: choice.voice ?? choice.option }),
-    takes: ["voice", "speed", "stability", "similarity"],
+    takes: () => ["voice", "speed", "stability", "similarity"],
   },
   flite: { make: ({ model }) => fliteTextToSpeech({ voice: model }) },
 };
@@ -126,7 +139,7 @@ export function createModels(options: ModelsOptions): Models {
       );
     }
     const maker = table[provider as Provider]!;
-    const takes: readonly string[] = ["language", ...maker.takes ?? []];
+    const takes: readonly string[] = ["language", ...maker.takes?.(model) ?? []];
     const unknown = Object.keys(given).find((key) => !takes.includes(key));
     if (unknown) {
       throw new ConfigError(

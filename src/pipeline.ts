@@ -15,6 +15,8 @@ import type { VoiceActivityDetector, VoiceEvent, VoiceMark } from "./vad/vad.ts"
 export interface Listening {
   readonly vad: VoiceActivityDetector;
   readonly stt: SpeechToText;
+  /** Whether what the user is about to say is dictated. */
+  readonly isDictated: () => boolean;
   /** Told of every mark as it passes, before the recognizer has it. */
   readonly onMark: (mark: VoiceMark) => void;
   /** Told of every frame as it passes, after the marks that were found in it. */
@@ -31,9 +33,9 @@ export interface Listener {
 /** Turns the microphone into transcripts, for as long as it is open. */
 export function listen(
   microphone: ReadableStream<AudioFrame>,
-  { vad, stt, onMark, onAudio, signal }: Listening,
+  { vad, stt, isDictated, onMark, onAudio, signal }: Listening,
 ): Listener {
-  const { requests, askFinal } = finalRequests();
+  const { requests, askFinal } = requestsTo(isDictated);
   const voice = microphone
     .pipeThrough(vad.detect({ signal }))
     .pipeThrough(observe((event) => {
@@ -44,13 +46,16 @@ export function listen(
   return { transcripts: stt.transcribe(voice, { signal }), askFinal };
 }
 
-/** Passes the voice on, with the requests for final words where they were made. */
-function finalRequests() {
+/** Passes the voice on, with what the recognizer is to know: the requests for final words, and what is dictated. */
+function requestsTo(isDictated: () => boolean) {
   let controller: TransformStreamDefaultController<SpeechInput> | undefined;
   const over = () => void (controller = undefined);
   const requests = new TransformStream<VoiceEvent, SpeechInput>({
     start: (given) => void (controller = given),
-    transform: (event, controller) => controller.enqueue(event),
+    transform: (event, controller) =>
+      controller.enqueue(
+        event.type === "speech-start" && isDictated() ? { ...event, dictated: true } : event,
+      ),
     flush: over,
     cancel: over,
   });

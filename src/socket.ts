@@ -27,6 +27,8 @@ export interface Socket {
   readonly isOpen: boolean;
   /** Sends a text or a binary message; does nothing unless the socket is open. */
   send(data: string | Uint8Array): void;
+  /** Sends a ping, for a peer that closes connections on which nothing comes; does nothing unless the socket is open. */
+  ping(): void;
   /** Closes it; the listener is told nothing from now on. The connection is gone within half a second. */
   close(): void;
 }
@@ -83,6 +85,9 @@ export function openSocket(
     },
     send(data) {
       if (socket.readyState === WebSocket.OPEN) socket.send(data);
+    },
+    ping() {
+      if (socket.readyState === WebSocket.OPEN) socket.ping();
     },
     close() {
       over = true;

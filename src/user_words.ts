@@ -10,7 +10,8 @@ const sameAgainMs = 500;
 /** The utterance that somebody is at, and the one before it. */
 interface Utterance {
   id: string | undefined;
-  changed: boolean;
+  /** What was shown of it so far. */
+  shown: string | undefined;
   last: { readonly text: string; readonly atMs: number };
 }
 
@@ -27,14 +28,17 @@ export function userWords(
   return (text, final, speaker) => {
     if (text === "") return;
     const own = utterances.get(speaker?.identity) ??
-      { id: undefined, changed: false, last: { text: "", atMs: -Infinity } };
+      { id: undefined, shown: undefined, last: { text: "", atMs: -Infinity } };
     utterances.set(speaker?.identity, own);
-    const { changed, last } = own;
-    if (final && !changed && clock.now() - last.atMs < sameAgainMs && sameWords(text, last.text)) return;
+    const { shown, last } = own;
+    if (!final && text === shown) return;
+    if (final && shown === undefined && clock.now() - last.atMs < sameAgainMs && sameWords(text, last.text)) {
+      return;
+    }
     const id = own.id ??= `user-${segments++}`;
     emit({ type: "user-transcript", text, final, ...(speaker && { speaker }) });
     room.transcripts.user({ id, text, final, ...(speaker && { speaker: speaker.identity }) });
-    own.changed = !final;
+    own.shown = final ? undefined : text;
     if (!final) return;
     own.last = { text, atMs: clock.now() };
     own.id = undefined;

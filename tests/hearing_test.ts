@@ -54,6 +54,7 @@ describe("hearing with others", () => {
         vad,
         stt: first.stt,
         note: (event) => void noted.push(event),
+        isDictated: () => false,
         clock,
         signal: over.signal,
         onError: (error) => {

@@ -11,9 +11,15 @@ export interface TranscriptWord {
 
 /**
  * What a recognizer is given: the voice, and in it, after all the audio that it is about, now and then a request for the
- * final words of what was said by then. One that cannot be asked does nothing about that.
+ * final words of what was said by then. One that cannot be asked does nothing about that. `dictated`: the user was asked
+ * for a number, an address or a date; one that ends turns by itself should wait longer in their pauses.
  */
-export type SpeechInput = VoiceEvent | { readonly type: "finalize" };
+export type SpeechInput =
+  | Exclude<VoiceEvent, SpeechStart>
+  | SpeechStart & { readonly dictated?: true }
+  | { readonly type: "finalize" };
+
+type SpeechStart = Extract<VoiceEvent, { type: "speech-start" }>;
 
 /**
  * What a recognizer makes of the audio, one utterance after another.
@@ -28,6 +34,8 @@ export type TranscriptEvent =
     readonly text: string;
     /** 0–1. */
     readonly confidence?: number;
+    /** It is likely that the turn is over with these words: said again with each interim, for as long as it is. */
+    readonly eager?: true;
     /** There were no words left of what was said until it was asked for them. */
     readonly asked?: true;
   }
@@ -41,6 +49,8 @@ export type TranscriptEvent =
     readonly words?: readonly TranscriptWord[];
     /** The recognizer heard the silence that it takes for the end of the turn. */
     readonly endOfTurn?: true;
+    /** Not just a silence makes it think so, but what was said and how. */
+    readonly judged?: true;
     /** It has all the words of what was said until it was asked for them. */
     readonly asked?: true;
   };

@@ -24,6 +24,8 @@ export interface ScriptedSpeechToText extends SpeechToText {
   down: boolean;
   /** Whether every final comes twice. */
   twice: boolean;
+  /** Whether it judges the end of a turn for itself, and says when it is likely. */
+  judges: boolean;
   /** Drops every connection there is. */
   drop(): void;
 }
@@ -31,6 +33,8 @@ export interface ScriptedSpeechToText extends SpeechToText {
 /** How long the recognizer takes for anything, and the silence after which it calls an utterance final. */
 const recognitionMs = 60;
 const endpointMs = 100;
+/** One that judges for itself: the silence after which it calls the end of a turn likely, and sure. */
+const judgedMs = { likely: 60, sure: 260 };
 
 /** Recognizes the words of whichever utterance a voiced frame lies in: an interim for each word, a final after silence. */
 export function scriptedSpeechToText(utterances: readonly Utterance[], clock: Clock): ScriptedSpeechToText {
@@ -41,6 +45,7 @@ export function scriptedSpeechToText(utterances: readonly Utterance[], clock: Cl
     input: { sampleRate: 16_000, channels: 1 },
     down: false,
     twice: false,
+    judges: false,
     drop() {
       for (const fail of connections) {
         fail(new StageError("stt", "the connection was dropped", { retryable: true }));
@@ -72,7 +77,7 @@ export function scriptedSpeechToText(utterances: readonly Utterance[], clock: Cl
       }
       connections.add(fail);
       signal.addEventListener("abort", () => fail(signal.reason), { signal: over.signal });
-      const hear = recognizer(utterances, (event) => {
+      const hear = recognizer(utterances, stt, (event) => {
         later(() => out.push(event));
         if (stt.twice && event.type === "final") later(() => out.push(event));
       });
@@ -88,7 +93,11 @@ export function scriptedSpeechToText(utterances: readonly Utterance[], clock: Cl
   return stt;
 }
 
-function recognizer(utterances: readonly Utterance[], emit: (event: TranscriptEvent) => void) {
+function recognizer(
+  utterances: readonly Utterance[],
+  stt: Pick<ScriptedSpeechToText, "judges">,
+  emit: (event: TranscriptEvent) => void,
+) {
   let heard: string[] = [];
   let told = 0;
   let silentMs = 0;
@@ -107,8 +116,17 @@ function recognizer(utterances: readonly Utterance[], emit: (event: TranscriptEv
       silentMs = 0;
       if (heard.length > told) emit({ type: "interim", text: heard.join(" "), ...sure });
       told = heard.length;
-    } else if (heard.length > 0 && (silentMs += durationMs(frame)) >= endpointMs) {
-      emit({ type: "final", text: heard.join(" "), ...sure });
+      return;
+    }
+    if (heard.length === 0) return;
+    const text = heard.join(" ");
+    const beforeMs = silentMs;
+    silentMs += durationMs(frame);
+    if (stt.judges && beforeMs < judgedMs.likely && silentMs >= judgedMs.likely) {
+      emit({ type: "interim", text, ...sure, eager: true });
+    }
+    if (silentMs >= (stt.judges ? judgedMs.sure : endpointMs)) {
+      emit({ type: "final", text, ...sure, ...(stt.judges && { endOfTurn: true, judged: true }) });
       heard = [];
       told = 0;
     }

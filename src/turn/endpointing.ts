@@ -41,8 +41,12 @@ function judgedPause({ judged, user }: TurnState): number | undefined {
   return judged?.atMs === pausedMs ? judged?.probability : undefined;
 }
 
-/** The probability that the user has finished, by their words, or else by the sound of them. */
+/**
+ * The probability that the user has finished: by a recognizer that has judged it, knowing what was said and how, unless
+ * something is dictated, of which it knows nothing; by their words, or else by the sound of them.
+ */
 export function finished(state: TurnState, { endpointing }: TurnOptions): number | undefined {
+  if (state.recognizedEnd === "judged" && state.expected === undefined) return 1;
   return endpointing.words?.(textOf(state.words), state.expected) ?? judgedPause(state);
 }
 
@@ -53,13 +57,15 @@ const LIKELY = 0.5;
 export const isExpectingMore = (state: TurnState, options: TurnOptions): boolean =>
   (finished(state, options) ?? 1) < LIKELY;
 
+/** Whether the recognizer says that the turn is over. */
+const isRecognized = ({ recognizedEnd }: TurnState): boolean =>
+  recognizedEnd === "silent" || recognizedEnd === "judged";
+
 /** The silence that ends a turn of which nothing says that it will go on. */
-export function shortestDelay(
-  { pauses, recognizedEnd }: TurnState,
-  { endpointing, detection }: TurnOptions,
-): number {
+export function shortestDelay(state: TurnState, { endpointing, detection }: TurnOptions): number {
+  const { pauses } = state;
   const { minDelayMs, maxDelayMs, dynamic } = endpointing;
-  if (detection === "recognizer" && recognizedEnd) return 0;
+  if (detection === "recognizer" && isRecognized(state)) return 0;
   if (!dynamic || pauses.count === 0) return minDelayMs;
   return Math.min(Math.max(minDelayMs, pauses.averageMs * OVER_AVERAGE), Math.max(minDelayMs, maxDelayMs));
 }
@@ -68,7 +74,7 @@ export function shortestDelay(
 export function turnEndsMs(state: TurnState, options: TurnOptions): number | undefined {
   if (!listensByItself(state, options) || wordsOf(state) === 0) return undefined;
   const { maxDelayMs } = options.endpointing;
-  const recognized = options.detection === "recognizer" && state.recognizedEnd && settled(state);
+  const recognized = options.detection === "recognizer" && isRecognized(state) && settled(state);
   if (state.user.is === "speaking" && !recognized) {
     return Math.max(state.words.atMs, state.user.sinceMs) + Math.max(maxDelayMs, LEAST_WAIT_MS.voice);
   }

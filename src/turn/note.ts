@@ -28,7 +28,7 @@ export function note(state: TurnState, event: TurnEvent, options: TurnOptions): 
         ...state,
         user: hearVoice(state.user, event.type, event.atMs),
         pauses: measurePause(state, event.atMs),
-        recognizedEnd: false,
+        recognizedEnd: "none",
         fadedMs: undefined,
         ...hearMore(state),
       };
@@ -98,7 +98,9 @@ function hearWords(state: TurnState, event: Transcript, { interruption }: TurnOp
     ...state,
     hearing: true,
     words,
-    recognizedEnd: final && text !== "" ? event.endOfTurn === true : state.recognizedEnd && text === "",
+    recognizedEnd: text !== "" || state.recognizedEnd === "likely"
+      ? event.end ?? "none"
+      : state.recognizedEnd,
     echo: echoed > 0 ? { atMs: event.nowMs, count } : state.echo,
     asked: state.asked && hearAnswer(state.asked, event),
   };

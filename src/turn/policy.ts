@@ -86,7 +86,7 @@ export function commit(state: TurnState, declined: boolean): Decision {
       words: commitWords(state.words),
       agent: declined ? state.agent : { is: "thinking", replyId: turnId, answers: true },
       key: { is: "up" },
-      recognizedEnd: false,
+      recognizedEnd: "none",
       voicedUntilMs: lastVoicedMs(state),
       turns,
       prepared: undefined,

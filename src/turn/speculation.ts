@@ -9,8 +9,10 @@ import { saidOf, sameWords, textOf } from "./words.ts";
 const AHEAD_MS = 800;
 /** From when on an answer to the words there are is worth its tokens. */
 function worthMs(state: TurnState, options: TurnOptions): number | undefined {
-  if (state.user.is === "speaking" && !isFading(state)) return undefined;
+  const isLikelyOver = state.recognizedEnd === "likely";
+  if (state.user.is === "speaking" && !isFading(state) && !isLikelyOver) return undefined;
   if (!listensByItself(state, options)) return state.key.is === "released" ? NOW : undefined;
+  if (isLikelyOver) return NOW;
   const { minDelayMs, maxDelayMs } = options.endpointing;
   if (maxDelayMs <= minDelayMs || !isExpectingMore(state, options)) return NOW;
   if (state.user.is === "speaking") return undefined;
@@ -18,7 +20,10 @@ function worthMs(state: TurnState, options: TurnOptions): number | undefined {
   return endsMs === undefined ? undefined : endsMs - AHEAD_MS;
 }
 
-/** The user is silent: prepare the answer to the words there are, while it is waited whether the turn is over. */
+/**
+ * The user is silent, or the recognizer thinks it likely that they have finished: prepare the answer to the words there are,
+ * while it is waited whether the turn is over.
+ */
 export const speculate: Policy = {
   name: "speculate",
   dueMs(state, options) {

@@ -88,6 +88,12 @@ export type TalkKey =
   | { readonly is: "down" }
   | { readonly is: "released"; readonly atMs: number };
 
+/**
+ * What a recognizer says of the end of the turn. "likely": it may still take that back; "silent": it has heard the silence
+ * that it takes for one; "judged": the turn is over by what was said, and how.
+ */
+export type RecognizedEnd = "none" | "likely" | "silent" | "judged";
+
 /** A final that the recognizer was asked for. */
 export interface AskedFinal {
   readonly answered: boolean;
@@ -111,8 +117,8 @@ export interface TurnState {
   readonly words: Words;
   readonly agent: AgentVoice;
   readonly key: TalkKey;
-  /** Whether the recognizer, too, takes the latest final for the end of the turn. */
-  readonly recognizedEnd: boolean;
+  /** What the recognizer says of the end of the turn, after the latest words. */
+  readonly recognizedEnd: RecognizedEnd;
   /** How long the user's pauses within a turn are, on the average of the latest, and how many there were. */
   readonly pauses: { readonly averageMs: number; readonly count: number };
   /** Until when the user's voice was heard that the last commit, or the present pause, came after. */
@@ -150,15 +156,15 @@ export type TurnEvent =
     /** By its loudness alone, the user's voice has fallen silent, or is there again. */
     | { readonly type: "speech-fade" | "speech-swell" }
     /**
-     * `over`: what the agent said meanwhile, as far as it was heard. `endOfTurn`: the recognizer takes it for the end of
-     * the turn. `confidence`: how sure it is of the words, 0–1, where it says. `asked`: it is the answer to "ask-final".
+     * `over`: what the agent said meanwhile, as far as it was heard. `end`: what the recognizer says of the end of the turn.
+     * `confidence`: how sure it is of the words, 0–1, where it says. `asked`: it is the answer to "ask-final".
      */
     | {
       readonly type: "transcript-interim" | "transcript-final";
       readonly text: string;
       readonly confidence?: number;
       readonly over?: string;
-      readonly endOfTurn?: boolean;
+      readonly end?: Exclude<RecognizedEnd, "none">;
       readonly asked?: boolean;
       readonly speaker?: Speaker;
     }
@@ -263,7 +269,7 @@ export const initialTurnState: TurnState = {
   words: NO_WORDS,
   agent: { is: "silent" },
   key: { is: "up" },
-  recognizedEnd: false,
+  recognizedEnd: "none",
   pauses: { averageMs: 0, count: 0 },
   voicedUntilMs: undefined,
   agentUntilMs: undefined,

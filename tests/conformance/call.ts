@@ -128,8 +128,11 @@ export function problemsOf(outcome: Outcome, troubled: boolean): string[] {
 /** How many of the two things stand in what was committed. */
 function wordsHeard(events: readonly SessionEvent[]): number {
   const said = events.filter((event) => event.type === "user-speech-committed").map(({ text }) => text);
-  return utterances.filter((text) => said.some((words) => words.includes(text))).length;
+  return utterances.filter((text) => said.some((words) => plain(words).includes(plain(text)))).length;
 }
+
+/** Not every recognizer brings capitals and marks. */
+const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z ]/g, "");
 
 /** From the end of a turn to the next time that the agent speaks, or to the end. */
 function longestSilence(events: readonly SessionEvent[]): number {

@@ -1,6 +1,7 @@
 /** Every provider, each with the emulator of its wire protocol, and the faults that fit it. */
 import type { Clock } from "../../src/clock.ts";
 import type { ModelsOptions } from "../../src/models.ts";
+import { startAssemblyAIEmulator } from "../emulators/assemblyai.ts";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startElevenLabsEmulator } from "../emulators/elevenlabs.ts";
 import { type ChatFault, startOpenAIEmulator } from "../emulators/openai.ts";
@@ -62,8 +63,8 @@ const audio: Partial<Record<FaultName, AudioFault>> = {
 
 /** The table's rows. */
 export const rows: readonly Row[] = [
-  {
-    name: "deepgram/nova-3",
+  ...["deepgram/nova-3", "deepgram/flux-general-en"].map((name): Row => ({
+    name,
     kind: "STT",
     faults: namesOf(listens),
     async serve(fault, clock) {
@@ -73,6 +74,21 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { deepgram: { apiKey, baseUrl: emulator.url } },
+        open: () => emulator.open,
+      };
+    },
+  })),
+  {
+    name: "assemblyai/universal-streaming",
+    kind: "STT",
+    faults: namesOf(listens),
+    async serve(fault, clock) {
+      const transcripts = utterances;
+      const wrong = first(listens, fault);
+      const emulator = await startAssemblyAIEmulator({ clock, transcripts, fault: (_, n) => wrong(n) });
+      return {
+        ...ending(emulator),
+        keys: { assemblyai: { apiKey, baseUrl: emulator.url } },
         open: () => emulator.open,
       };
     },

@@ -121,6 +121,9 @@ export async function runScript(
       case "stt twice":
         stt.twice = true;
         return;
+      case "stt judges":
+        stt.judges = true;
+        return;
       case "end":
         return;
     }

@@ -21,7 +21,8 @@
  *     3.0 generate "Be brief."                    a reply after these instructions
  *     3.0 reply to "Hello?"                       a reply to this input
  *     3.0 cut say-1                               handle.interrupt()
- *     3.0 say "One moment." | interrupt | leave | shutdown | stt drop | stt down | stt up | stt twice | end
+ *     3.0 say "One moment." | interrupt | leave | shutdown | stt drop | stt down | stt up | stt twice
+ *     3.0 stt judges | end
  *     3.0 expect digits 6                         session.expect(): email, phone, date or digits, and how many
  *     3.0 press | release | take back             the user's key to talk
  */
@@ -91,6 +92,7 @@ const happeningTypes = [
   "stt down",
   "stt up",
   "stt twice",
+  "stt judges",
   "press",
   "release",
   "take back",

@@ -1,10 +1,11 @@
 /**
- * Deepgram's live protocols on 127.0.0.1: /v1/listen and /v1/speak, with faults on demand.
+ * Deepgram's live protocols on 127.0.0.1: /v1/listen, /v2/listen (Flux) and /v1/speak, with faults on demand.
  * https://github.com/deepgram/deepgram-api-specs
  */
 // @ts-types="npm:@types/ws@8.18.1"
 import type { WebSocket } from "ws";
 import { type Clock, systemClock } from "../../src/clock.ts";
+import { isFlux, listenFlux } from "./deepgram_flux.ts";
 import { listen, type ListenOptions } from "./deepgram_listen.ts";
 import { speak, type SpeakOptions } from "./deepgram_speak.ts";
 import { type Fault, type SocketServer, startSocketServer } from "./socket_server.ts";
@@ -20,6 +21,8 @@ export interface Connection {
   readonly messages: { readonly type: string; readonly text?: string }[];
   /** Bytes of audio that came. */
   audioBytes: number;
+  /** How many pings came. */
+  pings: number;
   /** The code it was closed with; undefined while it is open. */
   closed: number | undefined;
 }
@@ -60,7 +63,7 @@ export async function startDeepgramEmulator(
     fault,
     accept(url, { authorization }) {
       const { pathname: path, searchParams: query } = url;
-      if (path !== "/v1/listen" && path !== "/v1/speak") return 404;
+      if (!["/v1/listen", "/v2/listen", "/v1/speak"].includes(path)) return 404;
       if (apiKey !== "*" && authorization !== `Token ${apiKey}`) return 401;
       if (!isValid(url)) return 400;
       const connection: Connection = {
@@ -69,6 +72,7 @@ export async function startDeepgramEmulator(
         authorization,
         messages: [],
         audioBytes: 0,
+        pings: 0,
         closed: undefined,
       };
       connections.push(connection);
@@ -77,6 +81,7 @@ export async function startDeepgramEmulator(
         serve(socket, progress) {
           const wire: Wire = { socket, connection, clock, progress };
           if (path === "/v1/listen") listen(wire, options, told);
+          else if (path === "/v2/listen") listenFlux(wire, options, told);
           else speak(wire, options);
         },
       };
@@ -99,6 +104,7 @@ function isValid({ pathname, searchParams }: URL): boolean {
   const rate = Number(searchParams.get("sample_rate"));
   const model = searchParams.get("model") ?? "";
   if (searchParams.get("encoding") !== "linear16") return false;
+  if (pathname === "/v2/listen") return isFlux(searchParams);
   if (pathname === "/v1/listen") return /^nova-/.test(model) && rate >= 8_000 && rate <= 48_000;
   return /^aura-/.test(model) && [8_000, 16_000, 24_000, 32_000, 48_000].includes(rate);
 }

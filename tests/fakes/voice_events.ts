@@ -10,7 +10,8 @@ export interface VoiceFeed {
   /** `ms` of speech. */
   speech(ms: number): void;
   silence(ms: number): void;
-  mark(type: "speech-start" | "speech-end"): void;
+  /** `dictated`: what begins is what the user was asked for. */
+  mark(type: "speech-start" | "speech-end", dictated?: true): void;
   /** A request for the final words of what came by now. */
   finalize(): void;
   /** Speech with its marks, and the silence after it. */
@@ -44,7 +45,12 @@ export function voiceFeed(): VoiceFeed {
     speech: (ms) => audio(ms, true),
     silence: (ms) => audio(ms, false),
     finalize: () => push({ type: "finalize" }),
-    mark: (type) => push(type === "speech-start" ? { type, atMs, voicedMs: 64 } : { type, atMs }),
+    mark: (type, dictated) =>
+      push(
+        type === "speech-start"
+          ? { type, atMs, voicedMs: 64, ...(dictated && { dictated }) }
+          : { type, atMs },
+      ),
     utterance(ms) {
       feed.mark("speech-start");
       feed.speech(ms);

@@ -5,7 +5,8 @@ import { deepgramSpeechToText } from "../../src/stt/deepgram.ts";
 import { reconnecting } from "../../src/stt/reconnecting.ts";
 import type { TranscriptEvent } from "../../src/stt/stt.ts";
 import { type DeepgramEmulatorOptions, type Fault, startDeepgramEmulator } from "../emulators/deepgram.ts";
-import { type FakeClock, fakeClock } from "../fakes/clock.ts";
+import { fakeClock } from "../fakes/clock.ts";
+import { collect, until } from "../fakes/stt.ts";
 import { voiceFeed } from "../fakes/voice_events.ts";
 
 const apiKey = "test-key";
@@ -20,23 +21,6 @@ async function start(options: DeepgramEmulatorOptions = {}, key = apiKey) {
   const done = collect(stt.transcribe(voice.stream, { signal: abort.signal }), events);
   const finals = () => events.filter(({ type }) => type === "final").map(({ text }) => text);
   return { emulator, clock, voice, abort, events, done, finals };
-}
-
-/** Reads all of `stream`; settles with its error, or with undefined when it closed. */
-async function collect<T>(stream: ReadableStream<T>, into: T[]): Promise<unknown> {
-  try {
-    for await (const event of stream) into.push(event);
-  } catch (error) {
-    return error;
-  }
-}
-
-/** Waits, in real time, for what the emulator does in its own. */
-async function until(condition: () => boolean, clock: FakeClock): Promise<void> {
-  while (!condition()) {
-    await clock.settle();
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 describe("Deepgram, listening", () => {

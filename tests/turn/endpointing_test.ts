@@ -18,7 +18,9 @@ const recognizer: TurnOptions = { ...byWords, detection: "recognizer" };
 
 const judged = (atMs: number, probability: number) => ({ type: "turn-judged", atMs, probability }) as const;
 const press = (action: "start" | "commit" | "cancel") => ({ type: `turn-${action}` }) as const;
-const ended = (text: string) => ({ ...final(text), endOfTurn: true });
+const ended = (text: string) => ({ ...final(text), end: "silent" as const });
+const surelyEnded = (text: string) => ({ ...final(text), end: "judged" as const });
+const likelyEnded = (text: string) => ({ ...interim(text), end: "likely" as const });
 
 /** A pause of `ms` after the words spoken until `atMs`, and more words after it for half a second. */
 const pause = (atMs: number, ms: number, more: string): Step[] => [
@@ -142,6 +144,69 @@ const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: str
     options: byWords,
     steps: [...utterance("what time is it").slice(0, 3), [2200, ended("what time is it")]],
     expected: ['2350 commit-turn turn-1 "what time is it"'],
+  },
+  "a recognizer that judges for itself knows better than the words whether there will be more": {
+    options: byWords,
+    steps: [...utterance("I would like a table for").slice(0, 3), [
+      2200,
+      surelyEnded("I would like a table for"),
+    ]],
+    expected: ['2350 commit-turn turn-1 "I would like a table for"'],
+  },
+  "but for what is dictated": {
+    options: byWords,
+    steps: [
+      [500, { type: "expectation-changed", expected: { kind: "digits", length: 6 } }],
+      ...utterance("one two three").slice(0, 3),
+      [2200, surelyEnded("one two three")],
+    ],
+    expected: ['5000 commit-turn turn-1 "one two three"'],
+  },
+  "an answer is prepared as soon as the recognizer finds an end likely": {
+    options: speculating,
+    steps: [
+      ...utterance("I would like a table for").slice(0, 2),
+      [1900, likelyEnded("I would like a table for")],
+      [2040, mark("speech-pause", 2000)],
+      [2200, surelyEnded("I would like a table for")],
+    ],
+    expected: [
+      '1900 prepare-answer turn-1 "I would like a table for"',
+      '2350 commit-turn turn-1 "I would like a table for" prepared',
+    ],
+  },
+  "it is kept as long as the words are the same, and dropped when there are more": {
+    options: speculating,
+    steps: [
+      ...utterance("I would like a table for").slice(0, 2),
+      [1900, likelyEnded("I would like a table for")],
+      [1950, interim("I would like a table for")],
+      [2000, interim("I would like a table for two")],
+      [2240, mark("speech-pause", 2200)],
+      [2400, surelyEnded("I would like a table for two")],
+    ],
+    expected: [
+      '1900 prepare-answer turn-1 "I would like a table for"',
+      "2000 drop-answer",
+      '2240 prepare-answer turn-1 "I would like a table for two"',
+      '2550 commit-turn turn-1 "I would like a table for two" prepared',
+    ],
+  },
+  "where a key says who talks, none is prepared": {
+    options: { ...manual, speculate: true },
+    steps: [
+      [900, press("start")],
+      ...utterance("what time is it").slice(0, 2),
+      [1900, likelyEnded("what time is it")],
+      [2040, mark("speech-pause", 2000)],
+      [2300, press("commit")],
+      [2400, final("what time is it")],
+    ],
+    expected: [
+      "2300 ask-final",
+      '2300 prepare-answer turn-1 "what time is it"',
+      '2400 commit-turn turn-1 "what time is it" prepared',
+    ],
   },
   "manual: silence ends nothing, the key does once the words are final": {
     options: manual,
