@@ -14,9 +14,11 @@
  * | `ELEVENLABS_BASE_URL` | ElevenLabs' | another address of theirs, such as one that keeps data in a region |
  * | `ASSEMBLYAI_API_KEY` | – | for models named `assemblyai/…` |
  * | `ASSEMBLYAI_BASE_URL` | AssemblyAI's | another address of theirs, such as the one in Europe |
+ * | `CARTESIA_API_KEY` | – | for models named `cartesia/…` |
+ * | `CARTESIA_BASE_URL` | Cartesia's | another address of theirs |
  * | `STT` | `deepgram/nova-3` | what the agents hear with, unless they name their own; with OpenAI's key alone `openai/gpt-4o-transcribe`, without keys the browser's own recognition |
  * | `LLM` | `openai/gpt-4o-mini` | what they think with; without a key a demo of fixed rules |
- * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; with ElevenLabs' key `elevenlabs/eleven_turbo_v2_5`, with OpenAI's alone `openai/gpt-4o-mini-tts`, without keys `flite/slt` on this machine |
+ * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; by ElevenLabs' key `elevenlabs/eleven_turbo_v2_5`, Cartesia's `cartesia/sonic-3`, OpenAI's alone `openai/gpt-4o-mini-tts`; else `flite/slt` |
  * | `HOST` | `0.0.0.0`; without LiveKit keys `127.0.0.1` | address to listen on |
  * | `PORT` | `8080` | port to listen on; 0: any that is free |
  * | `LOG_LEVEL` | `info` | `debug` (with transcripts), `info`, `warn`, `error`, `silent` |
@@ -84,6 +86,8 @@ export const environment = z.object({
   ELEVENLABS_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
   ASSEMBLYAI_API_KEY: secret.optional(),
   ASSEMBLYAI_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
+  CARTESIA_API_KEY: secret.optional(),
+  CARTESIA_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
   STT: model("deepgram/nova-3").optional(),
   LLM: model("openai/gpt-4o-mini").optional(),
   TTS: model("deepgram/aura-2-thalia-en").optional(),

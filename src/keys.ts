@@ -6,6 +6,7 @@ export const keyedProviders = {
   deepgram: "DEEPGRAM",
   elevenlabs: "ELEVENLABS",
   assemblyai: "ASSEMBLYAI",
+  cartesia: "CARTESIA",
 } as const;
 
 export type KeyedProvider = keyof typeof keyedProviders;

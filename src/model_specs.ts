@@ -39,12 +39,16 @@ export interface TextToSpeechSpec {
   readonly language?: string;
   /** How to speak ("calm, a little amused"): OpenAI's voices. */
   readonly instructions?: string;
-  /** 0.7–1.2, 1 is the voice's own: ElevenLabs' voices. */
+  /** 1 is the voice's own: ElevenLabs' voices (0.7–1.2) and Cartesia's (0.6–1.5). */
   readonly speed?: number;
   /** 0–1, how even the voice is: ElevenLabs' voices. */
   readonly stability?: number;
   /** 0–1, how close to the original it keeps: ElevenLabs' voices. */
   readonly similarity?: number;
+  /** 0.5–2, 1 is the voice's own: Cartesia's voices. */
+  readonly volume?: number;
+  /** Such as "calm" or "excited": Cartesia's voices. */
+  readonly emotion?: string;
 }
 
 const from = (min: number, max: number) => {
@@ -85,9 +89,11 @@ const stages = {
       voice: text("a voice's id or name").optional(),
       language,
       instructions: text("words that say how to speak").optional(),
-      speed: from(0.7, 1.2),
+      speed: from(0.6, 1.5),
       stability: from(0, 1),
       similarity: from(0, 1),
+      volume: from(0.5, 2),
+      emotion: text("the name of an emotion, such as calm").optional(),
     }),
   },
 } as const;

@@ -27,6 +27,7 @@ import { fallbackSpeechToText } from "./stt/fallback.ts";
 import { localSpeechToText } from "./stt/local.ts";
 import { openaiSpeechToText } from "./stt/openai.ts";
 import type { SpeechToText } from "./stt/stt.ts";
+import { cartesiaTextToSpeech } from "./tts/cartesia.ts";
 import { deepgramTextToSpeech } from "./tts/deepgram.ts";
 import { elevenlabsTextToSpeech } from "./tts/elevenlabs.ts";
 import { fallbackTextToSpeech } from "./tts/fallback.ts";
@@ -79,6 +80,8 @@ interface Maker<T> {
   readonly make: (choice: Choice) => T;
   /** The options that a model of it takes, besides a language. */
   readonly takes?: (model: string) => readonly (keyof Choice)[];
+  /** What is narrower than an agent's definition may have it. */
+  readonly ranges?: Partial<Record<keyof Choice, readonly [min: number, max: number]>>;
 }
 type Table<T> = Readonly<Partial<Record<Provider, Maker<T>>>>;
 
@@ -116,6 +119,11 @@ const voices: Table<TextToSpeech> = {
   elevenlabs: {
     make: (choice) => elevenlabsTextToSpeech({ ...choice, voice: choice.voice ?? choice.option }),
     takes: () => ["voice", "speed", "stability", "similarity"],
+    ranges: { speed: [0.7, 1.2] },
+  },
+  cartesia: {
+    make: (choice) => cartesiaTextToSpeech({ ...choice, voice: choice.voice ?? choice.option }),
+    takes: () => ["voice", "speed", "volume", "emotion"],
   },
   flite: { make: ({ model }) => fliteTextToSpeech({ voice: model }) },
 };
@@ -144,6 +152,13 @@ export function createModels(options: ModelsOptions): Models {
     if (unknown) {
       throw new ConfigError(
         `${kind} ${name} has no option ${JSON.stringify(unknown)}; expected one of ${takes.join(", ")}`,
+      );
+    }
+    for (const [option, [min, max]] of Object.entries(maker.ranges ?? {})) {
+      const value = (given as Record<string, unknown>)[option];
+      if (typeof value !== "number" || (value >= min && value <= max)) continue;
+      throw new ConfigError(
+        `${kind} ${name}: ${option} is ${value}; expected a number from ${min} to ${max}`,
       );
     }
     const { apiKey = "", baseUrl } = isKeyed(provider) ? options[provider] ?? {} : {};

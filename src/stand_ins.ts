@@ -43,25 +43,25 @@ const standIns: Readonly<Record<keyof ModelNames, StandIn>> = {
     name: "flite/slt",
     words: "Flite, on this machine",
     simulated: false,
-    hint: "Set ELEVENLABS_API_KEY, DEEPGRAM_API_KEY or OPENAI_API_KEY for a natural voice.",
+    hint: "Set ELEVENLABS_API_KEY, CARTESIA_API_KEY, DEEPGRAM_API_KEY or OPENAI_API_KEY for a natural voice.",
   },
 };
 
 /**
  * The models for the keys that are set: Deepgram's ears and voice before OpenAI's, and stand-ins without either.
- * ElevenLabs' key is for nothing but a voice: where it is set, that voice is wanted.
+ * ElevenLabs' and Cartesia's keys are for nothing but a voice: where one is set, that voice is wanted.
  */
 export function defaultModels(
-  { openai, deepgram, elevenlabs }: Pick<Keys, "openai" | "deepgram" | "elevenlabs">,
+  { openai, deepgram, elevenlabs, cartesia }: Pick<Keys, "openai" | "deepgram" | "elevenlabs" | "cartesia">,
 ): ModelNames {
   const first = (ofDeepgram: string | undefined, ofOpenAI: string, standIn: StandIn) =>
     (deepgram.apiKey && ofDeepgram) || (openai.apiKey && ofOpenAI) || standIn.name;
   return {
     stt: first("deepgram/nova-3", "openai/gpt-4o-transcribe", standIns.stt),
     llm: first(undefined, "openai/gpt-4o-mini", standIns.llm),
-    tts: elevenlabs.apiKey
-      ? "elevenlabs/eleven_turbo_v2_5"
-      : first("deepgram/aura-2-thalia-en", "openai/gpt-4o-mini-tts", standIns.tts),
+    tts: (elevenlabs.apiKey && "elevenlabs/eleven_turbo_v2_5") ||
+      (cartesia.apiKey && "cartesia/sonic-3") ||
+      first("deepgram/aura-2-thalia-en", "openai/gpt-4o-mini-tts", standIns.tts),
   };
 }
 

@@ -23,6 +23,7 @@ describe("loadConfig", () => {
       deepgram: {},
       elevenlabs: {},
       assemblyai: {},
+      cartesia: {},
       http: { host: "127.0.0.1", port: 8080, corsOrigins: [] },
       reports: { ttlMs: 3_600_000 },
       logLevel: "info",
@@ -47,6 +48,8 @@ describe("loadConfig", () => {
       ELEVENLABS_BASE_URL: "http://127.0.0.1:3/",
       ASSEMBLYAI_API_KEY: "aai",
       ASSEMBLYAI_BASE_URL: "http://127.0.0.1:4/",
+      CARTESIA_API_KEY: "ca",
+      CARTESIA_BASE_URL: "https://127.0.0.1:4",
       AUTO_AGENT: "support",
       REPORT_TTL: "60",
       REPORT_WEBHOOK_URL: "https://example.com/reports/",
@@ -80,6 +83,7 @@ describe("loadConfig", () => {
       deepgram: { apiKey: "dg", baseUrl: "ws://127.0.0.1:2" },
       elevenlabs: { apiKey: "el", baseUrl: "http://127.0.0.1:3" },
       assemblyai: { apiKey: "aai", baseUrl: "http://127.0.0.1:4" },
+      cartesia: { apiKey: "ca", baseUrl: "https://127.0.0.1:4" },
       autoAgent: "support",
       reports: { ttlMs: 60_000, webhook: { url: "https://example.com/reports/", secret: reportSecret } },
       http: {
@@ -232,6 +236,12 @@ describe("loadConfig", () => {
       [{ DEEPGRAM_API_KEY: "k" }, "deepgram/nova-3", "demo/rules", "deepgram/aura-2-thalia-en"],
       [{ ELEVENLABS_API_KEY: "k" }, "browser/speech", "demo/rules", "elevenlabs/eleven_turbo_v2_5"],
       [
+        { CARTESIA_API_KEY: "k", DEEPGRAM_API_KEY: "k" },
+        "deepgram/nova-3",
+        "demo/rules",
+        "cartesia/sonic-3",
+      ],
+      [
         { ELEVENLABS_API_KEY: "k", DEEPGRAM_API_KEY: "k" },
         "deepgram/nova-3",
         "demo/rules",
@@ -262,7 +272,7 @@ describe("loadConfig", () => {
       "Speech is recognized by your browser's own speech recognition, where it has one. " +
       "Set DEEPGRAM_API_KEY or OPENAI_API_KEY to recognize speech on the server.",
       "Answers come from a demo of fixed rules (simulated). Set OPENAI_API_KEY for a real language model.",
-      "The voice is Flite, on this machine. Set ELEVENLABS_API_KEY, DEEPGRAM_API_KEY or OPENAI_API_KEY for a natural voice.",
+      "The voice is Flite, on this machine. Set ELEVENLABS_API_KEY, CARTESIA_API_KEY, DEEPGRAM_API_KEY or OPENAI_API_KEY for a natural voice.",
     ]);
     const unkeyed = { ...livekit, STT: "deepgram/nova-3", LLM: "openai/x", TTS: "deepgram/aura-2-x" };
     assertEquals(warningsFor(loadConfig(unkeyed)), [

@@ -10,6 +10,7 @@ const keys = {
   openai: { apiKey: "secret-1" },
   deepgram: { apiKey: "secret-2" },
   elevenlabs: { apiKey: "secret-3" },
+  cartesia: { apiKey: "secret-4" },
 };
 const models = createModels({ ...common, ...keys });
 const bare = createModels(common);
@@ -47,6 +48,7 @@ describe("model strings", () => {
       models.llm({ model: "openai/gpt-4o", temperature: 0.7, maxTokens: 100 }),
       models.tts({ model: "elevenlabs/eleven_turbo_v2", voice: "abc", speed: 1.1 }),
       models.tts("elevenlabs/eleven_turbo_v2:abc", { language: "en" }),
+      models.tts({ model: "cartesia/sonic-3:abc", speed: 0.6, volume: 2, emotion: "calm" }),
       models.tts({ model: "openai/gpt-4o-mini-tts", voice: "coral", instructions: "calm" }),
     ];
     assertEquals(made.map(({ provider, model }) => `${provider}/${model}`), [
@@ -54,6 +56,7 @@ describe("model strings", () => {
       "openai/gpt-4o",
       "elevenlabs/eleven_turbo_v2",
       "elevenlabs/eleven_turbo_v2",
+      "cartesia/sonic-3",
       "openai/gpt-4o-mini-tts",
     ]);
   });
@@ -118,6 +121,10 @@ describe("model strings", () => {
     "an option that is none of the model's": {
       make: () => models.tts({ model: "deepgram/aura-2-thalia-en", voice: "x" }),
       words: ['TTS deepgram/aura-2-thalia-en has no option "voice"', "expected one of language"],
+    },
+    "a speed that the voice does not have": {
+      make: () => models.tts({ model: "elevenlabs/eleven_turbo_v2", speed: 1.4 }),
+      words: ["TTS elevenlabs/eleven_turbo_v2: speed is 1.4", "expected a number from 0.7 to 1.2"],
     },
     "a voice without a key": {
       make: () => bare.tts({ model: "elevenlabs/eleven_turbo_v2", voice: "x" }),

@@ -24,3 +24,7 @@ export function readingOf(
   const readOut = languages[language.toLowerCase().split("-")[0] ?? ""];
   return readOut && { readOut, dayFirst: dayFirstRegions.test(language) };
 }
+
+/** The ISO 639-1 code of `language` (BCP 47), if it has one: "en" of "en-GB". */
+export const languageCode = (language = ""): string | undefined =>
+  /^[a-z]{2}(?=-|$)/i.exec(language)?.[0].toLowerCase();

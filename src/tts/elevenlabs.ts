@@ -5,6 +5,7 @@ import { framesOf, sampleReader } from "../audio/pcm.ts";
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { languageCode } from "../text/language.ts";
 import { keepOpen } from "./connection.ts";
 import { type Context, createLine, type Line } from "./elevenlabs_line.ts";
 import { spokenWords } from "./elevenlabs_words.ts";
@@ -63,7 +64,7 @@ export function elevenlabsTextToSpeech(
     log,
   }: ElevenLabsTextToSpeechOptions,
 ): TextToSpeech {
-  const code = /^[a-z]{2}(?=-|$)/i.exec(language ?? "")?.[0].toLowerCase(); // ISO 639-1
+  const code = languageCode(language);
   const query = new URLSearchParams({
     model_id: model,
     output_format: `pcm_${output.sampleRate}`,

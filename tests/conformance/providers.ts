@@ -2,6 +2,7 @@
 import type { Clock } from "../../src/clock.ts";
 import type { ModelsOptions } from "../../src/models.ts";
 import { startAssemblyAIEmulator } from "../emulators/assemblyai.ts";
+import { startCartesiaEmulator } from "../emulators/cartesia.ts";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startElevenLabsEmulator } from "../emulators/elevenlabs.ts";
 import { type ChatFault, startOpenAIEmulator } from "../emulators/openai.ts";
@@ -137,6 +138,20 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { elevenlabs: { apiKey, baseUrl: emulator.url } },
+        open: () => emulator.open,
+      };
+    },
+  },
+  {
+    name: "cartesia/sonic-3",
+    kind: "TTS",
+    faults: namesOf(speaks),
+    async serve(fault, clock) {
+      const wrong = first(speaks, fault);
+      const emulator = await startCartesiaEmulator({ clock, ...fastVoice, fault: (_, n) => wrong(n) });
+      return {
+        ...ending(emulator),
+        keys: { cartesia: { apiKey, baseUrl: emulator.url } },
         open: () => emulator.open,
       };
     },
