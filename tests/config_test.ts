@@ -65,6 +65,7 @@ describe("loadConfig", () => {
       LOG_LEVEL: "debug",
       MAX_SESSIONS: "2",
       MAX_CALL_SECONDS: "600",
+      MAX_CALL_USD: "0.50",
       PLAYGROUND: "1",
       PLAYGROUND_PASSWORD: "open sesame",
       VAD_MIN_SPEECH_MS: "1",
@@ -103,6 +104,7 @@ describe("loadConfig", () => {
       speculate: false,
       maxSessions: 2,
       maxCallMs: 600_000,
+      maxCallUsd: 0.5,
       playground: { type: "password", password: "open sesame" },
     });
   });
