@@ -16,7 +16,7 @@
  * | `ASSEMBLYAI_BASE_URL` | AssemblyAI's | another address of theirs, such as the one in Europe |
  * | `CARTESIA_API_KEY` | – | for models named `cartesia/…` |
  * | `CARTESIA_BASE_URL` | Cartesia's | another address of theirs |
- * | `STT` | `deepgram/nova-3` | what the agents hear with, unless they name their own; with OpenAI's key alone `openai/gpt-4o-transcribe`, without keys the browser's own recognition |
+ * | `STT` | `deepgram/nova-3` | what the agents hear with; with OpenAI's key alone `openai/gpt-4o-transcribe`, with ElevenLabs' `elevenlabs/scribe_v2_realtime`, without keys the browser's ears |
  * | `LLM` | `openai/gpt-4o-mini` | what they think with; without a key a demo of fixed rules |
  * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; by ElevenLabs' key `elevenlabs/eleven_turbo_v2_5`, Cartesia's `cartesia/sonic-3`, OpenAI's alone `openai/gpt-4o-mini-tts`; else `flite/slt` |
  * | `HOST` | `0.0.0.0`; without LiveKit keys `127.0.0.1` | address to listen on |

@@ -17,6 +17,8 @@ export interface SpeechToTextSpec {
   readonly eagerEndOfTurnThreshold?: number;
   /** Milliseconds of silence that end a turn however sure it is: Flux (500–60,000, default 5,000), AssemblyAI (default 1,280). */
   readonly endOfTurnTimeoutMs?: number;
+  /** Over one WebSocket in place of a request for each utterance: OpenAI's models (default: those that take nothing else). */
+  readonly realtime?: boolean;
 }
 
 /** A language model. */
@@ -72,6 +74,7 @@ const stages = {
       endOfTurnThreshold: from(0, 1),
       eagerEndOfTurnThreshold: from(0.3, 0.9),
       endOfTurnTimeoutMs: from(100, 60_000),
+      realtime: z.boolean("true or false").optional(),
     }),
   },
   llm: {

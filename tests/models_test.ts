@@ -20,6 +20,8 @@ describe("model strings", () => {
   it("make providers", () => {
     const { provider, model, input } = models.stt("deepgram/nova-3:de");
     assertEquals([provider, model, input.sampleRate], ["deepgram", "nova-3", 16_000]);
+    const scribe = models.stt("elevenlabs/scribe_v2_realtime:de");
+    assertEquals([scribe.provider, scribe.model], ["elevenlabs", "scribe_v2_realtime"]);
     const voice = models.tts("deepgram/aura-2-thalia-en");
     assertEquals([voice.provider, voice.model, voice.output.sampleRate], [
       "deepgram",
@@ -34,11 +36,15 @@ describe("model strings", () => {
     const made = [
       models.stt("openai/whisper-1:de"),
       models.stt("openai/gpt-4o-transcribe"),
+      models.stt("openai/gpt-live-transcribe"),
+      models.stt({ model: "openai/gpt-transcribe", realtime: true, language: "en" }),
       models.tts("openai/gpt-4o-mini-tts:coral"),
     ];
     assertEquals(made.map(({ provider, model }) => `${provider}/${model}`), [
       "openai/whisper-1",
       "openai/gpt-4o-transcribe",
+      "openai/gpt-live-transcribe",
+      "openai/gpt-transcribe",
       "openai/gpt-4o-mini-tts",
     ]);
   });
@@ -138,6 +144,10 @@ describe("model strings", () => {
     "an option of another model of the provider's": {
       make: () => models.stt({ model: "deepgram/nova-3", endOfTurnThreshold: 0.8 }),
       words: ['STT deepgram/nova-3 has no option "endOfTurnThreshold"', "expected one of language"],
+    },
+    "a recognizer that is always live": {
+      make: () => models.stt({ model: "deepgram/nova-3", realtime: true }),
+      words: ['STT deepgram/nova-3 has no option "realtime"', "expected one of language"],
     },
     "a voice without a key": {
       make: () => bare.tts({ model: "elevenlabs/eleven_turbo_v2", voice: "x" }),
