@@ -214,7 +214,11 @@ describe("ElevenLabs, listening", () => {
 
   it("begins another session in silence when one has run its time", async () => {
     const theirs = fakeClock();
-    const { emulator, voice, done, events, finals } = await start({ clock: theirs, sessionMs: 60_000 });
+    const { emulator, voice, done, events, finals } = await start({
+      clock: theirs,
+      sessionMs: 60_000,
+      idleMs: 120_000,
+    });
     await using _ = emulator;
     voice.utterance(400);
     await waitOn(theirs, () => finals().length === 1);
