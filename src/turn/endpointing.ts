@@ -45,9 +45,12 @@ function judgedPause({ judged, user }: TurnState): number | undefined {
  * The probability that the user has finished: by a recognizer that has judged it, knowing what was said and how, unless
  * something is dictated, of which it knows nothing; by their words, or else by the sound of them.
  */
-export function finished(state: TurnState, { endpointing }: TurnOptions): number | undefined {
-  if (state.recognizedEnd === "judged" && state.expected === undefined) return 1;
-  return endpointing.words?.(textOf(state.words), state.expected) ?? judgedPause(state);
+export function finished(state: TurnState, { endpointing, consent }: TurnOptions): number | undefined {
+  const text = textOf(state.words);
+  // Who is asked whether it is right, and says so, dictates nothing.
+  const expected = isAsking(state.agent) && consent?.(text) !== undefined ? undefined : state.expected;
+  if (state.recognizedEnd === "judged" && expected === undefined) return 1;
+  return endpointing.words?.(text, expected) ?? judgedPause(state);
 }
 
 /** From this probability of the end on, no more words are expected. */

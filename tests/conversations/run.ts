@@ -1,5 +1,6 @@
 /** Runs a script through a whole session on the fake clock, and writes down what happened and when. */
-import { defineAgent, type SpeechHandle } from "../../src/agent.ts";
+import { type Agent, type AgentDefinition, defineAgent, type SpeechHandle } from "../../src/agent.ts";
+import { collectEmail } from "../../src/collect.ts";
 import { turnTakingFor } from "../../src/dispatch/turn_taking.ts";
 import type { SessionEvent } from "../../src/events.ts";
 import { type MemoryRoom, memoryRoom, type PlayedSpan } from "../../src/room/memory.ts";
@@ -30,9 +31,8 @@ export async function runScript(
   const stt = scriptedSpeechToText(script.utterances, clock);
   const results: string[] = [];
   const { options } = script;
-  const agent = defineAgent({
-    instructions: "You are a test.",
-    participants,
+  /** How the agents take turns, all of them. */
+  const turnTaking: Partial<AgentDefinition> = {
     endpointing: { minDelayMs: options.min, maxDelayMs: options.max, mode: options.mode },
     interruption: {
       allowed: options.allowed,
@@ -40,12 +40,26 @@ export async function runScript(
       minWords: options.words,
     },
     turnDetection: options.detection,
+  };
+  const others = (name: string) =>
+    defineAgent({
+      ...turnTaking,
+      name,
+      instructions: `You are ${name}.`,
+      entry: ({ session }) => void session.say(`Here is ${name}.`),
+    });
+  const agent = defineAgent({
+    ...turnTaking,
+    instructions: "You are a test.",
+    participants,
     ...(script.away && { away: script.away }),
     tools: Object.fromEntries(
       script.tools.map((one) => [
         one.name,
-        toolFrom(one, clock, (what) => {
-          results.push(`${seconds(clock.now())} (${one.name} ${what})`);
+        toolFrom(one, {
+          clock,
+          others,
+          tell: (what) => void results.push(`${seconds(clock.now())} (${one.name} ${what})`),
         }),
       ]),
     ),
@@ -150,11 +164,14 @@ export async function runScript(
   return { lines: script.showsHistory ? [...lines, ...history] : lines, pending: clock.pending };
 }
 
-/** A tool that does as `script` says, and tells when it begins and ends. */
+/** A tool that does as `script` says, and tells when it begins and ends; `others`: whom it may hand over to. */
 function toolFrom(
   { name, effect, ms, text, does }: ScriptedTool,
-  clock: FakeClock,
-  tell: (what: string) => void,
+  { clock, others, tell }: {
+    readonly clock: FakeClock;
+    readonly others: (name: string) => Agent;
+    readonly tell: (what: string) => void;
+  },
 ) {
   return tool({
     description: `Use ${name}`,
@@ -172,6 +189,8 @@ function toolFrom(
       }
       tell("ends");
       if (does.includes("fails")) throw new Error(text);
+      if (does.includes("collects")) return await ctx.session.run(collectEmail);
+      if (does.includes("transfers")) return others(text);
       return text;
     },
   });

@@ -5,8 +5,11 @@
  *     greeting "Hello!"
  *     llm "It is noon." ttft 200ms token 20ms     the answers in order; also: fail, die (after its words), hang, deaf
  *     llm "Let me look." calls look, book         the tools that it calls behind its words; ttft and token before "calls"
+ *     llm "" calls submit(email=joe@example.com)  … with an argument
  *     tool look none 0.5s "It is sunny."          a tool, its effect, how long it takes, what it returns; also: fails,
  *                                                 asks (the user first), progress (says so), kept (not to be interrupted)
+ *     tool move idempotent 1s "second" transfers  to the agent of that name, which says "Here is second." first
+ *     tool ask once 0s collects                   the user's e-mail address, by a task, and returns it
  *     tts fail                                    how the replies in order are voiced: speak, fail, hang
  *     0.5 user "What time is it?" 1.2s            the user speaks for 1.2 s
  *     people Anna, Ben                            everybody is heard; these are there from the beginning
@@ -168,7 +171,7 @@ export function parseScript(text: string): Script {
       const then = (["fail", "die", "hang", "deaf"] as const).find((then) => words.includes(then));
       const answer = { text: quoted, ttftMs: value("ttft", 200), tokenMs: value("token", 20) };
       const at = words.indexOf("calls");
-      const calls = at < 0 ? [] : words.slice(at + 1).map((name) => ({ name: name.replace(",", "") }));
+      const calls = at < 0 ? [] : words.slice(at + 1).map(callFrom);
       answers.push({ ...answer, ...(then && { then }), ...(calls.length > 0 && { calls }) });
     } else if (words[0] === "tool") {
       const [, name = "", effect, duration = "", ...does] = words;
@@ -221,6 +224,12 @@ export function parseScript(text: string): Script {
     happenings,
     endMs,
   };
+}
+
+/** "look,", or "look(where=Rome)". */
+function callFrom(word: string): { readonly name: string; readonly arguments: Record<string, unknown> } {
+  const [, name = "", key, value] = word.match(/^(\w+)(?:\((\w+)=(\S+)\))?,?$/) ?? [];
+  return { name, arguments: key === undefined ? {} : { [key]: value } };
 }
 
 /** What the words after a quoted text say of how it is said. */
