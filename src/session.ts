@@ -14,7 +14,6 @@ import type { Log } from "./log.ts";
 import { createOwnCode, type OwnCode } from "./own_code.ts";
 import type { Room } from "./room/room.ts";
 import { askClient } from "./room/rpc.ts";
-import { createSpending, type Spending, type SpendingOptions } from "./spending.ts";
 import { owned } from "./stray.ts";
 import { createSuccession, type Succession } from "./succession.ts";
 import type { Task } from "./task.ts";
@@ -30,7 +29,7 @@ const setUpMs = 100;
 export type { Providers } from "./providers.ts";
 
 /** The agent that begins, what it works with, and the call. */
-export interface SessionOptions extends Equipped, Pick<SpendingOptions, "costCaps" | "priceOf"> {
+export interface SessionOptions extends Equipped {
   readonly id: string;
   /** What another agent works with that the conversation is handed over to (default: all that the first does). */
   readonly equip?: (agent: Agent) => Equipped;
@@ -66,7 +65,6 @@ class Session implements VoiceSession {
   readonly done: Promise<CloseReason>;
   readonly #options: SessionOptions;
   readonly #log: Log;
-  readonly #spending: Spending;
   readonly #charge: Charge;
   readonly #succession: Succession;
   readonly #abort = new AbortController();
@@ -95,12 +93,6 @@ class Session implements VoiceSession {
       signal: this.#abort.signal,
       onError: (error) => this.#report(error),
     });
-    this.#spending = createSpending({
-      ...options,
-      emit: this.#broadcast.emit,
-      onError: (error) => this.#report(error),
-      onSoft: (llm) => this.#charge.economize(llm),
-    });
     const { equip, agent, agentName, providers, turnTaking } = options;
     const equipment = createEquipment({
       agent,
@@ -108,7 +100,7 @@ class Session implements VoiceSession {
       providers,
       turnTaking,
       equip,
-      onUsage: this.#spending.add,
+      onUsage: (usage) => this.#broadcast.emit({ type: "usage", usage }),
       onError: (error) => this.#report(error),
     });
     // The voice is connected while the room is being joined, so that the first word waits for neither.
@@ -232,7 +224,6 @@ class Session implements VoiceSession {
       room,
       charge: this.#charge,
       succession: this.#succession,
-      spent: this.#spending.over,
       session: this,
       signal,
       emit: this.#broadcast.emit,

@@ -137,7 +137,71 @@ describe("session.run()", () => {
     await call[Symbol.asyncDispose]();
   });
 
-  it("does one task after the other, and one within the other", async () => {
+  it("does a task from within another, which goes on with what came of it", async () => {
+    const found: unknown[] = [];
+    const asked: string[][] = [];
+    const booking = task({
+      instructions: "Book a table.",
+      opening: "When do you want to come?",
+      result: z.object({ time: z.string(), name: z.string() }),
+      tools: {
+        askForName: tool({
+          description: "Asks for the name",
+          effect: "once",
+          execute: (_, { session }) => session.run(collectName),
+        }),
+      },
+    });
+    const agent = defineAgent({
+      instructions: "You are a restaurant.",
+      async entry({ session }) {
+        found.push(await session.run(booking));
+        session.say("It is booked.");
+      },
+    });
+    const note = ({ messages, tools = [] }: LanguageRequest) =>
+      void asked.push([messages[0]!.content.split("\n")[0]!, ...tools.map(({ name }) => name)]);
+    await using call = await testCall(agent, {
+      llm: scripted([
+        (request) => {
+          note(request);
+          return { toolCalls: [{ name: "askForName" }] };
+        },
+        (request) => {
+          note(request);
+          return submit({ name: "Ann Lee" });
+        },
+        (request) => {
+          note(request);
+          return submit({
+            time: "at eight",
+            name: request.messages.find(({ role }) => role === "tool")!.content,
+          });
+        },
+      ]),
+    });
+    call.expect.said("When do you want to come?");
+    await call.user("At eight.");
+    call.expect.said("What is your name?");
+    await tell(call, "Ann Lee.");
+    assertEquals(found, []);
+    await call.user("Yes.");
+    call.expect.said("Ann Lee, is that right?");
+    call.expect.said("It is booked.");
+    assertEquals(asked.map(([instructions]) => instructions), [
+      "Book a table.",
+      "Find out the user's first and last name. Ask for the spelling where it is not plain.",
+      "Book a table.",
+    ]);
+    assertEquals(asked.map(([, ...names]) => names), [
+      ["askForName", "submit", "refuse"],
+      ["submit", "refuse"],
+      ["askForName", "submit", "refuse"],
+    ]);
+    assertEquals(found, [{ time: "at eight", name: "Ann Lee" }]);
+  });
+
+  it("does one task after the other", async () => {
     const order: string[] = [];
     const agent = defineAgent({
       instructions: "You are a shop.",

@@ -95,8 +95,7 @@ function recordedSpeechToText(stt: SpeechToText, recorder: Recorder): SpeechToTe
   };
 }
 
-/** The same model, written down as it is used. */
-export function recordedLanguageModel(llm: LanguageModel, recorder: Recorder): LanguageModel {
+function recordedLanguageModel(llm: LanguageModel, recorder: Recorder): LanguageModel {
   const { each } = llm;
   return {
     ...llm,

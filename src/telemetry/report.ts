@@ -3,8 +3,7 @@ import * as z from "zod";
 import type { AgentState } from "../room/room.ts";
 
 const atMs = z.number().describe("milliseconds since the session began");
-const costUsd = z.number().optional().describe("in US dollars; missing where the model has no price");
-const provider = { provider: z.string(), model: z.string(), costUsd };
+const provider = { provider: z.string(), model: z.string() };
 const count = z.int().min(0);
 
 const states = [
@@ -55,7 +54,6 @@ const usage = z.discriminatedUnion("stage", [
     requests: count,
     uncounted: count.describe("requests that were cut off or failed before the provider told their tokens"),
     inputTokens: count,
-    cachedInputTokens: count.describe("those of the input that the provider had in its cache"),
     outputTokens: count,
   }),
   z.object({
@@ -105,13 +103,6 @@ export const sessionReport = sessionSummary.extend({
       .describe("tokens of the others; estimated where an answer was cut off"),
   }),
   usage: z.array(usage),
-  cost: z.object({
-    currency: z.literal("USD"),
-    total: z.number().describe(
-      "what was used of models that have a price; estimated for answers that were cut off",
-    ),
-    unpriced: z.array(z.string()).describe("models (provider/model) that were used and have no price"),
-  }),
   errors: z.array(failure).describe("the last 100"),
   droppedEvents: count.describe("events that are too old to be read any more"),
 }).meta({ id: "SessionReport" });

@@ -163,4 +163,68 @@ describe("agents in LiveKit", () => {
       await caller.leave();
     },
   );
+
+  it("sales: hands the caller over to a specialist, and back", options, async () => {
+    const [wish, price, hours] = ["I want to buy some seats.", "What do they cost?", "When do you open?"];
+    await using deepgram = await startDeepgramEmulator({
+      apiKey: "ears-key",
+      transcripts: [wish, price, hours],
+      minEndpointMs: 300,
+    });
+    const specialist =
+      "You are now a sales specialist. Help the customer with pricing and purchasing decisions.";
+    const transfer = (name: string) => ({ calls: [{ name, arguments: { reason: "seats" } }] });
+    await using openai = await startOpenAIEmulator({
+      apiKey: "mind-key",
+      answer(user, _n, { messages }) {
+        const isSpecialist = messages[0]?.content === specialist;
+        if (user === wish) return isSpecialist ? "?" : transfer("transferToSales");
+        if (user === price) return isSpecialist ? "They are twenty dollars a month." : "?";
+        return isSpecialist ? transfer("transferToFrontDesk") : "We open at nine.";
+      },
+    });
+    await using server = await startServer({
+      ...environment,
+      DEEPGRAM_API_KEY: "ears-key",
+      DEEPGRAM_BASE_URL: deepgram.url,
+      OPENAI_API_KEY: "mind-key",
+      OPENAI_BASE_URL: openai.url,
+    });
+    const address = await server.url;
+    const room = `room-${crypto.randomUUID()}`;
+    await using caller = await joinCaller({ url, apiKey, apiSecret, roomName: room });
+    assertEquals((await dispatch(address, room, "sales")).status, 201);
+    await untilSaid(caller, "Welcome to TechCorp. What can I do for you?");
+    for (
+      const [clip, line] of [
+        ["one", "Transfer complete. I'm now your sales specialist."],
+        ["two", "They are twenty dollars a month."],
+        ["four", "We open at nine."],
+      ] as const
+    ) {
+      await caller.untilQuiet();
+      const nowMs = performance.now();
+      await caller.speak((await loadClip(clip)).samples);
+      await caller.untilSpeech({ sinceMs: nowMs });
+      await untilSaid(caller, line);
+    }
+    const asked = openai.requests.map(({ body }) => body);
+    const about = (user: string) =>
+      asked.find(({ messages }) => messages.some(({ role, content }) => role === "user" && content === user));
+    assertEquals([
+      about(price)?.messages[0]?.content,
+      about(price)?.tools?.map(({ function: { name } }) => name),
+    ], [
+      specialist,
+      ["transferToFrontDesk"],
+    ]);
+    const last = asked.at(-1)?.messages.map((message) => `${message.role}: ${wordsOf(message)}`) ?? [];
+    assert(last[0]?.startsWith("system: You are the front desk of TechCorp."), last[0]);
+    const kept = [wish, price, hours].map((user) => last.filter((line) => line === `user: ${user}`).length);
+    assertEquals(kept, [1, 1, 1]);
+    assert(last.includes("tool: Transferred to sales: seats"), String(last));
+    await caller.leave();
+    await until(() => deepgram.open === 0, "the providers' sockets to close", 10_000);
+    assert(!server.log.some(({ level }) => level === "warn" || level === "error"), server.output);
+  });
 });
