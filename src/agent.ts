@@ -71,6 +71,16 @@ export interface AwayOptions {
   readonly closeAfterMs?: number;
 }
 
+/** What a call may cost, in US dollars, by the prices there are; what has no price counts as nothing. */
+export interface CostCapOptions {
+  /** When it has cost that, `model` answers from the next answer on, and the event `cost-cap` tells (default: never). */
+  readonly softUsd?: number;
+  /** When it has cost that, it ends with a last line and reason "cost-cap" (default: `MAX_CALL_USD`). */
+  readonly hardUsd?: number;
+  /** A cheaper model than `llm`, for every agent of the call. */
+  readonly model?: Choice<LanguageModelSpec, LanguageModel>;
+}
+
 /** One agent: what it is told, with what it hears, thinks and speaks, and what it does by itself. */
 export interface AgentDefinition {
   /** What it is called in events and reports, where it is not registered (default: "agent"). */
@@ -113,7 +123,9 @@ export interface AgentDefinition {
   /** How long a call may last, in milliseconds, before it ends with reason "max-duration" (default: `MAX_CALL_SECONDS`). */
   readonly maxCallMs?: number;
   /** What is said before a call is ended that nobody ended, by reason; empty: nothing (default: a sentence in English). */
-  readonly lastLines?: Partial<Readonly<Record<"user-away" | "max-duration", string>>>;
+  readonly lastLines?: Partial<Readonly<Record<"user-away" | "max-duration" | "cost-cap", string>>>;
+  /** What a call may cost; the first agent's counts for the call. */
+  readonly costCaps?: CostCapOptions;
   /**
    * Whom the agent hears in a LiveKit room: the one it was sent for or who comes first ("linked", the default), or everybody
    * who can talk. The first agent's counts for the call.
@@ -187,6 +199,12 @@ export function defineAgent(definition: AgentDefinition): Agent {
         "expected milliseconds, more than 0 (closeAfterMs: 0 or more)",
     );
   }
+  const { softUsd = 1, hardUsd = Infinity, model: cheaper } = definition.costCaps ?? {};
+  if (!(softUsd > 0 && hardUsd > 0)) {
+    throw new TypeError(
+      `defineAgent(): costCaps.softUsd is ${softUsd}, costCaps.hardUsd ${hardUsd}; expected US dollars, more than 0`,
+    );
+  }
   const { participants = "linked", maxRecognizers = 1 } = definition;
   if (!["linked", "all"].includes(participants) || !Number.isInteger(maxRecognizers) || maxRecognizers < 1) {
     throw new TypeError(
@@ -194,7 +212,8 @@ export function defineAgent(definition: AgentDefinition): Agent {
         'expected "linked" or "all", and a whole number from 1 on',
     );
   }
-  const problem = problemOfModels(definition) ?? problemOfBackground(definition.backgroundAudio) ??
+  const problem = problemOfModels(definition) ?? problemOfModels({ llm: cheaper }, "costCaps.model") ??
+    problemOfBackground(definition.backgroundAudio) ??
     problemOfTools(definition.tools ?? {}) ?? problemOfMcpServers(definition.mcpServers ?? []) ??
     problemOfHistoryOptions(definition.history ?? {}) ??
     problemOfHandlers(definition.on ?? {}) ?? problemOfVideo(definition);

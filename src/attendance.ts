@@ -12,6 +12,7 @@ const lastLineMs = 10_000;
 const lastLines: Readonly<Record<EndReason, string>> = {
   "user-away": "It seems that nobody is there any more. Goodbye.",
   "max-duration": "We have reached the end of the time for this call. Goodbye.",
+  "cost-cap": "I have to end this call here. Thank you for calling. Goodbye.",
 };
 
 export interface AttendanceOptions {
@@ -19,6 +20,8 @@ export interface AttendanceOptions {
   readonly clock: Clock;
   /** How long the call may last from now on; as long as it likes when left out. */
   readonly maxCallMs?: number | undefined;
+  /** Aborts when the call has cost as much as it may. */
+  readonly spent: AbortSignal;
   /** Ends it. */
   readonly signal: AbortSignal;
   readonly emit: (event: SessionEventBody) => void;
@@ -34,7 +37,7 @@ export interface Attendance {
 
 /** Begins to watch; until something is noted, nobody speaks. */
 export function createAttendance(
-  { agent: { away, lastLines: own }, clock, maxCallMs = Infinity, signal, emit, say, hangUp }:
+  { agent: { away, lastLines: own }, clock, maxCallMs = Infinity, spent, signal, emit, say, hangUp }:
     AttendanceOptions,
 ): Attendance {
   const prompts = away?.prompts ?? [];
@@ -47,7 +50,7 @@ export function createAttendance(
   const note = (event: { readonly quiet: boolean; readonly returned: boolean }) => {
     if (signal.aborted) return;
     quiet = event.quiet;
-    const result = presence(state, { ...event, nowMs: clock.now() }, options);
+    const result = presence(state, { ...event, nowMs: clock.now() }, { ...options, isSpent: spent.aborted });
     state = result.state;
     wake?.[Symbol.dispose]();
     wake = result.wakeAtMs === undefined
@@ -79,6 +82,7 @@ export function createAttendance(
   };
 
   signal.addEventListener("abort", () => wake?.[Symbol.dispose](), { once: true });
+  spent.addEventListener("abort", () => note({ quiet, returned: false }), { once: true, signal });
   note({ quiet, returned: false });
   return { note };
 }

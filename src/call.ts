@@ -26,6 +26,8 @@ export interface CallOptions {
   readonly participant?: string | undefined;
   /** How long the call may last, in milliseconds; as long as it likes when left out. */
   readonly maxCallMs?: number | undefined;
+  /** Aborts when the call has cost as much as it may. */
+  readonly spent: AbortSignal;
   /** In place of `createMcpServers()`. */
   readonly mcpServers?: OpenMcpServers | undefined;
   readonly clock: Clock;
@@ -55,7 +57,8 @@ export interface Call {
 
 /** A call that is ready to begin. */
 export function createCall({ room, agent, charge, succession, ...options }: CallOptions): Call {
-  const { session, participant, maxCallMs, mcpServers, clock, signal, emit, onError, keep, hangUp } = options;
+  const { session, participant, maxCallMs, mcpServers, spent, clock, signal, emit, onError, keep, hangUp } =
+    options;
   let hearing: Hearing | undefined;
   let attendance: Attendance | undefined;
   let droppedMs = 0;
@@ -103,7 +106,7 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
     await room.audible?.({ signal });
     if (signal.aborted) return;
     const say = conversation.speech.say.bind(conversation.speech);
-    attendance = createAttendance({ agent, clock, maxCallMs, signal, emit, say, hangUp });
+    attendance = createAttendance({ agent, clock, maxCallMs, spent, signal, emit, say, hangUp });
     conversation.admit();
   };
   const listen = (): Hearing => {

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Agent } from "./agent.ts";
 import { asStageError, type StageError } from "./errors.ts";
+import type { LanguageModel } from "./llm/llm.ts";
 import type { Pace } from "./reply.ts";
 import type { Providers } from "./providers.ts";
 import { type SpokenForm, spokenForm } from "./text/spoken_form.ts";
@@ -40,6 +41,8 @@ export interface Charge {
    * listens on.
    */
   take(next: Equipped): void;
+  /** From the next answer on `llm` answers, whoever is in charge. */
+  economize(llm: LanguageModel): void;
 }
 
 /** What of an agent's definition makes each of its providers: where that is the same, so are they. */
@@ -55,6 +58,7 @@ const madeFrom: Readonly<Record<keyof Providers, readonly (keyof Agent)[]>> = {
 /** `first` is in charge; its voice is connected at once. */
 export function createCharge({ first, signal, said, onError }: ChargeOptions): Charge {
   let hangUp = new AbortController();
+  let cheaper: LanguageModel | undefined;
   const connected = ({ tts }: Providers) => {
     hangUp = new AbortController();
     return tts.connect?.({ signal: AbortSignal.any([signal, hangUp.signal]) }) ?? tts;
@@ -89,7 +93,7 @@ export function createCharge({ first, signal, said, onError }: ChargeOptions): C
         providers: {
           vad: isSame("vad") ? providers.vad : next.providers.vad,
           stt: isSame("stt") ? providers.stt : next.providers.stt,
-          llm: isSame("llm") ? providers.llm : next.providers.llm,
+          llm: cheaper ?? (isSame("llm") ? providers.llm : next.providers.llm),
           tts: isSameVoice ? providers.tts : connected(next.providers),
           ...(turnDetector && { turnDetector }),
           ...(summarizer && { summarizer }),
@@ -98,6 +102,10 @@ export function createCharge({ first, signal, said, onError }: ChargeOptions): C
         pace: isSameVoice ? current.pace : {},
       };
       if (!isSameVoice) void said().then(() => before.abort());
+    },
+    economize(llm) {
+      cheaper = llm;
+      current = { ...current, providers: { ...current.providers, llm } };
     },
   };
 }

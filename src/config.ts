@@ -37,6 +37,8 @@ export interface Config extends Keys {
   readonly maxSessions: number;
   /** How long the calls of agents may last that do not say so themselves; as long as they like when left out. */
   readonly maxCallMs?: number;
+  /** What the calls of agents may cost that do not say so themselves, in US dollars; as much as they like when left out. */
+  readonly maxCallUsd?: number;
   readonly playground: PlaygroundAccess;
 }
 
@@ -119,6 +121,7 @@ function configFrom(env: CheckedEnvironment): Config {
     speculate: env.SPECULATE === "1",
     maxSessions: env.MAX_SESSIONS,
     ...(env.MAX_CALL_SECONDS !== undefined && { maxCallMs: env.MAX_CALL_SECONDS * 1000 }),
+    ...defined({ maxCallUsd: env.MAX_CALL_USD }),
     playground: playgroundFor(env, !livekit && isLoopback(host)),
   };
 }

@@ -16,7 +16,7 @@
  * | `ASSEMBLYAI_BASE_URL` | AssemblyAI's | another address of theirs, such as the one in Europe |
  * | `CARTESIA_API_KEY` | – | for models named `cartesia/…` |
  * | `CARTESIA_BASE_URL` | Cartesia's | another address of theirs |
- * | `STT` | `deepgram/nova-3` | what the agents hear with, unless they name their own; with OpenAI's key alone `openai/gpt-4o-transcribe`, without keys the browser's own recognition |
+ * | `STT` | `deepgram/nova-3` | what the agents hear with; with OpenAI's key alone `openai/gpt-4o-transcribe`, with ElevenLabs' `elevenlabs/scribe_v2_realtime`, without keys the browser's ears |
  * | `LLM` | `openai/gpt-4o-mini` | what they think with; without a key a demo of fixed rules |
  * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; by ElevenLabs' key `elevenlabs/eleven_turbo_v2_5`, Cartesia's `cartesia/sonic-3`, OpenAI's alone `openai/gpt-4o-mini-tts`; else `flite/slt` |
  * | `HOST` | `0.0.0.0`; without LiveKit keys `127.0.0.1` | address to listen on |
@@ -30,6 +30,7 @@
  * | `METRICS_PORT` | – | a port of its own for `/metrics`, which then is nowhere else |
  * | `MAX_SESSIONS` | `50` | calls at a time; more are refused with 503 |
  * | `MAX_CALL_SECONDS` | – | how long a call may last, unless its agent says so; it ends with a sentence and reason "max-duration" |
+ * | `MAX_CALL_USD` | – | what a call may cost in US dollars, by the prices in `src/telemetry/prices.json`, unless its agent says so; it ends with a sentence and reason "cost-cap" |
  * | `PLAYGROUND`, `PLAYGROUND_PASSWORD` | – | `1` and a password of 8 characters or more: the page is there, behind it; without both it is only on 127.0.0.1 without LiveKit keys |
  * | `VAD_MIN_SPEECH_MS` | `64` | voice before it counts as speech |
  * | `VAD_MIN_SILENCE_MS` | `400` | silence before speech counts as over |
@@ -113,6 +114,9 @@ export const environment = z.object({
   METRICS_PORT: wholeNumber(1, 65_535).optional(),
   MAX_SESSIONS: wholeNumber(1, 10_000).default(50),
   MAX_CALL_SECONDS: wholeNumber(1, 999_999).optional(),
+  MAX_CALL_USD: z.string().refine((text) => /^\d{1,6}(\.\d{1,6})?$/.test(text) && Number(text) > 0, {
+    error: "US dollars such as 0.50",
+  }).transform(Number).optional(),
   PLAYGROUND: z.enum(["0", "1"], { error: "1, or 0" }).optional(),
   PLAYGROUND_PASSWORD: z.string().min(8, "a password of at least 8 characters").optional(),
   VAD_MIN_SPEECH_MS: milliseconds.optional(),

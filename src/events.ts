@@ -21,6 +21,8 @@ export type CloseReason =
   | "user-away"
   /** The call has lasted as long as a call may. */
   | "max-duration"
+  /** The call has cost as much as a call may. */
+  | "cost-cap"
   /** Setting the agent up failed, or its code did. */
   | "error";
 
@@ -62,19 +64,27 @@ export interface SpeechGap {
 
 /** What a session has used of a provider since it last said so. */
 export type Usage =
-  & { readonly provider: string; readonly model: string }
+  & {
+    readonly provider: string;
+    readonly model: string;
+    /** In US dollars; missing where the model has no price. */
+    readonly costUsd?: number;
+  }
   & (
     /** Milliseconds of audio that were sent to the recognizer. */
     | { readonly stage: "stt"; readonly audioMs: number }
     /**
-     * Tokens of one request, as the provider counts them; `uncounted`: the answer was cut off or failed before the
-     * provider told its count, which is shown as 0 and not estimated.
+     * Tokens of one request, as the provider counts them, `cachedInputTokens` being those of the input that it had in its
+     * cache. `uncounted`: the answer was cut off or failed before the provider told its count, which is shown as 0;
+     * `estimated`: what it has probably taken, by the length of the text, where it was cut off.
      */
     | {
       readonly stage: "llm";
       readonly inputTokens: number;
       readonly outputTokens: number;
+      readonly cachedInputTokens?: number;
       readonly uncounted?: true;
+      readonly estimated?: TokenUsage;
     }
     /** Of one reply: characters that were sent to the voice, and milliseconds of audio that came. */
     | { readonly stage: "tts"; readonly characters: number; readonly audioMs: number }
@@ -197,6 +207,16 @@ export type SessionEvent =
     /** Another agent goes on with the conversation, by their names; `replyId`: the reply whose tool wanted it. */
     | { readonly type: "handoff"; readonly from: string; readonly to: string; readonly replyId: string }
     | { readonly type: "usage"; readonly usage: Usage }
+    /**
+     * The call has cost as much as its agent's `costCaps` say, in US dollars: from the next answer on `model` answers, where
+     * one is named; or ("hard") the call ends.
+     */
+    | {
+      readonly type: "cost-cap";
+      readonly cap: "soft" | "hard";
+      readonly spentUsd: number;
+      readonly model?: string;
+    }
     /** So much of the user's voice, in milliseconds, was dropped since the process was too busy to take it in. */
     | { readonly type: "microphone-dropped"; readonly ms: number }
     /** A failure that the session survived, or that ends it; `provider`: whose, where the stage has one. */
@@ -242,6 +262,7 @@ const types: Readonly<Record<SessionEvent["type"], true>> = {
   "tools-finished": true,
   "handoff": true,
   "usage": true,
+  "cost-cap": true,
   "microphone-dropped": true,
   "error": true,
   "closed": true,

@@ -28,8 +28,7 @@ export const isKeyed = (provider: string): provider is KeyedProvider =>
 export function forEachKeyed<T>(
   make: (provider: KeyedProvider, prefix: (typeof keyedProviders)[KeyedProvider]) => T,
 ): Record<KeyedProvider, T> {
-  const entries = Object.entries(keyedProviders).map((
-    [provider, prefix],
-  ) => [provider, make(provider as KeyedProvider, prefix)]);
-  return Object.fromEntries(entries) as Record<KeyedProvider, T>;
+  const providers = Object.keys(keyedProviders) as KeyedProvider[];
+  const made = providers.map((provider) => [provider, make(provider, keyedProviders[provider])]);
+  return Object.fromEntries(made) as Record<KeyedProvider, T>;
 }

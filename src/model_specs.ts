@@ -17,6 +17,8 @@ export interface SpeechToTextSpec {
   readonly eagerEndOfTurnThreshold?: number;
   /** Milliseconds of silence that end a turn however sure it is: Flux (500–60,000, default 5,000), AssemblyAI (default 1,280). */
   readonly endOfTurnTimeoutMs?: number;
+  /** Over one WebSocket in place of a request for each utterance: OpenAI's models (default: those that take nothing else). */
+  readonly realtime?: boolean;
 }
 
 /** A language model. */
@@ -72,6 +74,7 @@ const stages = {
       endOfTurnThreshold: from(0, 1),
       eagerEndOfTurnThreshold: from(0.3, 0.9),
       endOfTurnTimeoutMs: from(100, 60_000),
+      realtime: z.boolean("true or false").optional(),
     }),
   },
   llm: {
@@ -98,19 +101,24 @@ const stages = {
   },
 } as const;
 
-/** What is wrong with an agent's models, in words; undefined when nothing is. Whether there is such a model shows later. */
+/**
+ * What is wrong with an agent's models, in words; undefined when nothing is. Whether there is such a model shows later.
+ * `name`: what the field is called (default: as the stage is).
+ */
 export function problemOfModels(
   choices: { readonly stt?: unknown; readonly llm?: unknown; readonly tts?: unknown },
+  name?: string,
 ): string | undefined {
   for (const stage of ["stt", "llm", "tts"] as const) {
     const given = choices[stage];
     if (given === undefined) continue;
+    const field = name ?? stage;
     if (Array.isArray(given) && given.length === 0) {
-      return `\`${stage}\` is an empty list; expected a model at least`;
+      return `\`${field}\` is an empty list; expected a model at least`;
     }
     const problem = Array.isArray(given)
-      ? given.map((one, i) => problemOfModel(stage, `${stage}[${i}]`, one)).find(Boolean)
-      : problemOfModel(stage, stage, given);
+      ? given.map((one, i) => problemOfModel(stage, `${field}[${i}]`, one)).find(Boolean)
+      : problemOfModel(stage, field, given);
     if (problem) return problem;
   }
   return undefined;

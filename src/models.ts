@@ -23,9 +23,11 @@ import { assemblyaiSpeechToText } from "./stt/assemblyai.ts";
 import { browserSpeechToText } from "./stt/browser.ts";
 import { deepgramSpeechToText, loadDeepgram } from "./stt/deepgram.ts";
 import { deepgramFluxSpeechToText } from "./stt/deepgram_flux.ts";
+import { elevenlabsSpeechToText } from "./stt/elevenlabs.ts";
 import { fallbackSpeechToText } from "./stt/fallback.ts";
 import { localSpeechToText } from "./stt/local.ts";
 import { openaiSpeechToText } from "./stt/openai.ts";
+import { isRealtimeOnly, openaiRealtimeSpeechToText } from "./stt/openai_realtime.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import { cartesiaTextToSpeech } from "./tts/cartesia.ts";
 import { deepgramTextToSpeech } from "./tts/deepgram.ts";
@@ -100,7 +102,14 @@ const recognizers: Table<SpeechToText> = {
     make: (choice) => assemblyaiSpeechToText(spoken(choice)),
     takes: () => ["endOfTurnThreshold", "endOfTurnTimeoutMs"],
   },
-  openai: { make: (choice) => openaiSpeechToText(spoken(choice)) },
+  openai: {
+    make: (choice) =>
+      (choice.realtime ?? isRealtimeOnly(choice.model) ? openaiRealtimeSpeechToText : openaiSpeechToText)(
+        spoken(choice),
+      ),
+    takes: (model) => isRealtimeOnly(model) ? [] : ["realtime"],
+  },
+  elevenlabs: { make: (choice) => elevenlabsSpeechToText(spoken(choice)) },
   browser: { make: browserSpeechToText },
   local: { make: (choice) => localSpeechToText(spoken(choice)) },
 };

@@ -14,6 +14,7 @@ import type { Log } from "./log.ts";
 import { createOwnCode, type OwnCode } from "./own_code.ts";
 import type { Room } from "./room/room.ts";
 import { askClient } from "./room/rpc.ts";
+import { createSpending, type Spending, type SpendingOptions } from "./spending.ts";
 import { owned } from "./stray.ts";
 import { createSuccession, type Succession } from "./succession.ts";
 import type { Task } from "./task.ts";
@@ -29,7 +30,7 @@ const setUpMs = 100;
 export type { Providers } from "./providers.ts";
 
 /** The agent that begins, what it works with, and the call. */
-export interface SessionOptions extends Equipped {
+export interface SessionOptions extends Equipped, Pick<SpendingOptions, "costCaps" | "priceOf"> {
   readonly id: string;
   /** What another agent works with that the conversation is handed over to (default: all that the first does). */
   readonly equip?: (agent: Agent) => Equipped;
@@ -65,6 +66,7 @@ class Session implements VoiceSession {
   readonly done: Promise<CloseReason>;
   readonly #options: SessionOptions;
   readonly #log: Log;
+  readonly #spending: Spending;
   readonly #charge: Charge;
   readonly #succession: Succession;
   readonly #abort = new AbortController();
@@ -93,6 +95,12 @@ class Session implements VoiceSession {
       signal: this.#abort.signal,
       onError: (error) => this.#report(error),
     });
+    this.#spending = createSpending({
+      ...options,
+      emit: this.#broadcast.emit,
+      onError: (error) => this.#report(error),
+      onSoft: (llm) => this.#charge.economize(llm),
+    });
     const { equip, agent, agentName, providers, turnTaking } = options;
     const equipment = createEquipment({
       agent,
@@ -100,7 +108,7 @@ class Session implements VoiceSession {
       providers,
       turnTaking,
       equip,
-      onUsage: (usage) => this.#broadcast.emit({ type: "usage", usage }),
+      onUsage: this.#spending.add,
       onError: (error) => this.#report(error),
     });
     // The voice is connected while the room is being joined, so that the first word waits for neither.
@@ -224,6 +232,7 @@ class Session implements VoiceSession {
       room,
       charge: this.#charge,
       succession: this.#succession,
+      spent: this.#spending.over,
       session: this,
       signal,
       emit: this.#broadcast.emit,

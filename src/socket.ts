@@ -19,6 +19,8 @@ export type SocketEnd =
 export interface SocketListener {
   open(): void;
   message(data: string | Uint8Array): void;
+  /** The peer has answered a `ping()`. */
+  pong?(): void;
   /** Told once, unless `close()` came first; nothing follows. */
   end(end: SocketEnd): void;
 }
@@ -27,7 +29,10 @@ export interface Socket {
   readonly isOpen: boolean;
   /** Sends a text or a binary message; does nothing unless the socket is open. */
   send(data: string | Uint8Array): void;
-  /** Sends a ping, for a peer that closes connections on which nothing comes; does nothing unless the socket is open. */
+  /**
+   * Sends a ping, for a peer that closes connections on which nothing comes, or one that is rightly quiet; does nothing unless
+   * the socket is open.
+   */
   ping(): void;
   /** Closes it; the listener is told nothing from now on. The connection is gone within half a second. */
   close(): void;
@@ -69,6 +74,9 @@ export function openSocket(
     if (over) return;
     const bytes = data as Uint8Array; // "nodebuffer", the default binary type
     listener.message(isBinary ? bytes : new TextDecoder().decode(bytes));
+  });
+  socket.on("pong", () => {
+    if (!over) listener.pong?.();
   });
   socket.on("unexpected-response", (request, { statusCode = 0 }) => {
     request.destroy();

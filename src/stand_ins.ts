@@ -31,7 +31,7 @@ const standIns: Readonly<Record<keyof ModelNames, StandIn>> = {
     name: "browser/speech",
     words: "your browser's own speech recognition, where it has one",
     simulated: false,
-    hint: "Set DEEPGRAM_API_KEY or OPENAI_API_KEY to recognize speech on the server.",
+    hint: "Set DEEPGRAM_API_KEY, OPENAI_API_KEY or ELEVENLABS_API_KEY to recognize speech on the server.",
   },
   llm: {
     name: "demo/rules",
@@ -49,15 +49,17 @@ const standIns: Readonly<Record<keyof ModelNames, StandIn>> = {
 
 /**
  * The models for the keys that are set: Deepgram's ears and voice before OpenAI's, and stand-ins without either.
- * ElevenLabs' and Cartesia's keys are for nothing but a voice: where one is set, that voice is wanted.
+ * ElevenLabs' and Cartesia's keys are for a voice first: where one is set, that voice is wanted; ElevenLabs' ears where there
+ * are no others.
  */
 export function defaultModels(
   { openai, deepgram, elevenlabs, cartesia }: Pick<Keys, "openai" | "deepgram" | "elevenlabs" | "cartesia">,
 ): ModelNames {
   const first = (ofDeepgram: string | undefined, ofOpenAI: string, standIn: StandIn) =>
     (deepgram.apiKey && ofDeepgram) || (openai.apiKey && ofOpenAI) || standIn.name;
+  const ears = elevenlabs.apiKey ? { ...standIns.stt, name: "elevenlabs/scribe_v2_realtime" } : standIns.stt;
   return {
-    stt: first("deepgram/nova-3", "openai/gpt-4o-transcribe", standIns.stt),
+    stt: first("deepgram/nova-3", "openai/gpt-4o-transcribe", ears),
     llm: first(undefined, "openai/gpt-4o-mini", standIns.llm),
     tts: (elevenlabs.apiKey && "elevenlabs/eleven_turbo_v2_5") ||
       (cartesia.apiKey && "cartesia/sonic-3") ||

@@ -65,6 +65,7 @@ describe("loadConfig", () => {
       LOG_LEVEL: "debug",
       MAX_SESSIONS: "2",
       MAX_CALL_SECONDS: "600",
+      MAX_CALL_USD: "0.50",
       PLAYGROUND: "1",
       PLAYGROUND_PASSWORD: "open sesame",
       VAD_MIN_SPEECH_MS: "1",
@@ -103,6 +104,7 @@ describe("loadConfig", () => {
       speculate: false,
       maxSessions: 2,
       maxCallMs: 600_000,
+      maxCallUsd: 0.5,
       playground: { type: "password", password: "open sesame" },
     });
   });
@@ -234,7 +236,12 @@ describe("loadConfig", () => {
     const [env, stt, llm, tts] of [
       [{ OPENAI_API_KEY: "k" }, "openai/gpt-4o-transcribe", "openai/gpt-4o-mini", "openai/gpt-4o-mini-tts"],
       [{ DEEPGRAM_API_KEY: "k" }, "deepgram/nova-3", "demo/rules", "deepgram/aura-2-thalia-en"],
-      [{ ELEVENLABS_API_KEY: "k" }, "browser/speech", "demo/rules", "elevenlabs/eleven_turbo_v2_5"],
+      [
+        { ELEVENLABS_API_KEY: "k" },
+        "elevenlabs/scribe_v2_realtime",
+        "demo/rules",
+        "elevenlabs/eleven_turbo_v2_5",
+      ],
       [
         { CARTESIA_API_KEY: "k", DEEPGRAM_API_KEY: "k" },
         "deepgram/nova-3",
@@ -270,7 +277,7 @@ describe("loadConfig", () => {
     assertEquals(warningsFor(loadConfig({})), [
       "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set: agents talk on the page only.",
       "Speech is recognized by your browser's own speech recognition, where it has one. " +
-      "Set DEEPGRAM_API_KEY or OPENAI_API_KEY to recognize speech on the server.",
+      "Set DEEPGRAM_API_KEY, OPENAI_API_KEY or ELEVENLABS_API_KEY to recognize speech on the server.",
       "Answers come from a demo of fixed rules (simulated). Set OPENAI_API_KEY for a real language model.",
       "The voice is Flite, on this machine. Set ELEVENLABS_API_KEY, CARTESIA_API_KEY, DEEPGRAM_API_KEY or OPENAI_API_KEY for a natural voice.",
     ]);

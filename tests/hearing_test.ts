@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { AudioFrame } from "../src/audio/frame.ts";
 import { type LiveStream, liveStream } from "../src/audio/live.ts";
 import { startHearing } from "../src/hearing.ts";
-import type { SpeechToText, TranscriptEvent } from "../src/stt/stt.ts";
+import type { SpeechInput, SpeechToText, TranscriptEvent } from "../src/stt/stt.ts";
 import type { UnstampedTurnEvent } from "../src/turn_taker.ts";
 import { fakeClock } from "./fakes/clock.ts";
 import { loudnessDetector, microphoneFrame } from "./fakes/speech.ts";
@@ -13,13 +13,18 @@ import { loudnessDetector, microphoneFrame } from "./fakes/speech.ts";
 function recognizer(last?: TranscriptEvent) {
   let out: LiveStream<TranscriptEvent> | undefined;
   let frames = 0;
+  const marks: SpeechInput[] = [];
+  const write = (event: SpeechInput) => {
+    if (event.type === "audio") frames++;
+    else marks.push(event);
+  };
   const stt: SpeechToText = {
     provider: "test",
     model: "test",
     input: { sampleRate: 16_000, channels: 1 },
     transcribe(voice) {
       const own = out = liveStream<TranscriptEvent>({ limit: 100 });
-      voice.pipeTo(new WritableStream({ write: ({ type }) => void (frames += type === "audio" ? 1 : 0) }))
+      voice.pipeTo(new WritableStream({ write }))
         .then(() => {
           if (last) own.push(last);
           own.close();
@@ -29,6 +34,7 @@ function recognizer(last?: TranscriptEvent) {
   };
   return {
     stt,
+    marks,
     say: (event: TranscriptEvent) => out?.push(event),
     get frames() {
       return frames;
@@ -91,4 +97,53 @@ describe("hearing with others", () => {
       over.abort();
     });
   }
+});
+
+describe("hearing", () => {
+  const judgements: [TranscriptEvent, end: string | undefined][] = [
+    [{ type: "interim", text: "A table" }, undefined],
+    [{ type: "interim", text: "A table", eager: true }, "likely"],
+    [{ type: "final", text: "A table" }, undefined],
+    [{ type: "final", text: "for two", endOfTurn: true }, "silent"],
+    [{ type: "final", text: "please", endOfTurn: true, judged: true }, "judged"],
+  ];
+
+  it("tells turn-taking what the recognizer thinks of the end, and the recognizer what is dictated", async () => {
+    const clock = fakeClock();
+    const microphone = liveStream<AudioFrame>({ limit: Infinity });
+    const noted: UnstampedTurnEvent[] = [];
+    const { stt, say, marks } = recognizer();
+    let isDictated = false;
+    const hearing = startHearing({
+      microphone: microphone.readable,
+      vad: loudnessDetector(),
+      stt,
+      note: (event) => void noted.push(event),
+      isDictated: () => isDictated,
+      clock,
+      signal: new AbortController().signal,
+      onError: (error) => {
+        throw error;
+      },
+    });
+    let heard = 0;
+    const hear = async (frames: number, voiced: boolean) => {
+      for (let i = 0; i < frames; i++) microphone.push(microphoneFrame(heard++ * 20, voiced));
+      await clock.settle();
+    };
+    await hear(10, true);
+    await hear(30, false);
+    isDictated = true;
+    await hear(10, true);
+    for (const [event] of judgements) say(event);
+    await clock.settle();
+    microphone.close();
+    await hearing.done;
+    const starts = marks.flatMap((event) => event.type === "speech-start" ? [event.dictated] : []);
+    assertEquals(starts, [undefined, true]);
+    assertEquals(
+      noted.flatMap((event) => "text" in event ? ["end" in event ? event.end : undefined] : []),
+      judgements.map(([, end]) => end),
+    );
+  });
 });

@@ -12,7 +12,12 @@ describe("an agent's models", () => {
       {},
       { stt: "deepgram/nova-3:en", llm: "openai/meta/llama:free", tts: "flite/slt" },
       {
-        stt: { model: "deepgram/nova-2", language: "en" },
+        stt: {
+          model: "deepgram/flux-general-en",
+          language: "en",
+          endOfTurnThreshold: 1,
+          endOfTurnTimeoutMs: 500,
+        },
         llm: { model: "openai/gpt-4o", temperature: 0, maxTokens: 1 },
         tts: { model: "elevenlabs/eleven_turbo_v2", voice: "abc", language: "en", speed: 0.7, stability: 0 },
       },

@@ -11,6 +11,7 @@ const keys = {
   deepgram: { apiKey: "secret-2" },
   elevenlabs: { apiKey: "secret-3" },
   cartesia: { apiKey: "secret-4" },
+  assemblyai: { apiKey: "secret-5" },
 };
 const models = createModels({ ...common, ...keys });
 const bare = createModels(common);
@@ -19,6 +20,8 @@ describe("model strings", () => {
   it("make providers", () => {
     const { provider, model, input } = models.stt("deepgram/nova-3:de");
     assertEquals([provider, model, input.sampleRate], ["deepgram", "nova-3", 16_000]);
+    const scribe = models.stt("elevenlabs/scribe_v2_realtime:de");
+    assertEquals([scribe.provider, scribe.model], ["elevenlabs", "scribe_v2_realtime"]);
     const voice = models.tts("deepgram/aura-2-thalia-en");
     assertEquals([voice.provider, voice.model, voice.output.sampleRate], [
       "deepgram",
@@ -33,11 +36,15 @@ describe("model strings", () => {
     const made = [
       models.stt("openai/whisper-1:de"),
       models.stt("openai/gpt-4o-transcribe"),
+      models.stt("openai/gpt-live-transcribe"),
+      models.stt({ model: "openai/gpt-transcribe", realtime: true, language: "en" }),
       models.tts("openai/gpt-4o-mini-tts:coral"),
     ];
     assertEquals(made.map(({ provider, model }) => `${provider}/${model}`), [
       "openai/whisper-1",
       "openai/gpt-4o-transcribe",
+      "openai/gpt-live-transcribe",
+      "openai/gpt-transcribe",
       "openai/gpt-4o-mini-tts",
     ]);
   });
@@ -45,6 +52,12 @@ describe("model strings", () => {
   it("make providers with options", () => {
     const made = [
       models.stt({ model: "deepgram/nova-2", language: "en" }),
+      models.stt({
+        model: "deepgram/flux-general-en",
+        eagerEndOfTurnThreshold: 0.4,
+        endOfTurnTimeoutMs: 3_000,
+      }),
+      models.stt({ model: "assemblyai/universal-streaming", endOfTurnThreshold: 0.5 }),
       models.llm({ model: "openai/gpt-4o", temperature: 0.7, maxTokens: 100 }),
       models.tts({ model: "elevenlabs/eleven_turbo_v2", voice: "abc", speed: 1.1 }),
       models.tts("elevenlabs/eleven_turbo_v2:abc", { language: "en" }),
@@ -53,6 +66,8 @@ describe("model strings", () => {
     ];
     assertEquals(made.map(({ provider, model }) => `${provider}/${model}`), [
       "deepgram/nova-2",
+      "deepgram/flux-general-en",
+      "assemblyai/universal-streaming",
       "openai/gpt-4o",
       "elevenlabs/eleven_turbo_v2",
       "elevenlabs/eleven_turbo_v2",
@@ -125,6 +140,14 @@ describe("model strings", () => {
     "a speed that the voice does not have": {
       make: () => models.tts({ model: "elevenlabs/eleven_turbo_v2", speed: 1.4 }),
       words: ["TTS elevenlabs/eleven_turbo_v2: speed is 1.4", "expected a number from 0.7 to 1.2"],
+    },
+    "an option of another model of the provider's": {
+      make: () => models.stt({ model: "deepgram/nova-3", endOfTurnThreshold: 0.8 }),
+      words: ['STT deepgram/nova-3 has no option "endOfTurnThreshold"', "expected one of language"],
+    },
+    "a recognizer that is always live": {
+      make: () => models.stt({ model: "deepgram/nova-3", realtime: true }),
+      words: ['STT deepgram/nova-3 has no option "realtime"', "expected one of language"],
     },
     "a voice without a key": {
       make: () => bare.tts({ model: "elevenlabs/eleven_turbo_v2", voice: "x" }),

@@ -66,6 +66,7 @@ export const states = {
 export const farewells = {
   "user-away": "Nothing was said for a while, so the conversation was ended. You can start another.",
   "max-duration": "The conversation has lasted as long as one may. You can start another.",
+  "cost-cap": "The conversation has taken as much as one may. You can start another.",
   deleted: "The conversation was ended by the server’s operator.",
   shutdown: "The server is restarting. Start again in a moment.",
   error: "Something failed on the server, and the conversation had to end. The server’s log says why.",

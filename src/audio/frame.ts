@@ -23,3 +23,14 @@ export function durationMs(frame: AudioFrame): number {
 export function samplesIn(ms: number, format: AudioFormat): number {
   return Math.round(ms * format.sampleRate / 1000) * format.channels;
 }
+
+/** The samples of `frames`, one after the other. */
+export function joined(frames: readonly AudioFrame[]): Int16Array<ArrayBuffer> {
+  const samples = new Int16Array(frames.reduce((sum, frame) => sum + frame.samples.length, 0));
+  let at = 0;
+  for (const frame of frames) {
+    samples.set(frame.samples, at);
+    at += frame.samples.length;
+  }
+  return samples;
+}

@@ -5,6 +5,7 @@ import { ConfigError } from "../errors.ts";
 import { loadTokenizer } from "../history/tokens.ts";
 import { MissingKeyError, type Models } from "../models.ts";
 import type { Providers } from "../session.ts";
+import type { CostCaps } from "../spending.ts";
 import { sileroDetector } from "../vad/silero.ts";
 import { delays } from "./turn_taking.ts";
 
@@ -26,6 +27,15 @@ export function providersFor(
     ...(typeof turnDetection === "object" && { turnDetector: turnDetection }),
     ...summarizerOf(agent, models),
   };
+}
+
+/** What a call that begins with `agent` may cost. */
+export function costCapsFor(
+  { costCaps: { softUsd, hardUsd, model } = {} }: Agent,
+  { maxCallUsd }: Pick<Config, "maxCallUsd">,
+  models: Models,
+): CostCaps {
+  return { softUsd, hardUsd: hardUsd ?? maxCallUsd, ...(model && { llm: models.llm(model) }) };
 }
 
 /** Loads what counts tokens for `agents`, where they have a limit of them, so that no call waits for it. */
@@ -54,11 +64,12 @@ function summarizerOf({ history }: Agent, models: Models): Pick<Providers, "summ
  */
 export function missingKeys(agents: Readonly<Record<string, Agent>>, models: Models): string[] {
   return Object.entries(agents).flatMap(([name, agent]) => {
-    const { stt, llm, tts } = agent;
+    const { stt, llm, tts, costCaps: { model } = {} } = agent;
     const makers = [
       () => summarizerOf(agent, models),
       () => stt && models.stt(stt),
       () => llm && models.llm(llm),
+      () => model && models.llm(model),
       () => tts && models.tts(tts),
     ];
     const missing = makers.flatMap((make) => {

@@ -12,7 +12,7 @@ import { startRecorded } from "../recording/start.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
 import type { SessionRequest } from "./dispatcher.ts";
 import type { AudioTurnDetector } from "../turn/end_of_turn.ts";
-import { providersFor } from "./settings.ts";
+import { costCapsFor, providersFor } from "./settings.ts";
 import { turnTakingFor } from "./turn_taking.ts";
 
 export interface StarterOptions {
@@ -56,6 +56,7 @@ export function sessionStarter(
       equip,
       join: shown(join ?? livekitRoom(config.livekit, { ...place, clock, log: sessionLog }), onRoom),
       maxCallMs: agent.maxCallMs ?? config.maxCallMs,
+      costCaps: costCapsFor(agent, config, models),
       clock,
       log: sessionLog,
     };

@@ -1,5 +1,5 @@
 /** Asks a detector at each pause of the voice whether the turn is over, with the sound of the turn so far. */
-import { type AudioFrame, durationMs } from "../audio/frame.ts";
+import { type AudioFrame, durationMs, joined } from "../audio/frame.ts";
 import { asStageError, type StageError } from "../errors.ts";
 import type { AudioTurnDetector } from "../turn/end_of_turn.ts";
 import type { VoiceMark } from "../vad/vad.ts";
@@ -97,14 +97,4 @@ export function judgePauses(
       if (!speaking) forget();
     },
   };
-}
-
-function joined(frames: readonly AudioFrame[]): Int16Array {
-  const samples = new Int16Array(frames.reduce((sum, frame) => sum + frame.samples.length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    samples.set(frame.samples, at);
-    at += frame.samples.length;
-  }
-  return samples;
 }

@@ -49,6 +49,8 @@ export type ToolChoice = "auto" | "none" | "required" | { readonly name: string 
 export interface TokenUsage {
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** Those of the input that it had in its cache, where it tells. */
+  readonly cachedInputTokens?: number;
 }
 
 /** What comes back, in order; `finish` is the last event of a whole answer. */

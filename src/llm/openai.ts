@@ -1,7 +1,7 @@
 /** Language models by OpenAI, and by every server that speaks its API: https://platform.openai.com/docs/api-reference/chat */
 import { StageError } from "../errors.ts";
 import { openaiClient, openaiError, type OpenAIServer } from "../openai.ts";
-import type { LanguageEvent, LanguageModel, LanguageRequest } from "./llm.ts";
+import type { LanguageEvent, LanguageModel, LanguageRequest, TokenUsage } from "./llm.ts";
 import { assembleCalls, toolParameters, wireMessages } from "./openai_tools.ts";
 
 export interface OpenAILanguageModelOptions extends OpenAIServer {
@@ -42,7 +42,7 @@ export function openaiLanguageModel(
         if (choice?.delta?.content) yield { type: "text", text: choice.delta.content };
         if (choice?.delta?.tool_calls) calls.add(choice.delta.tool_calls);
         if (choice?.finish_reason) reason = reasons[choice.finish_reason] ?? "other";
-        if (counted) usage = { inputTokens: counted.prompt_tokens, outputTokens: counted.completion_tokens };
+        if (counted) usage = usageOf(counted);
       }
       if (!reason) throw new StageError("llm", "the model's answer broke off", { retryable: true });
       for (const call of calls.calls()) yield { type: "tool-call", ...call };
@@ -63,6 +63,22 @@ export function openaiLanguageModel(
 }
 
 type Finish = Extract<LanguageEvent, { type: "finish" }>;
+
+function usageOf({ prompt_tokens, completion_tokens, prompt_tokens_details: details }: Counted): TokenUsage {
+  const cached = details?.cached_tokens;
+  return {
+    inputTokens: prompt_tokens,
+    outputTokens: completion_tokens,
+    ...(cached && { cachedInputTokens: cached }),
+  };
+}
+
+/** As the API tells it: https://platform.openai.com/docs/api-reference/chat/object */
+interface Counted {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly prompt_tokens_details?: { readonly cached_tokens?: number | undefined } | undefined;
+}
 
 const reasons: Readonly<Record<string, Finish["reason"]>> = {
   stop: "stop",

@@ -95,7 +95,8 @@ function recordedSpeechToText(stt: SpeechToText, recorder: Recorder): SpeechToTe
   };
 }
 
-function recordedLanguageModel(llm: LanguageModel, recorder: Recorder): LanguageModel {
+/** The same model, written down as it is used. */
+export function recordedLanguageModel(llm: LanguageModel, recorder: Recorder): LanguageModel {
   const { each } = llm;
   return {
     ...llm,

@@ -5,7 +5,7 @@ import type { Config } from "../config.ts";
 import { createMcpServers } from "../tools/mcp.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
 import { recordedMcpServers } from "./recorded_mcp.ts";
-import { recorded } from "./recorded_providers.ts";
+import { recorded, recordedLanguageModel } from "./recorded_providers.ts";
 import { recordedRoom } from "./recorded_room.ts";
 import { recordedAgent, recordedSession } from "./recorded_session.ts";
 import { recordedTools } from "./recorded_tools.ts";
@@ -21,12 +21,13 @@ export function startRecorded(
   config: TurnTakingConfig,
   lines: Lines,
 ): RunningSession {
-  const { clock, join, agent, providers, equip } = options;
+  const { clock, join, agent, providers, equip, costCaps } = options;
   const recorder = createRecorder(headerOf(options, config), lines, clock);
   const running = startSession({
     ...options,
     agent: recordedAgent(agent, () => session, recorder),
     providers: recorded(providers, recorder),
+    ...(costCaps?.llm && { costCaps: { ...costCaps, llm: recordedLanguageModel(costCaps.llm, recorder) } }),
     ...(equip && {
       equip(next) {
         const equipped = equip(next);

@@ -1,6 +1,6 @@
 /** A recognizer made of one that transcribes recordings: speech is sent as a whole each time it pauses. */
 import { abortable } from "../abort.ts";
-import { type AudioFrame, durationMs } from "../audio/frame.ts";
+import { type AudioFrame, durationMs, joined } from "../audio/frame.ts";
 import { liveStream } from "../audio/live.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, StageError } from "../errors.ts";
@@ -233,14 +233,4 @@ function recentAudio() {
       lengthMs = 0;
     },
   };
-}
-
-function joined(frames: readonly AudioFrame[]): Int16Array {
-  const samples = new Int16Array(frames.reduce((sum, frame) => sum + frame.samples.length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    samples.set(frame.samples, at);
-    at += frame.samples.length;
-  }
-  return samples;
 }

@@ -28,8 +28,6 @@ export interface TurnUpdate {
 }
 
 export interface Turns {
-  /** Whether there are words that no final has told yet. */
-  readonly pending: boolean;
   /** Takes in a message, which is the answer to a request for the final words if `asked`; undefined: it is a repetition. */
   take(update: TurnUpdate, asked: boolean): TranscriptEvent | undefined;
   /** Makes the words that there are final. */
@@ -76,9 +74,6 @@ export function createTurns(): Turns {
     };
   };
   return {
-    get pending() {
-      return latest !== undefined && textOf(latest.update, latest.words) !== "";
-    },
     finish,
     take(update, asked) {
       if (isTold(update)) return undefined;

@@ -3,7 +3,8 @@ import * as z from "zod";
 import type { AgentState } from "../room/room.ts";
 
 const atMs = z.number().describe("milliseconds since the session began");
-const provider = { provider: z.string(), model: z.string() };
+const costUsd = z.number().optional().describe("in US dollars; missing where the model has no price");
+const provider = { provider: z.string(), model: z.string(), costUsd };
 const count = z.int().min(0);
 
 const states = [
@@ -54,6 +55,7 @@ const usage = z.discriminatedUnion("stage", [
     requests: count,
     uncounted: count.describe("requests that were cut off or failed before the provider told their tokens"),
     inputTokens: count,
+    cachedInputTokens: count.describe("those of the input that the provider had in its cache"),
     outputTokens: count,
   }),
   z.object({
@@ -103,6 +105,13 @@ export const sessionReport = sessionSummary.extend({
       .describe("tokens of the others; estimated where an answer was cut off"),
   }),
   usage: z.array(usage),
+  cost: z.object({
+    currency: z.literal("USD"),
+    total: z.number().describe(
+      "what was used of models that have a price; estimated for answers that were cut off",
+    ),
+    unpriced: z.array(z.string()).describe("models (provider/model) that were used and have no price"),
+  }),
   errors: z.array(failure).describe("the last 100"),
   droppedEvents: count.describe("events that are too old to be read any more"),
 }).meta({ id: "SessionReport" });

@@ -15,6 +15,7 @@ export type Sums = Pick<
   | "handoffs"
   | "speculation"
   | "usage"
+  | "cost"
   | "errors"
 >;
 
@@ -94,6 +95,7 @@ export function createReporter(): Reporter {
         handoffs,
         speculation,
         usage: [...usage.values()],
+        cost: costOf([...usage.values()]),
         errors,
       }),
   };
@@ -102,22 +104,24 @@ export function createReporter(): Reporter {
 /** `sum` and what was used since. */
 function added(sum: Sums["usage"][number] | undefined, used: Usage): Sums["usage"][number] {
   const { provider, model } = used;
+  const cost = sum?.costUsd === undefined ? used.costUsd : sum.costUsd + (used.costUsd ?? 0);
+  const of = { provider, model, ...(cost !== undefined && { costUsd: cost }) };
   switch (used.stage) {
     case "stt": {
       const before = sum?.stage === "stt" ? sum : { audioMs: 0 };
-      return { stage: "stt", provider, model, audioMs: before.audioMs + used.audioMs };
+      return { stage: "stt", ...of, audioMs: before.audioMs + used.audioMs };
     }
     case "llm": {
       const before = sum?.stage === "llm"
         ? sum
-        : { requests: 0, uncounted: 0, inputTokens: 0, outputTokens: 0 };
+        : { requests: 0, uncounted: 0, inputTokens: 0, cachedInputTokens: 0, outputTokens: 0 };
       return {
         stage: "llm",
-        provider,
-        model,
+        ...of,
         requests: before.requests + 1,
         uncounted: before.uncounted + (used.uncounted ? 1 : 0),
         inputTokens: before.inputTokens + used.inputTokens,
+        cachedInputTokens: before.cachedInputTokens + (used.cachedInputTokens ?? 0),
         outputTokens: before.outputTokens + used.outputTokens,
       };
     }
@@ -125,12 +129,21 @@ function added(sum: Sums["usage"][number] | undefined, used: Usage): Sums["usage
       const before = sum?.stage === "tts" ? sum : { requests: 0, characters: 0, audioMs: 0 };
       return {
         stage: "tts",
-        provider,
-        model,
+        ...of,
         requests: before.requests + 1,
         characters: before.characters + used.characters,
         audioMs: before.audioMs + used.audioMs,
       };
     }
   }
+}
+
+/** What all of it costs together. */
+function costOf(usage: Sums["usage"]): Sums["cost"] {
+  const unpriced = usage.filter(({ costUsd }) => costUsd === undefined);
+  return {
+    currency: "USD",
+    total: usage.reduce((sum, { costUsd = 0 }) => sum + costUsd, 0),
+    unpriced: unpriced.map(({ provider, model }) => `${provider}/${model}`),
+  };
 }

@@ -122,10 +122,14 @@ function countUsage(registry: Registry): (usage: Usage) => void {
   ]);
   const characters = counter(registry, "tts_characters", "Characters that were sent to voices.", of);
   const spoken = counter(registry, "tts_audio_seconds", "Audio that came from voices.", of);
+  const cost = counter(registry, "cost_usd", "What was used, in US dollars, by the table of prices.", of);
+  const unpriced = counter(registry, "unpriced_usage", "What was used of models that have no price.", of);
   const bound = atMost(100);
   return (usage) => {
     const provider = bound("provider", usage.provider);
     const model = bound("model", usage.model);
+    if (usage.costUsd === undefined) unpriced.inc({ provider, model });
+    else cost.inc({ provider, model }, usage.costUsd);
     switch (usage.stage) {
       case "stt":
         return heard.inc({ provider, model }, usage.audioMs / 1000);

@@ -2,7 +2,8 @@
 import { durationMs } from "../audio/frame.ts";
 import type { StageError } from "../errors.ts";
 import type { Usage } from "../events.ts";
-import type { LanguageEvent, LanguageModel } from "../llm/llm.ts";
+import { estimatedTokens } from "../history/tokens.ts";
+import type { LanguageEvent, LanguageModel, LanguageRequest } from "../llm/llm.ts";
 import type { SpeechToText } from "../stt/stt.ts";
 import type { TextToSpeech } from "../tts/tts.ts";
 
@@ -14,7 +15,7 @@ const reportEveryMs = 10_000;
 
 /**
  * The same providers; `onUsage` is told what is used of them, `onFallback` of failures that one made good that stands in.
- * Nothing is estimated, and nothing waits for the count.
+ * Nothing waits for the count.
  */
 export function metered<
   P extends {
@@ -65,7 +66,10 @@ export function meteredSpeechToText(stt: SpeechToText, onUsage: OnUsage): Speech
   };
 }
 
-/** Tells each request's tokens once: with its end, or as `uncounted` when it was cut off or failed before. */
+/**
+ * Tells each request's tokens once: with its end, or as `uncounted` when it was cut off or failed before, with an estimate
+ * unless it failed without a word.
+ */
 export function meteredLanguageModel(
   llm: LanguageModel,
   onUsage: OnUsage,
@@ -79,22 +83,29 @@ export function meteredLanguageModel(
     model,
     generate(request, options) {
       let tokens: Extract<LanguageEvent, { type: "finish" }>["usage"];
+      let written = "";
       return counted(llm.generate(request, options), options.signal, (event) => {
         if (event.type === "finish") tokens = event.usage;
-      }, () => {
-        const { inputTokens, outputTokens } = tokens ?? { inputTokens: 0, outputTokens: 0 };
+        if (event.type === "text") written += event.text;
+      }, (failed) => {
+        const isCharged = written !== "" || !failed;
         onUsage({
           stage: "llm",
           provider,
           model,
-          inputTokens,
-          outputTokens,
-          ...(!tokens && { uncounted: true }),
+          ...(tokens ?? { inputTokens: 0, outputTokens: 0, uncounted: true }),
+          ...(!tokens && isCharged && { estimated: estimateOf(request, written) }),
         });
       });
     },
   };
 }
+
+/** What a request has taken, by the text alone: pictures and the descriptions of tools are left out. */
+const estimateOf = ({ messages }: LanguageRequest, written: string) => ({
+  inputTokens: messages.reduce((sum, { content }) => sum + estimatedTokens(content), 0),
+  outputTokens: estimatedTokens(written),
+});
 
 /** Tells the text and the audio of each reply once, at its end or when it is cut off; nothing of one without either. */
 export function meteredTextToSpeech(
@@ -124,24 +135,25 @@ export function meteredTextToSpeech(
 }
 
 /**
- * Passes `stream` on, item by item as it is read, and tells `each` of it; `end` once, when it ends or fails, its reader
- * gives up, or `signal` aborts. Not a tee() or a TransformStream: those would read ahead.
+ * Passes `stream` on, item by item as it is read, and tells `each` of it; `end` once, when it ends or has `failed`, its
+ * reader gives up, or `signal` aborts. Not a tee() or a TransformStream: those would read ahead.
  */
 function counted<T>(
   stream: ReadableStream<T>,
   signal: AbortSignal,
   each: (item: T) => void,
-  end: () => void = () => {},
+  end: (failed: boolean) => void = () => {},
 ): ReadableStream<T> {
   const reader = stream.getReader();
   let over = signal.aborted;
-  const finish = () => {
+  const finish = (failed = false) => {
     if (over) return;
     over = true;
-    signal.removeEventListener("abort", finish);
-    end();
+    signal.removeEventListener("abort", cutOff);
+    end(failed);
   };
-  signal.addEventListener("abort", finish, { once: true });
+  const cutOff = () => finish();
+  signal.addEventListener("abort", cutOff, { once: true });
   return new ReadableStream<T>({
     async pull(controller) {
       try {
@@ -153,7 +165,7 @@ function counted<T>(
         if (!over) each(value);
         controller.enqueue(value);
       } catch (error) {
-        finish();
+        finish(!signal.aborted);
         throw error;
       }
     },

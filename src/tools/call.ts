@@ -7,6 +7,7 @@ import { type Handoff, handoffIn } from "../handoff.ts";
 import { isTaskOver, type TaskOver } from "../task.ts";
 import type { ToolCall } from "../llm/llm.ts";
 import type { Tool, ToolContext } from "../tool.ts";
+import { tooOftenWords } from "./repeats.ts";
 import {
   failureInWords,
   isImage,
@@ -68,6 +69,8 @@ export interface CallOptions<UserData> {
   readonly names: readonly string[];
   readonly host: ToolHost<UserData>;
   readonly idempotencyKey: string;
+  /** It was made too often: nothing is done. */
+  readonly tooOften: boolean;
   /** The calls of effect "once" that were begun, or are about to be, by their keys. */
   readonly once: Map<string, RunningCall>;
   readonly clock: Clock;
@@ -243,6 +246,7 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
   };
 
   const perform = async (): Promise<void> => {
+    if (options.tooOften) return settle("invalid", tooOftenWords);
     if (!tool) {
       const known = options.names.map((known) => JSON.stringify(known)).join(", ") || "none";
       return settle("invalid", `There is no tool ${JSON.stringify(name)}; there are: ${known}.`);

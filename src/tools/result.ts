@@ -3,9 +3,10 @@ import { messageOf } from "../errors.ts";
 import type { ImagePart } from "../llm/llm.ts";
 
 /**
- * How a call ended. `"invalid"`: its arguments, or its name, were refused, and nothing was done. `"declined"`: the user was
- * asked, and did not agree. `"failed"`: the tool threw. `"timed-out"`: it took too long and was stopped. `"cancelled"`: it was
- * stopped, or not begun, since the answer was cut off or the session ended. `"running"`: it goes on; the result is not the last.
+ * How a call ended. `"invalid"`: its arguments, or its name, were refused, or it was made too often, and nothing was done.
+ * `"declined"`: the user was asked, and did not agree. `"failed"`: the tool threw. `"timed-out"`: it took too long and was
+ * stopped. `"cancelled"`: it was stopped, or not begun, since the answer was cut off or the session ended. `"running"`: it
+ * goes on; the result is not the last.
  */
 export type ToolOutcome =
   | "done"

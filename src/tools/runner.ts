@@ -5,6 +5,7 @@ import type { StageError } from "../errors.ts";
 import type { Message, ToolCall } from "../llm/llm.ts";
 import type { ToolSet } from "../tool.ts";
 import { type RunningCall, startCall, type ToolHost } from "./call.ts";
+import { createRepeats } from "./repeats.ts";
 import { pendingWords, type ToolResult } from "./result.ts";
 
 export interface ToolRunnerOptions {
@@ -58,17 +59,20 @@ export function createToolRunner<UserData = unknown>(
   const made = new Map<string, Pick<RunningCall, "result">>();
   const once = new Map<string, RunningCall>();
   const running = new Set<Promise<void>>();
+  const isTooOften = createRepeats(clock);
 
   const run: ToolRunner<UserData>["run"] = async (calls, { turnId, tools, host, signal, committed }) => {
     const tell = teller(committed, signal);
     for (const call of calls) tell(() => onCall(call, { turnId }));
     const step = calls.map((call) => {
+      const key = `${call.name}:${digest(call.arguments)}`;
       const started = startCall({
         call,
         tool: Object.hasOwn(tools, call.name) ? tools[call.name] : undefined,
         names: Object.keys(tools),
         host,
-        idempotencyKey: `${sessionId}:${turnId}:${call.name}:${digest(call.arguments)}`,
+        idempotencyKey: `${sessionId}:${turnId}:${key}`,
+        tooOften: isTooOften(key),
         once,
         clock,
         signal,

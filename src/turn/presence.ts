@@ -17,7 +17,7 @@ export type PresenceState =
   | { readonly is: "leaving"; readonly reason: EndReason; readonly awaySinceMs: number };
 
 /** Why a call is ended that nobody ended. */
-export type EndReason = "user-away" | "max-duration";
+export type EndReason = "user-away" | "max-duration" | "cost-cap";
 
 /** `quiet`: nobody speaks now, and nothing is under way. `returned`: the user has said or typed words. */
 export interface PresenceEvent {
@@ -42,6 +42,8 @@ export interface PresenceOptions {
   readonly closeAfterMs: number;
   /** When the call has lasted long enough; Infinity: never. */
   readonly endsAtMs: number;
+  /** Whether it has cost enough. */
+  readonly isSpent: boolean;
 }
 
 export interface PresenceResult {
@@ -67,11 +69,19 @@ const endBecause = (reason: EndReason): Row["decide"] => (state, nowMs) => ({
   action: { type: "end-call", reason },
 });
 
+/** Whether nothing brings the call back. */
+const isEnding = (state: PresenceState): boolean => state.is === "leaving" && state.reason !== "user-away";
+
 const maxDuration: Row = {
   name: "max-duration",
-  dueMs: (state, { endsAtMs }) =>
-    state.is === "leaving" && state.reason === "max-duration" ? undefined : endsAtMs,
+  dueMs: (state, { endsAtMs }) => isEnding(state) ? undefined : endsAtMs,
   decide: endBecause("max-duration"),
+};
+
+const costCap: Row = {
+  name: "cost-cap",
+  dueMs: (state, { isSpent }) => isEnding(state) || !isSpent ? undefined : -Infinity,
+  decide: endBecause("cost-cap"),
 };
 
 const away: Row = {
@@ -113,7 +123,7 @@ const giveUp: Row = {
   decide: endBecause("user-away"),
 };
 
-const rows: readonly Row[] = [maxDuration, away, prompt, giveUp];
+const rows: readonly Row[] = [maxDuration, costCap, away, prompt, giveUp];
 
 /** What `event` makes of `state`, and what is to be done. */
 export function presence(

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { resample } from "../../src/audio/resample.ts";
+import { resample, resampler } from "../../src/audio/resample.ts";
 
 const tone = (hz: number, rate: number, seconds = 0.1, amplitude = 10_000) =>
   Int16Array.from(
@@ -59,4 +59,25 @@ describe("resample()", () => {
   });
 
   it("takes no samples", () => assertEquals(resample(new Int16Array(), 16_000, 24_000).length, 0));
+});
+
+describe("resampler()", () => {
+  for (const [from, to] of [[16_000, 24_000], [24_000, 16_000], [44_100, 16_000], [16_000, 16_000]]) {
+    if (!from || !to) continue;
+    it(`makes of pieces of any length what resample() makes of the whole, from ${from} to ${to} Hz`, () => {
+      const whole = tone(440, from, 0.5);
+      const next = resampler(from, to);
+      const got: number[] = [];
+      for (let at = 0, n = 0; at < whole.length; n++) {
+        const size = [320, 1, 0, 7, 640][n % 5] ?? 1;
+        got.push(...next(whole.subarray(at, at + size)));
+        at += size;
+      }
+      const want = [...resampler(from, to)(whole)];
+      assertEquals(got, want);
+      const missing = whole.length * to / from - got.length;
+      assert(missing * 1000 / to < 2.1, `${missing} samples wait`);
+      if (from !== to) assertEquals(got, [...resample(whole, from, to)].slice(0, got.length));
+    });
+  }
 });

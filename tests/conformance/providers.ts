@@ -5,8 +5,10 @@ import { startAssemblyAIEmulator } from "../emulators/assemblyai.ts";
 import { startCartesiaEmulator } from "../emulators/cartesia.ts";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startElevenLabsEmulator } from "../emulators/elevenlabs.ts";
+import { startScribeEmulator } from "../emulators/elevenlabs_scribe.ts";
 import { type ChatFault, startOpenAIEmulator } from "../emulators/openai.ts";
 import { type AudioFault, startOpenAIAudio } from "../emulators/openai_audio.ts";
+import { startRealtimeEmulator } from "../emulators/openai_realtime.ts";
 import { fastVoice, utterances } from "./call.ts";
 import { type FaultName, oversizedBytes, socketFaults } from "./faults.ts";
 
@@ -90,6 +92,36 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { assemblyai: { apiKey, baseUrl: emulator.url } },
+        open: () => emulator.open,
+      };
+    },
+  },
+  {
+    name: "elevenlabs/scribe_v2_realtime",
+    kind: "STT",
+    faults: namesOf(listens),
+    async serve(fault, clock) {
+      const transcripts = utterances;
+      const wrong = first(listens, fault);
+      const emulator = await startScribeEmulator({ clock, transcripts, fault: (_, n) => wrong(n) });
+      return {
+        ...ending(emulator),
+        keys: { elevenlabs: { apiKey, baseUrl: emulator.url } },
+        open: () => emulator.open,
+      };
+    },
+  },
+  {
+    name: "openai/gpt-live-transcribe",
+    kind: "STT",
+    faults: namesOf(listens),
+    async serve(fault, clock) {
+      const transcripts = utterances;
+      const wrong = first(listens, fault);
+      const emulator = await startRealtimeEmulator({ clock, transcripts, fault: (_, n) => wrong(n) });
+      return {
+        ...ending(emulator),
+        keys: { openai: { apiKey, baseUrl: emulator.url } },
         open: () => emulator.open,
       };
     },

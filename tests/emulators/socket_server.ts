@@ -142,4 +142,5 @@ function shakeHands({ headers }: IncomingMessage, socket: Duplex): void {
 function ignore(socket: Duplex): void {
   socket.resume();
   socket.on("end", () => socket.destroy());
+  socket.on("error", () => {}); // a peer that vanished: the socket closes
 }

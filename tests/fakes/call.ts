@@ -3,7 +3,7 @@ import { type Agent, type AgentDefinition, defineAgent } from "../../src/agent.t
 import type { Equipped } from "../../src/charge.ts";
 import type { Log } from "../../src/log.ts";
 import { type MemoryRoom, memoryRoom, type Shown } from "../../src/room/memory.ts";
-import { type Providers, type RunningSession, startSession } from "../../src/session.ts";
+import { type Providers, type RunningSession, type SessionOptions, startSession } from "../../src/session.ts";
 import type { TurnOptions } from "../../src/turn/state.ts";
 import { type FakeClock, fakeClock } from "./clock.ts";
 import { silentLog } from "./log.ts";
@@ -24,7 +24,7 @@ export interface Call extends RunningSession {
 /** Starts a call whose user says "hello there" in the first second, once `talk` lets them. */
 export function startCall(
   definition: Partial<AgentDefinition> = {},
-  { clock = fakeClock(), providers: given = {}, equip, shows, log = silentLog }: {
+  { clock = fakeClock(), providers: given = {}, equip, shows, log = silentLog, ...more }: {
     clock?: FakeClock;
     providers?: Partial<Providers>;
     /** What another agent works with (default: what the first does). */
@@ -32,7 +32,7 @@ export function startCall(
     /** What the user shows. */
     shows?: Shown;
     log?: Log;
-  } = {},
+  } & Pick<SessionOptions, "costCaps" | "priceOf"> = {},
 ): Call {
   const room = memoryRoom({ name: "room", clock, shows });
   const utterances = [{ fromMs: 0, toMs: 1000, words: ["hello", "there"] }];
@@ -44,6 +44,7 @@ export function startCall(
     ...given,
   };
   const running = startSession({
+    ...more,
     id: "session",
     agentName: "test",
     agent: defineAgent({ instructions: "You are a test.", ...definition }),

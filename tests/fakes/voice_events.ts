@@ -1,5 +1,6 @@
 /** Voice as a recognizer is handed it: frames of 20 ms with the detector's marks between them. */
 import type { SpeechInput } from "../../src/stt/stt.ts";
+import type { VoiceMark } from "../../src/vad/vad.ts";
 import { voice } from "../emulators/voice.ts";
 
 export const frameMs = 20;
@@ -10,8 +11,10 @@ export interface VoiceFeed {
   /** `ms` of speech. */
   speech(ms: number): void;
   silence(ms: number): void;
+  /** `ms` of speech that the detector takes for none. */
+  stray(ms: number): void;
   /** `dictated`: what begins is what the user was asked for. */
-  mark(type: "speech-start" | "speech-end", dictated?: true): void;
+  mark(type: VoiceMark["type"], dictated?: true): void;
   /** A request for the final words of what came by now. */
   finalize(): void;
   /** Speech with its marks, and the silence after it. */
@@ -33,10 +36,10 @@ export function voiceFeed(): VoiceFeed {
   const push = (event: SpeechInput) => {
     if (!cancelled) controller.enqueue(event);
   };
-  const audio = (ms: number, speech: boolean) => {
+  const audio = (ms: number, speech: boolean, loud = speech) => {
     const count = sampleRate * frameMs / 1000;
     for (const untilMs = atMs + ms; atMs < untilMs; atMs += frameMs) {
-      const samples = speech ? voice(sampleRate, atMs * sampleRate / 1000, count) : new Int16Array(count);
+      const samples = loud ? voice(sampleRate, atMs * sampleRate / 1000, count) : new Int16Array(count);
       push({ type: "audio", frame: { samples, sampleRate, channels: 1, timestampMs: atMs }, speech });
     }
   };
@@ -44,6 +47,7 @@ export function voiceFeed(): VoiceFeed {
     stream,
     speech: (ms) => audio(ms, true),
     silence: (ms) => audio(ms, false),
+    stray: (ms) => audio(ms, false, true),
     finalize: () => push({ type: "finalize" }),
     mark: (type, dictated) =>
       push(

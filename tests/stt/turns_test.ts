@@ -14,13 +14,11 @@ describe("turns", () => {
   it("are told with each message, and once they are over", () => {
     const turns = createTurns();
     assertEquals(turns.take(update(0, ""), false), { type: "interim", text: "" });
-    assertEquals(turns.pending, false);
     assertEquals(turns.take(update(0, "one two"), false), {
       type: "interim",
       text: "one two",
       confidence: 0.9,
     });
-    assertEquals(turns.pending, true);
     assertEquals(turns.take(update(0, "one two", { ...over, language: "de" }), false), {
       type: "final",
       text: "one two",
@@ -28,7 +26,6 @@ describe("turns", () => {
       language: "de",
       endOfTurn: true,
     });
-    assertEquals(turns.pending, false);
   });
 
   it("that are told are not told again, formatted or not", () => {

@@ -79,6 +79,7 @@ describe("the archive of sessions", () => {
       handoffs: [],
       speculation: { prepared: 0, kept: 0, wasted: { inputTokens: 0, outputTokens: 0 } },
       usage: [],
+      cost: { currency: "USD", total: 0, unpriced: [] },
       errors: [],
       droppedEvents: 0,
     });
@@ -123,22 +124,44 @@ describe("the archive of sessions", () => {
     const tts = { stage: "tts", provider: "deepgram", model: "aura" } as const;
     await happens(
       { type: "usage", usage: { stage: "stt", provider: "deepgram", model: "nova-3", audioMs: 10_000 } },
-      { type: "usage", usage: { ...llm, inputTokens: 10, outputTokens: 2 } },
-      { type: "usage", usage: { ...llm, inputTokens: 0, outputTokens: 0, uncounted: true } },
+      { type: "usage", usage: { ...llm, inputTokens: 10, outputTokens: 2, costUsd: 0.5 } },
+      { type: "usage", usage: { ...llm, inputTokens: 0, outputTokens: 0, uncounted: true, costUsd: 0.25 } },
       { type: "usage", usage: { ...llm, model: "gpt-4o-mini", inputTokens: 1, outputTokens: 1 } },
       { type: "usage", usage: { stage: "stt", provider: "deepgram", model: "nova-3", audioMs: 500 } },
       { type: "usage", usage: { ...tts, characters: 40, audioMs: 2_000 } },
       { type: "usage", usage: { ...tts, characters: 2, audioMs: 100 } },
-      { type: "usage", usage: { ...llm, inputTokens: 5, outputTokens: 5 } },
+      { type: "usage", usage: { ...llm, inputTokens: 5, outputTokens: 5, cachedInputTokens: 4, costUsd: 1 } },
     );
-    const { interruptions, falseInterruptions, usage } = reportOf("s1");
+    const { interruptions, falseInterruptions, usage, cost } = reportOf("s1");
     assertEquals([interruptions, falseInterruptions], [1, 1]);
     assertEquals(usage, [
       { stage: "stt", provider: "deepgram", model: "nova-3", audioMs: 10_500 },
-      { ...llm, requests: 3, uncounted: 1, inputTokens: 15, outputTokens: 7 },
-      { ...llm, model: "gpt-4o-mini", requests: 1, uncounted: 0, inputTokens: 1, outputTokens: 1 },
+      {
+        ...llm,
+        costUsd: 1.75,
+        requests: 3,
+        uncounted: 1,
+        inputTokens: 15,
+        cachedInputTokens: 4,
+        outputTokens: 7,
+      },
+      {
+        ...llm,
+        model: "gpt-4o-mini",
+        requests: 1,
+        uncounted: 0,
+        inputTokens: 1,
+        cachedInputTokens: 0,
+        outputTokens: 1,
+      },
       { ...tts, requests: 2, characters: 42, audioMs: 2_100 },
     ]);
+    const unpriced = [
+      "deepgram/nova-3",
+      `${llm.provider}/gpt-4o-mini`,
+      `${tts.provider}/${tts.model}`,
+    ];
+    assertEquals(cost, { currency: "USD", total: 1.75, unpriced });
   });
 
   it("sums up what was prepared in vain, and counts what got no further", async () => {

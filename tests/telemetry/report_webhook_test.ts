@@ -27,6 +27,7 @@ const report = (sessionId = "session_1"): SessionReport => ({
   handoffs: [],
   speculation: { prepared: 0, kept: 0, wasted: { inputTokens: 0, outputTokens: 0 } },
   usage: [],
+  cost: { currency: "USD", total: 0, unpriced: [] },
   errors: [],
   droppedEvents: 0,
 });

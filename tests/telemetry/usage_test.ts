@@ -131,19 +131,31 @@ describe("what a language model uses", () => {
     assertEquals(told, [{ ...of, ...usage }, { ...of, ...usage }]);
   });
 
-  const unfinished: [what: string, events: () => ReadableStream<LanguageEvent>][] = [
-    ["ends without a count", () => ReadableStream.from<LanguageEvent>([{ type: "finish", reason: "stop" }])],
-    ["fails", () => new ReadableStream({ pull: (controller) => controller.error(new Error("no")) })],
+  const estimated = { inputTokens: 0, outputTokens: 1 };
+  const broken = (text: string) =>
+    async function* (): AsyncGenerator<LanguageEvent> {
+      if (text !== "") yield { type: "text", text };
+      throw new Error("no");
+    };
+  const unfinished: [what: string, events: () => ReadableStream<LanguageEvent>, estimate: object][] = [
+    [
+      "ends without a count",
+      () => ReadableStream.from<LanguageEvent>([words[0]!, { type: "finish", reason: "stop" }]),
+      { estimated },
+    ],
+    ["fails without a word", () => ReadableStream.from(broken("")()), {}],
+    ["fails after a word", () => ReadableStream.from(broken("Hi")()), { estimated }],
   ];
-  for (const [what, events] of unfinished) {
-    it(`is not estimated when the answer ${what}: the request counts`, async () => {
+  for (const [what, events, estimate] of unfinished) {
+    it(`is uncounted when the answer ${what}: the request counts`, async () => {
       const { told, onUsage } = meter();
-      await Array.fromAsync(generate(meteredLanguageModel(model(events), onUsage))).catch(() => {});
-      assertEquals(told, [uncounted]);
+      const llm = meteredLanguageModel(model(events), onUsage);
+      await Array.fromAsync(generate(llm)).catch(() => {});
+      assertEquals(told, [{ ...uncounted, ...estimate }]);
     });
   }
 
-  it("is not estimated when the answer is cut off, by its signal or by its reader", async () => {
+  it("is estimated when the answer is cut off, by its signal or by its reader", async () => {
     const { told, onUsage } = meter();
     const endless = () => new ReadableStream<LanguageEvent>({ pull: (c) => c.enqueue(words[0]!) });
     const llm = meteredLanguageModel(model(endless), onUsage);
@@ -151,12 +163,12 @@ describe("what a language model uses", () => {
     const first = generate(llm, cut.signal).getReader();
     await first.read();
     cut.abort();
-    assertEquals(told, [uncounted]);
+    assertEquals(told, [{ ...uncounted, estimated }]);
     await first.cancel();
     const second = generate(llm).getReader();
     await second.read();
     await second.cancel();
-    assertEquals(told, [uncounted, uncounted]);
+    assertEquals(told, [{ ...uncounted, estimated }, { ...uncounted, estimated }]);
   });
 });
 

@@ -86,6 +86,29 @@ describe("a runner of tools", () => {
     ]);
   });
 
+  it("refuses what was called with the same arguments ten times within a minute", async () => {
+    const { run, clock } = world();
+    let ran = 0;
+    const hangUp = of(() => ++ran);
+    const again = async (n: number, count: number) => {
+      const outcomes: string[] = [];
+      for (let i = 0; i < count; i++) {
+        await clock.advance(1_000);
+        const [result] = await run({ hangUp }, [call(`${n}-${clock.now()}`, "hangUp", { n })]);
+        outcomes.push(result?.outcome === "done" ? "done" : result?.content ?? "");
+      }
+      return outcomes;
+    };
+    const done = Array<string>(10).fill("done");
+    const first = await again(1, 12);
+    assertEquals(first.slice(0, 10), done);
+    for (const words of first.slice(10)) assertMatch(words, /^Nothing was done: .+ 10 times within a minute/);
+    assertEquals(await again(2, 1), ["done"], "other arguments are another call");
+    await clock.advance(60_000);
+    assertEquals(await again(1, 10), done, "that was long ago");
+    assertEquals(ran, 21);
+  });
+
   it("hands tools the session, the user's data and a way to talk to them", async () => {
     const w = world();
     const keys: string[] = [];

@@ -7,7 +7,13 @@ import {
   type PresenceOptions,
 } from "../../src/turn/presence.ts";
 
-const defaults: PresenceOptions = { afterMs: 15_000, prompts: 0, closeAfterMs: 60_000, endsAtMs: Infinity };
+const defaults: PresenceOptions = {
+  afterMs: 15_000,
+  prompts: 0,
+  closeAfterMs: 60_000,
+  endsAtMs: Infinity,
+  isSpent: false,
+};
 
 /** What happens at a time: both fall silent, somebody speaks, or the user says words. */
 type Step = readonly [nowMs: number, what: "quiet" | "sound" | "words"];
@@ -82,6 +88,11 @@ const cases: Record<string, { options?: Partial<PresenceOptions>; steps: Step[];
     options: { endsAtMs: 10_000 },
     steps: [[0, "sound"], [11_000, "words"], [12_000, "quiet"]],
     expected: ["10000 end-call max-duration"],
+  },
+  "the call has cost enough, whoever speaks, and nothing brings it back": {
+    options: { isSpent: true, endsAtMs: 10_000 },
+    steps: [[1_000, "sound"], [11_000, "words"], [12_000, "quiet"]],
+    expected: ["1000 end-call cost-cap"],
   },
   "never away, never over": {
     options: { afterMs: Infinity },

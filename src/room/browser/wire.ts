@@ -107,6 +107,8 @@ export type PageCloseReason =
   | "user-away"
   /** The call has lasted as long as this agent's may. */
   | "max-duration"
+  /** It has cost as much as it may. */
+  | "cost-cap"
   /** It has lasted as long as a page's session may. */
   | "time-limit"
   /** Too many sessions, of this address or in all. */
