@@ -6,6 +6,7 @@ import { systemClock as clock } from "./src/clock.ts";
 import { preloadBackgrounds } from "./src/background.ts";
 import { type Config, loadConfig, secretsIn, warningsFor } from "./src/config.ts";
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
+import { pageAgents } from "./src/dispatch/page_agents.ts";
 import { createPages, pageRoomPrefix } from "./src/dispatch/pages.ts";
 import { tellingResults } from "./src/dispatch/results.ts";
 import { livekitRooms } from "./src/dispatch/rooms.ts";
@@ -19,7 +20,6 @@ import { createLog } from "./src/log.ts";
 import { createModels, preload } from "./src/models.ts";
 import { SPEAKER_FORMAT } from "./src/room/browser/wire.ts";
 import { recordingFiles } from "./src/recording/files.ts";
-import { recognizesInBrowser, stageModels } from "./src/stand_ins.ts";
 import { catchStrayErrors } from "./src/stray.ts";
 import { createMetrics } from "./src/telemetry/metrics.ts";
 import { createArchive } from "./src/telemetry/archive.ts";
@@ -98,13 +98,11 @@ const webhooks = rooms && createWebhooks({
   clock,
   log,
 });
-const pages = createPages({ dispatcher, agentName: defaultAgent, clock, log });
+const pages = createPages({ dispatcher, agents, defaultAgent, clock, log });
 const playground = {
   access: config.playground,
-  agentName: defaultAgent,
-  stages: stageModels(config.models),
-  recognizer: recognizesInBrowser(config.models) ? "page" as const : "server" as const,
-  pushToTalk: agents[defaultAgent]?.turnDetection === "manual",
+  agents: pageAgents(agents, { models, names: config.models }),
+  defaultAgent,
   pages,
 };
 const { corsOrigins, clientAddressHeader, metricsPort } = config.http;

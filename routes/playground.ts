@@ -4,11 +4,11 @@ import { bodyLimit } from "hono/body-limit";
 import { etag } from "hono/etag";
 import * as z from "zod";
 import type { PlaygroundAccess } from "../src/config.ts";
+import type { PageAgent } from "../src/dispatch/page_agents.ts";
 import { pageRoomPrefix, type Pages } from "../src/dispatch/pages.ts";
-import type { StageModel } from "../src/stand_ins.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
 import { dispatchAnswer, dispatchAnswers } from "./dispatch.ts";
-import { expectedObject, json } from "./json_body.ts";
+import { expectedObject, json, name } from "./json_body.ts";
 import { answers, operation, refuses } from "./operation.ts";
 import { fromPage, isOwnOrigin, isSignedIn, pageIsOn, signIn } from "./page_access.ts";
 import { playgroundEventRoutes } from "./playground_events.ts";
@@ -18,13 +18,9 @@ import { secured, staticFile } from "./static_file.ts";
 
 export interface PlaygroundOptions {
   readonly access: PlaygroundAccess;
-  /** The agent that is talked with. */
-  readonly agentName: string;
-  readonly stages: readonly StageModel[];
-  /** Who recognizes speech where there is no LiveKit: the server, or the browser itself. */
-  readonly recognizer: "server" | "page";
-  /** Whether the user says by a key when they talk. */
-  readonly pushToTalk?: boolean;
+  /** Whom one can talk with, and the one who is talked with where the page names none. */
+  readonly agents: readonly PageAgent[];
+  readonly defaultAgent: string;
   readonly pages: Pages;
 }
 
@@ -36,6 +32,7 @@ const dispatchBody = z.strictObject({
     256,
   ),
   identity: z.string().min(1).max(256),
+  agent: name("the agent's name").optional().meta({ description: "Default: the default agent." }),
 }, expectedObject(`{"room": "${pageRoomPrefix}1", "identity": "caller-1"}`)).meta({
   example: { room: `${pageRoomPrefix}1`, identity: "caller-1" },
 });
@@ -44,17 +41,23 @@ const configAnswer = z.object({
   mode: z.enum(["livekit", "browser"]).meta({
     description: "How the page talks: in a room, or with `/room`.",
   }),
-  agent: z.string(),
-  stages: z.array(z.looseObject({ stage: z.enum(["stt", "llm", "tts"]), model: z.string() })),
-  recognizer: z.enum(["server", "page"]),
-  pushToTalk: z.boolean().meta({ description: "Whether the user holds a key while they talk." }),
+  agent: z.string().meta({ description: "Who is talked with where nobody chooses." }),
+  agents: z.array(z.object({
+    name: z.string(),
+    description: z.string(),
+    unusable: z.string().optional().meta({ description: "Why nobody can talk with it, in words." }),
+    stages: z.array(z.looseObject({ stage: z.enum(["stt", "llm", "tts"]), model: z.string() })),
+    recognizer: z.enum(["server", "page"]),
+    pushToTalk: z.boolean().meta({ description: "Whether the user holds a key while they talk." }),
+    sees: z.boolean().meta({ description: "Whether it can see the user's camera." }),
+  })),
 });
 
 export function playgroundRoutes(
   options: PlaygroundOptions,
   { livekit, dispatcher, clock }: AppDependencies,
 ): Hono<AppEnv> {
-  const { access, agentName, stages, recognizer, pushToTalk = false, pages } = options;
+  const { access, agents, defaultAgent, pages } = options;
   const isOn = pageIsOn(access);
   const signInLimit = createRateLimit({ burst: 5, perSecond: 0.1, clock });
   const dispatchLimit = createRateLimit({ burst: 5, perSecond: 0.2, clock });
@@ -90,7 +93,7 @@ export function playgroundRoutes(
     async (c) => {
       if (!await isSignedIn(c, access)) return problem(c, 401, "Sign in on the page first.");
       const mode = livekit ? "livekit" : "browser";
-      return c.json({ mode, agent: agentName, stages, recognizer, pushToTalk });
+      return c.json({ mode, agent: defaultAgent, agents });
     },
   );
   app.get(
@@ -124,7 +127,8 @@ export function playgroundRoutes(
       if (!isOwnOrigin(c)) return problem(c, 403, "Expected the form of this server's own page.");
       const { password } = await c.req.parseBody();
       const known = typeof password === "string" && await signIn(c, access, password);
-      return c.redirect(known ? "/" : "/#wrong", 303);
+      const { search } = new URL(c.req.url); // whom they came to talk with
+      return c.redirect(known ? `/${search}` : `/${search}#wrong`, 303);
     },
   );
   app.post(
@@ -138,9 +142,9 @@ export function playgroundRoutes(
     limited(dispatchLimit),
     json(dispatchBody),
     async (c) => {
-      const { room, identity: participant } = c.req.valid("json");
+      const { room, identity: participant, agent = defaultAgent } = c.req.valid("json");
       const onStart = pages.adopt;
-      return dispatchAnswer(c, await dispatcher.dispatch({ room, agent: agentName, participant, onStart }));
+      return dispatchAnswer(c, await dispatcher.dispatch({ room, agent, participant, onStart }));
     },
   );
   return app;

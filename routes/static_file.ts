@@ -40,7 +40,7 @@ export function secured(more: (url: URL) => Readonly<Record<string, string>>): M
     };
     const directives = Object.entries(policy).map(([name, value]) => `${name} ${value}`);
     c.header("content-security-policy", directives.join("; "));
-    c.header("permissions-policy", "microphone=(self), camera=(), geolocation=()");
+    c.header("permissions-policy", "microphone=(self), camera=(self), geolocation=()");
     c.header("referrer-policy", "same-origin"); // with no-referrer, forms would be sent with Origin: null
     c.header("x-content-type-options", "nosniff");
     c.header("x-frame-options", "DENY");

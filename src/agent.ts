@@ -85,6 +85,8 @@ export interface CostCapOptions {
 export interface AgentDefinition {
   /** What it is called in events and reports, where it is not registered (default: "agent"). */
   readonly name?: string;
+  /** What it is for, in a sentence, for whoever chooses among agents on the page (default: the first of `instructions`). */
+  readonly description?: string;
   /** The system prompt. */
   readonly instructions: string;
   /** When a voice counts as speech, or a detector of your own. */

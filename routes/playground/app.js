@@ -1,4 +1,6 @@
 /** The page: its controls, what they do to a call, and what a call does to the page. */
+import { chosenAgent, showAgents } from "./agents.js";
+import { createCamera } from "./camera.js";
 import { createClientTools } from "./client_tools.js";
 import { startLiveKitCall } from "./livekit_call.js";
 import { createHold } from "./hold.js";
@@ -7,7 +9,7 @@ import { canRecognize, createRecognition, recognitionService } from "./recogniti
 import { showSettings } from "./settings.js";
 import { startSocketCall } from "./socket_call.js";
 import { createTranscript } from "./transcript.js";
-import { answerFailed, microphoneFailed, states } from "./words.js";
+import { answerFailed, cameraFailed, microphoneFailed, states } from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const stage = document.querySelector(".stage");
@@ -20,13 +22,16 @@ let call;
 /** The call that was asked for last, while it begins and as long as it lasts. */
 let starting;
 let config;
+/** The agent that is talked with, as the server describes it, and the name of who is in charge by now. */
+let agent;
+let inCharge = "Agent";
 let recognition;
 
 const transcript = createTranscript({
   list: at("turns"),
   scroll: at("scroll"),
   announce: (text) => at("announce").textContent = text,
-  agentName: () => config?.agent ?? "Agent",
+  agentName: () => inCharge,
 });
 const alertUser = (text) => {
   at("alert").textContent = text;
@@ -55,6 +60,13 @@ const on = {
   agentHeard: transcript.heard,
   latency: transcript.latency,
   why: transcript.why,
+  toolCalled: transcript.toolCalled,
+  toolFinished: transcript.toolFinished,
+  handoff(message) {
+    transcript.handoff(message);
+    setInCharge(message.to);
+  },
+  picture: () => camera.picture(),
   error: alertUser,
   tools: createClientTools({ show: alertUser }),
   microphoneLost: () => alertUser("The microphone was unplugged. Plug it in and start again, or type."),
@@ -63,6 +75,7 @@ const on = {
     starting = undefined;
     phase = failed ? "idle" : "ended";
     recognition?.hear(false);
+    camera.stop();
     setMuted(false);
     hold.release();
     if (text) alertUser(text);
@@ -73,9 +86,17 @@ const on = {
 /** For an agent that waits for a key, and does not guess when the user has finished. */
 const hold = createHold({
   button: at("hold"),
-  mayStart: () => Boolean(config?.pushToTalk && call?.hasMicrophone && phase === "live"),
+  mayStart: () => Boolean(agent?.pushToTalk && call?.hasMicrophone && phase === "live"),
   onTurn: (action) => call?.turn(action),
   onChange: (held) => at("hold").classList.toggle("held", held),
+});
+
+const camera = createCamera({
+  preview: at("preview"),
+  onChange(track) {
+    call?.showCamera(track)?.catch(({ message }) => alertUser(message));
+    show();
+  },
 });
 
 /** The call there is, or a new one; undefined when none can be had. */
@@ -97,7 +118,10 @@ async function start() {
   alertUser("");
   show();
   config ??= await settings();
-  call = await (config.mode === "livekit" ? startLiveKitCall(on) : startSocketCall(on));
+  agent = chosenAgent(config);
+  setInCharge(agent.name);
+  const startCall = config.mode === "livekit" ? startLiveKitCall : startSocketCall;
+  call = await startCall(on, { agent: agent.name });
   return call;
 }
 
@@ -124,6 +148,20 @@ async function say(text) {
   current.say(text);
 }
 
+async function toggleCamera() {
+  if (camera.on) return camera.stop();
+  try {
+    await camera.start();
+  } catch (error) {
+    alertUser(cameraFailed(error));
+  }
+}
+
+function setInCharge(name) {
+  inCharge = name;
+  at("agent").textContent = name;
+}
+
 function setMuted(next) {
   muted = next;
   call?.mute(muted);
@@ -132,7 +170,7 @@ function setMuted(next) {
 
 /** The browser hears for a server that cannot; its audio goes to the server all the same, which hears pauses in it. */
 function recognizer() {
-  if (config.recognizer !== "page" || config.mode !== "browser" || !canRecognize) return undefined;
+  if (agent.recognizer !== "page" || config.mode !== "browser" || !canRecognize) return undefined;
   return createRecognition({ onText: (text, final) => call?.transcript(text, final), onError: alertUser });
 }
 
@@ -149,8 +187,12 @@ function show() {
   at("end").hidden = !(call && !talking);
   at("mute").disabled = !talking;
   at("mute").setAttribute("aria-pressed", String(muted));
-  at("hold").hidden = !(talking && config?.pushToTalk);
+  at("hold").hidden = !(talking && agent?.pushToTalk);
   at("mute").hidden = !at("hold").hidden;
+  at("preview").hidden = !camera.on;
+  at("camera").hidden = !(live && agent?.sees);
+  at("camera").textContent = camera.on ? "Turn the camera off" : "Show my camera";
+  at("camera").setAttribute("aria-pressed", String(camera.on));
   at("interrupt").disabled = !(live && state === "speaking" && call?.canInterrupt);
   recognition?.hear(Boolean(talking) && !muted && state !== "speaking");
 }
@@ -166,6 +208,7 @@ async function settings() {
 at("talk").addEventListener("click", talk);
 at("end").addEventListener("click", () => call?.hangUp());
 at("mute").addEventListener("click", () => setMuted(!muted));
+at("camera").addEventListener("click", toggleCamera);
 at("interrupt").addEventListener("click", () => call?.interrupt());
 at("compose").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -181,7 +224,7 @@ addEventListener("keydown", (event) => {
   const { key, target, ctrlKey, altKey, metaKey } = event;
   if (ctrlKey || altKey || metaKey) return;
   if (key === "Escape") return call?.interrupt();
-  if (target.closest("input, button, summary")) return; // these have keys of their own
+  if (target.closest("input, button, summary, a")) return; // these have keys of their own
   if (key === " ") {
     if (call?.hasMicrophone) setMuted(!muted);
     else void talk();
@@ -194,8 +237,11 @@ createOrb(at("orb"), () => ({ state: stage.dataset.state, ...(call?.levels() ?? 
 show();
 settings().then((loaded) => {
   config = loaded;
-  showSettings(config, canRecognize ? recognitionService() : undefined);
-}, (error) => alertUser(error.message));
+  showAgents(at("agents"), config);
+  agent = chosenAgent(config);
+  setInCharge(agent.name);
+  showSettings(agent, { mode: config.mode, service: canRecognize ? recognitionService() : undefined });
+}).catch((error) => alertUser(error.message));
 
 /** For the browser's console, and for tests. */
 Object.defineProperty(globalThis, "repartee", { get: () => ({ call, phase, agentState }) });

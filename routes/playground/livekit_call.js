@@ -1,8 +1,8 @@
 /** A call in a LiveKit room, through livekit-client: what the page does where the server has LiveKit keys. */
 import { answerFailed, farewells } from "./words.js";
 
-/** Starts a call; the same shape as a call over the page's own socket. */
-export async function startLiveKitCall(on) {
+/** Starts a call with `agent`; the same shape as a call over the page's own socket. */
+export async function startLiveKitCall(on, { agent }) {
   await loadClient();
   const { Room, RoomEvent, RpcError, Track, DisconnectReason } = globalThis.LivekitClient;
   const pass = await (await post("/token", {})).json();
@@ -52,9 +52,11 @@ export async function startLiveKitCall(on) {
   const read = async (reader, identity) => {
     const { attributes = {} } = reader.info;
     const id = attributes["lk.segment_id"] ?? reader.info.id;
-    if (identity === room.localParticipant.identity) {
+    const other = room.remoteParticipants.get(identity);
+    if (!other?.isAgent) {
+      const speaker = other && (other.name || identity);
       const text = await reader.readAll();
-      return on.userTranscript({ id, text, final: attributes["lk.transcription_final"] === "true" });
+      return on.userTranscript({ id, text, final: attributes["lk.transcription_final"] === "true", speaker });
     }
     for await (const text of reader) on.agentTranscript({ id, text, final: false });
     on.agentTranscript({ id, text: "", final: true });
@@ -76,11 +78,17 @@ export async function startLiveKitCall(on) {
   }
 
   // The agent is sent while the page joins: neither waits for the other.
-  const [, dispatched] = await Promise.all([
+  const [joined, dispatched] = await Promise.allSettled([
     room.connect(pass.url, pass.token),
-    post("/playground/dispatch", { room: pass.room, identity: pass.identity }),
+    post("/playground/dispatch", { room: pass.room, identity: pass.identity, agent }),
   ]);
-  const { sessionId } = await dispatched.json();
+  for (const { reason } of [dispatched, joined]) {
+    if (!reason) continue;
+    left = true;
+    await room.disconnect();
+    throw reason;
+  }
+  const { sessionId } = await dispatched.value.json();
   const events = openEvents(sessionId, on);
   room.once(RoomEvent.Disconnected, () => events.close());
   await room.startAudio();
@@ -112,6 +120,13 @@ export async function startLiveKitCall(on) {
         payload: action,
       }).catch(({ message }) => on.error(message));
     },
+    /** Shows the camera's track to the agent, from now on; undefined: nothing any more. */
+    async showCamera(track) {
+      const { localParticipant } = room;
+      const shown = localParticipant.getTrackPublication(Track.Source.Camera)?.track;
+      if (shown) await localParticipant.unpublishTrack(shown);
+      if (track) await localParticipant.publishTrack(track, { source: Track.Source.Camera });
+    },
     mute: (muted) => room.localParticipant.setMicrophoneEnabled(!muted),
     levels: () => ({
       user: room.localParticipant.audioLevel,
@@ -140,6 +155,9 @@ function openEvents(sessionId, on) {
   const handlers = {
     latency: on.latency,
     why: on.why,
+    handoff: on.handoff,
+    "tool-called": on.toolCalled,
+    "tool-finished": on.toolFinished,
     "agent-heard": on.agentHeard,
     error: ({ text }) => on.error(text),
   };

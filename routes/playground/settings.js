@@ -2,10 +2,11 @@
 
 const names = { stt: "Hears with", llm: "Thinks with", tts: "Speaks with" };
 
-/** Shows the server's settings; `service` names the browser's own speech recognition, undefined where it has none. */
-export function showSettings({ agent, stages, recognizer, mode }, service) {
+/**
+ * Shows what an agent is made of; `service` names the browser's own speech recognition, undefined where it has none.
+ */
+export function showSettings({ stages, recognizer }, { mode, service }) {
   const at = (id) => document.getElementById(id);
-  at("agent").textContent = agent;
   at("stages").replaceChildren(...stages.flatMap(({ stage, model, simulated, hint }) => {
     const term = document.createElement("dt");
     term.textContent = names[stage];

@@ -9,8 +9,8 @@ const RETRY_MS = [200, 500, 1_000, 2_000, 3_000, 4_000, 4_000, 4_000];
 /** What may wait to be sent before microphone audio is dropped: one second. */
 const MAX_BUFFERED_BYTES = 32_000;
 
-/** Starts a call; settles when its loudspeaker is open. `on` is told what happens, a function for each kind of thing. */
-export async function startSocketCall(on) {
+/** Starts a call with `agent`; settles when its loudspeaker is open. `on` is told what happens, a function for each kind of thing. */
+export async function startSocketCall(on, { agent }) {
   let socket;
   let resume;
   let over = false;
@@ -63,6 +63,12 @@ export async function startSocketCall(on) {
     "agent-heard": on.agentHeard,
     latency: on.latency,
     why: on.why,
+    handoff: on.handoff,
+    "tool-called": on.toolCalled,
+    "tool-finished": on.toolFinished,
+    "picture-request": ({ id }) => {
+      on.picture().then((jpeg) => send({ type: "picture", id, jpeg }), ({ message }) => on.error(message));
+    },
     "rpc-request": ({ id, method, payload }) => {
       on.tools.perform(method, payload).then(
         (answer) => sendOnceGreeted({ type: "rpc-result", id, payload: answer }),
@@ -78,7 +84,7 @@ export async function startSocketCall(on) {
     socket = new WebSocket(address);
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => {
-      send({ type: "hello", version: 1, ...(resume && { resume, played: audio.position }) });
+      send({ type: "hello", version: 1, agent, ...(resume && { resume, played: audio.position }) });
     });
     socket.addEventListener("message", ({ data }) => {
       if (data instanceof ArrayBuffer) return audio.play(data);
@@ -111,6 +117,7 @@ export async function startSocketCall(on) {
     interrupt: () => send({ type: "interrupt" }),
     turn: (action) => send({ type: "turn", action }),
     mute: audio.mute,
+    showCamera() {}, // the server asks for what it wants to see
     levels: audio.levels,
     hangUp: leave,
     canInterrupt: true,

@@ -18,12 +18,20 @@ export function createTranscript({ list, scroll, announce, agentName }) {
     following = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
   });
   new ResizeObserver(toEnd).observe(scroll); // as when a phone is turned, or its keyboard comes
-  const add = (who, key) => {
+  /** A line between the turns. */
+  const note = (kind, text) => {
+    const item = document.createElement("li");
+    item.className = `note ${kind}`;
+    item.textContent = text;
+    list.append(item);
+    return item;
+  };
+  const add = (who, key, speaker) => {
     const item = document.createElement("li");
     item.className = `turn ${who}`;
     const name = document.createElement("span");
     name.className = "who";
-    name.textContent = who === "user" ? "You" : agentName();
+    name.textContent = who === "agent" ? agentName() : speaker ?? "You";
     const words = document.createElement("p");
     item.append(name, words);
     list.append(item);
@@ -31,18 +39,19 @@ export function createTranscript({ list, scroll, announce, agentName }) {
     if (key) entries.set(key, entry);
     return entry;
   };
-  const entryFor = (who, id) => entries.get(`${who} ${id}`) ?? add(who, `${who} ${id}`);
+  const entryFor = (who, id, speaker) => entries.get(`${who} ${id}`) ?? add(who, `${who} ${id}`, speaker);
 
   return {
     typed: (text) => follow(() => add("user").words.textContent = text),
-    user: ({ id, text, final }) =>
+    /** `speaker`: who says it, where that is not the one at this page. */
+    user: ({ id, text, final, speaker }) =>
       follow(() => {
-        const { item, words } = entryFor("user", id);
+        const { item, words } = entryFor("user", id, speaker);
         words.textContent = text;
         item.classList.toggle("interim", !final);
         if (!final) return;
         entries.delete(`user ${id}`);
-        announce(`You: ${text}`);
+        announce(`${speaker ?? "You"}: ${text}`);
       }),
     agent: ({ id, text, final }) =>
       follow(() => {
@@ -65,6 +74,19 @@ export function createTranscript({ list, scroll, announce, agentName }) {
         note.textContent = "interrupted";
         mark.append(note);
         entry.words.replaceChildren(text.trimEnd(), mark);
+      }),
+    toolCalled: ({ id, name }) => follow(() => entries.set(`tool ${id}`, note("tool", `${name} …`))),
+    /** What came of it; of a tool that goes on, this comes twice. */
+    toolFinished: ({ id, name, outcome, text }) =>
+      follow(() => {
+        const item = entries.get(`tool ${id}`) ?? note("tool", "");
+        item.classList.add(outcome);
+        item.textContent = `${name} → ${text}`;
+      }),
+    handoff: ({ to }) =>
+      follow(() => {
+        const { textContent } = note("handoff", `handed over to ${to}`);
+        announce(textContent);
       }),
     latency: ({ id, latency }) => follow(() => entryFor("agent", id).item.append(latencyBar(latency))),
     /** What a long silence before or within a reply was spent on. */

@@ -18,6 +18,22 @@ export function microphoneFailed(error) {
   }
 }
 
+/** Why there is no camera. */
+export function cameraFailed(error) {
+  if (!isSecureContext) return "Browsers give the camera to https:// pages and to localhost only.";
+  switch (error?.name) {
+    case "NotAllowedError":
+      return "The camera is not allowed here. Allow it in the browser’s address bar.";
+    case "NotFoundError":
+    case "OverconstrainedError":
+      return "No camera was found.";
+    case "NotReadableError":
+      return "The camera is taken by another program. Close that one.";
+    default:
+      return "The camera could not be opened.";
+  }
+}
+
 /** Why a socket is closed for good; undefined when it is worth trying again. */
 export function socketClosed(code, { wasConnected }) {
   switch (code) {

@@ -5,6 +5,7 @@ import type { Stage, StageError } from "../errors.ts";
 import type { BrowserRoom } from "../room/browser/room.ts";
 import type { ServerMessage } from "../room/browser/wire.ts";
 import { type Gap, gapFinder } from "../telemetry/why.ts";
+import type { ToolResult } from "../tools/result.ts";
 
 /** Posts what happens in the session to the page; settles when the session has ended. */
 export async function forwardEvents(
@@ -26,11 +27,30 @@ export async function forwardEvents(
           interrupted: event.interrupted,
         });
         break;
+      case "tools-called":
+        for (const { id, name } of event.calls) room.post({ type: "tool-called", id, name });
+        break;
+      case "tools-finished":
+        for (const result of event.results) room.post(finished(result));
+        break;
+      case "handoff":
+        room.post({ type: "handoff", from: event.from, to: event.to });
+        break;
       case "error":
         room.post({ type: "error", text: wordsFor(event.error) });
     }
     if (gap) room.post(whyOf(gap));
   }
+}
+
+/** A page has room for so much of what a tool brings, in characters. */
+const mostCharacters = 300;
+
+function finished({ callId: id, name, outcome, content }: Omit<ToolResult, "value">): ServerMessage {
+  const text = content.length <= mostCharacters
+    ? content
+    : `${content.slice(0, mostCharacters).toWellFormed()}…`;
+  return { type: "tool-finished", id, name, outcome, text };
 }
 
 function whyOf({ replyId: id, where, ms, parts }: Gap): ServerMessage {

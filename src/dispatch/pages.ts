@@ -1,10 +1,11 @@
 /** Sessions with pages: how many, for how long, and which socket goes on with which. */
-import type { VoiceSession } from "../agent.ts";
+import type { Agent, VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { openConnection, type PageConnection, type PageSocket } from "../room/browser/connection.ts";
 import { type BrowserRoom, browserRoom } from "../room/browser/room.ts";
 import { type ClientHello, CLOSE_CODE, type PageCloseReason } from "../room/browser/wire.ts";
+import { pixelsOf } from "../vision/jpeg.ts";
 import type { Dispatcher, DispatchResult } from "./dispatcher.ts";
 import { forwardEvents, openFeed, type PageFeed } from "./page_events.ts";
 
@@ -38,10 +39,11 @@ export interface AdoptedSession extends Pick<PageFeed, "read">, Pick<VoiceSessio
 const HELLO_MS = 10_000;
 
 export function createPages(
-  { dispatcher, agentName, limits = PAGE_LIMITS, clock, log }: {
+  { dispatcher, agents, defaultAgent, limits = PAGE_LIMITS, clock, log }: {
     readonly dispatcher: Pick<Dispatcher, "dispatch">;
-    /** The agent that pages talk with. */
-    readonly agentName: string;
+    /** The registry, and the agent of a page that names none. */
+    readonly agents: Readonly<Record<string, Agent>>;
+    readonly defaultAgent: string;
     readonly limits?: PageLimits;
     readonly clock: Clock;
     readonly log: Log;
@@ -63,11 +65,14 @@ export function createPages(
       connection.send({ type: "closed", reason: "no-place", text: farewells["no-place"] });
       return connection.close(CLOSE_CODE.noPlace, "no-place");
     }
+    const { agent: agentName = defaultAgent } = hello;
+    const sees = Object.hasOwn(agents, agentName) && agents[agentName]?.autoSubscribe === "all";
     const resumeToken = crypto.randomUUID();
     const room = browserRoom({
       name: `page-${crypto.randomUUID()}`,
       agentName,
       resumeToken,
+      decode: sees ? pixelsOf : undefined,
       clock,
       log: log.child({ address }),
     });
@@ -167,6 +172,10 @@ function failureIn(
     case "failed":
       return { reason: "failed", text: `The agent could not be started: ${result.reason}.` };
     case "unknown-agent":
+      return {
+        reason: "failed",
+        text: `There is no agent ${JSON.stringify(result.agent)}; there is ${result.known.join(", ")}.`,
+      };
     case "conflict":
       return { reason: "failed", text: farewells.failed };
   }

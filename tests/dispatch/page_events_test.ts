@@ -73,3 +73,25 @@ describe("what a page is told of a long silence", () => {
     ]);
   });
 });
+
+describe("what a page is told of tools and handoffs", () => {
+  it("is each call, what came of it, and who goes on", async () => {
+    const [replyId, callId, name, atMs] = ["turn-1", "call-1", "look", 0];
+    const result = { callId, name, outcome: "done", content: "x".repeat(301) } as const;
+    const events: VoiceSession["events"] = () =>
+      ReadableStream.from([
+        { type: "tools-called", replyId, calls: [{ id: callId, name, arguments: { secret: 1 } }], atMs },
+        { type: "tool-progress", replyId, callId, name, text: "Let me look.", atMs },
+        { type: "tools-finished", replyId, results: [result], atMs },
+        { type: "handoff", from: "desk", to: "sales", replyId, atMs },
+        { type: "turn-metrics", turnId: replyId, characters: 0, audioMs: 0, atMs },
+      ]);
+    const posted: ServerMessage[] = [];
+    await forwardEvents({ events }, { post: (message) => void posted.push(message) });
+    assertEquals(posted, [
+      { type: "tool-called", id: callId, name },
+      { type: "tool-finished", id: callId, name, outcome: "done", text: `${"x".repeat(300)}…` },
+      { type: "handoff", from: "desk", to: "sales" },
+    ]);
+  });
+});

@@ -1,4 +1,4 @@
-/** A camera, or a screen, of one colour, in a LiveKit room. */
+/** Cameras that show one colour: in a LiveKit room, and Chromium's. */
 import {
   LocalVideoTrack,
   type Room,
@@ -74,4 +74,20 @@ export async function publishCamera(
       await video.close();
     },
   };
+}
+
+/** What Chromium's camera is to show: 640 × 480 of blue, as Y4M (https://wiki.multimedia.cx/index.php/YUV4MPEG2). */
+export async function blueVideo(): Promise<AsyncDisposable & { readonly file: string }> {
+  const file = await Deno.makeTempFile({ suffix: ".y4m" });
+  await Deno.writeFile(file, y4m(640, 480, [50, 211, 111]));
+  return { file, [Symbol.asyncDispose]: () => Deno.remove(file) };
+}
+
+function y4m(width: number, height: number, [y, u, v]: readonly [number, number, number]): Uint8Array {
+  const text = (line: string) => new TextEncoder().encode(line);
+  const plane = (size: number, value: number) => new Uint8Array(size).fill(value);
+  const chroma = width * height / 4;
+  const frame = [text("FRAME\n"), plane(width * height, y), plane(chroma, u), plane(chroma, v)];
+  const parts = [text(`YUV4MPEG2 W${width} H${height} F20:1 Ip A1:1 C420jpeg\n`), ...frame, ...frame];
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
 }

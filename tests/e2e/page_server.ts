@@ -41,17 +41,33 @@ export function startPageServer(
 ): PageServer {
   const calls = scriptedCalls({ clock, ...script });
   const log = silentLog;
+  const defaultAgent = "assistant";
+  const agents = { [defaultAgent]: defineAgent({ instructions: "Be brief.", autoSubscribe: "all" }) };
   const dispatcher = createDispatcher({
-    agents: { assistant: defineAgent({ instructions: "Be brief." }) },
-    defaultAgent: "assistant",
+    agents,
+    defaultAgent,
     start: calls.start,
     maxSessions: 10,
     clock,
     log,
   });
-  const agentName = "assistant";
-  const pages = createPages({ dispatcher, agentName, limits: { ...PAGE_LIMITS, ...limits }, clock, log });
-  const playground = { access, agentName, stages, recognizer: "server" as const, pages };
+  const pages = createPages({
+    dispatcher,
+    agents,
+    defaultAgent,
+    limits: { ...PAGE_LIMITS, ...limits },
+    clock,
+    log,
+  });
+  const shown = {
+    name: defaultAgent,
+    description: "Be brief.",
+    stages,
+    recognizer: "server",
+    pushToTalk: false,
+    sees: true,
+  } as const;
+  const playground = { access, agents: [shown], defaultAgent, pages };
   const app = createApp({ dispatcher, playground, clock, log });
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, app.fetch);
   return {

@@ -10,33 +10,22 @@ import { lookAt, red } from "../fixtures/pictures.ts";
 import { loadClip } from "../fixtures/speech.ts";
 import { startBrowser } from "./browser.ts";
 import { joinCaller, until } from "./caller.ts";
-import { publishCamera } from "./camera.ts";
+import { blueVideo, publishCamera } from "./camera.ts";
 import { startLiveKitServer } from "./livekit_server.ts";
 import { startServer } from "./server.ts";
 
 const livekit = await startLiveKitServer();
-/** What Chromium's camera shows: 640 × 480 of blue, as Y4M (https://wiki.multimedia.cx/index.php/YUV4MPEG2). */
-const video = await Deno.makeTempFile({ suffix: ".y4m" });
-await Deno.writeFile(video, y4m(640, 480, [50, 211, 111]));
-const browser = await startBrowser({ camera: video });
+const video = await blueVideo();
+const browser = await startBrowser({ camera: video.file });
 /** The caller's native client keeps its threads. */
 const options = { ignore: livekit === undefined, sanitizeOps: false, sanitizeResources: false };
 afterAll(async () => {
   await browser?.[Symbol.asyncDispose]();
   await livekit?.[Symbol.asyncDispose]();
-  await Deno.remove(video);
+  await video[Symbol.asyncDispose]();
 });
 
 const { url = "", apiKey = "", apiSecret = "" } = livekit ?? {};
-
-function y4m(width: number, height: number, [y, u, v]: readonly [number, number, number]): Uint8Array {
-  const text = (line: string) => new TextEncoder().encode(line);
-  const plane = (size: number, value: number) => new Uint8Array(size).fill(value);
-  const chroma = width * height / 4;
-  const frame = [text("FRAME\n"), plane(width * height, y), plane(chroma, u), plane(chroma, v)];
-  const parts = [text(`YUV4MPEG2 W${width} H${height} F20:1 Ip A1:1 C420jpeg\n`), ...frame, ...frame];
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
-}
 
 /** A model that looks first, and then says `answer`. */
 const modelThatLooks = (answer: string) =>

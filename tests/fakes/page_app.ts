@@ -8,6 +8,15 @@ import { fakeClock } from "./clock.ts";
 import { silentLog } from "./log.ts";
 import { fakeSessions } from "./session.ts";
 
+/** What the page shows of an agent. */
+export const pageAgent = {
+  description: "Be brief.",
+  stages: [{ stage: "llm", model: "demo", simulated: true }],
+  recognizer: "page",
+  pushToTalk: false,
+  sees: false,
+} as const;
+
 export function setUpPage(
   { access = { type: "local" }, livekit, sessionMs = PAGE_LIMITS.sessionMs, log = silentLog, ...more }: {
     readonly access?: PlaygroundAccess;
@@ -17,9 +26,14 @@ export function setUpPage(
 ) {
   const clock = fakeClock();
   const { started, start } = fakeSessions();
+  const agents = {
+    assistant: defineAgent({ instructions: "Be brief." }),
+    sales: defineAgent({ instructions: "Sell." }),
+  };
+  const defaultAgent = "assistant";
   const dispatcher = createDispatcher({
-    agents: { assistant: defineAgent({ instructions: "Be brief." }) },
-    defaultAgent: "assistant",
+    agents,
+    defaultAgent,
     maxSessions: 10,
     clock,
     log,
@@ -29,9 +43,9 @@ export function setUpPage(
       return session;
     },
   });
-  const agentName = "assistant";
-  const pages = createPages({ dispatcher, agentName, limits: { ...PAGE_LIMITS, sessionMs }, clock, log });
-  const stages = [{ stage: "llm", model: "demo", simulated: true }] as const;
-  const playground = { access, agentName, stages, recognizer: "page" as const, pages };
+  const limits = { ...PAGE_LIMITS, sessionMs };
+  const pages = createPages({ dispatcher, agents, defaultAgent, limits, clock, log });
+  const shown = Object.keys(agents).map((name) => ({ ...pageAgent, name }));
+  const playground = { access, agents: shown, defaultAgent, pages };
   return { app: createApp({ ...more, dispatcher, livekit, playground, clock, log }), started, clock };
 }

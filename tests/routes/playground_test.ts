@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { setUpPage } from "../fakes/page_app.ts";
+import { pageAgent, setUpPage } from "../fakes/page_app.ts";
 
 const password = { type: "password", password: "open sesame" } as const;
 
@@ -86,16 +86,18 @@ describe("GET /", () => {
     assertEquals(await response.json(), {
       mode: "browser",
       agent: "assistant",
-      stages: [{ stage: "llm", model: "demo", simulated: true }],
-      recognizer: "page",
-      pushToTalk: false,
+      agents: [{ ...pageAgent, name: "assistant" }, { ...pageAgent, name: "sales" }],
     });
   });
 });
 
 describe("signing in", () => {
-  const signIn = (app: ReturnType<typeof setUpPage>["app"], given: string, origin = "https://x.example") =>
-    app.request("https://x.example/playground/login", {
+  const signIn = (
+    app: ReturnType<typeof setUpPage>["app"],
+    given: string,
+    { origin = "https://x.example", search = "" } = {},
+  ) =>
+    app.request(`https://x.example/playground/login${search}`, {
       method: "POST",
       body: new URLSearchParams({ password: given }),
       headers: { origin },
@@ -113,6 +115,17 @@ describe("signing in", () => {
     const headers = { cookie: cookie.split(";")[0] ?? "" };
     assertMatch(await (await app.request("https://x.example/", { headers })).text(), /Start talking/);
     assertEquals((await app.request("https://x.example/playground/config", { headers })).status, 200);
+  });
+
+  it("goes on to the agent that was asked for", async () => {
+    const { app } = setUpPage({ access: password });
+    const locations: [given: string, location: string][] = [
+      ["open sesame", "/?agent=sales"],
+      ["wrong", "/?agent=sales#wrong"],
+    ];
+    for (const [given, location] of locations) {
+      assertEquals((await signIn(app, given, { search: "?agent=sales" })).headers.get("location"), location);
+    }
   });
 
   for (const given of ["", "open", "open sesame ", "OPEN SESAME"]) {
@@ -133,7 +146,7 @@ describe("signing in", () => {
 
   it("takes no form of another site, and few attempts", async () => {
     const { app } = setUpPage({ access: password });
-    assertEquals((await signIn(app, "open sesame", "https://evil.example")).status, 403);
+    assertEquals((await signIn(app, "open sesame", { origin: "https://evil.example" })).status, 403);
     for (let i = 0; i < 4; i++) await signIn(app, "guess");
     const late = await signIn(app, "open sesame");
     assertEquals([late.status, late.headers.get("retry-after")], [429, "10"]);
@@ -154,6 +167,18 @@ describe("POST /playground/dispatch", () => {
     assertEquals([response.status, started[0]?.request.participant], [201, "caller-1"]);
     await clock.advance(60_000);
     assertEquals(started[0]?.closes, ["closed"]);
+  });
+
+  it("sends whom the page names, and says who there is when that is nobody", async () => {
+    const { app, started } = setUpPage();
+    const ask = { room: "playground-1", identity: "caller-1" };
+    assertEquals((await post(app, { ...ask, agent: "sales" })).status, 201);
+    assertEquals(started.map(({ request }) => request.agentName), ["sales"]);
+    const unknown = await post(app, { ...ask, agent: "nobody" });
+    assertEquals(
+      [unknown.status, (await unknown.json()).detail],
+      [404, 'There is no agent "nobody"; there is assistant, sales.'],
+    );
   });
 
   it("sends it to no other room, and for no other site", async () => {

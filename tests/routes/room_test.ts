@@ -93,6 +93,14 @@ describe("GET /room: sockets", () => {
     await page.closed;
   });
 
+  it("says who there is to talk with when that is not whom the page names", async () => {
+    await using server = startPageServer();
+    const page = await connect(server, { ...hello, agent: "nobody" });
+    const { reason, text } = await page.next("closed");
+    assertEquals([reason, text], ["failed", 'There is no agent "nobody"; there is assistant.']);
+    assertEquals([await page.closed, server.calls.rooms.length], [1000, 0]);
+  });
+
   const wrong: [what: string, said: object, code: number][] = [
     ["something else than hello", { type: "interrupt" }, 1008],
     ["another version", { type: "hello", version: 2 }, 1007],

@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import sharp from "sharp";
 import type { ImagePart } from "../../src/llm/llm.ts";
 import type { VideoFrame } from "../../src/room/room.ts";
-import { jpegOf } from "../../src/vision/jpeg.ts";
+import { jpegOf, pixelsOf } from "../../src/vision/jpeg.ts";
 
 /** A picture whose left half is red, and whose right half is blue. */
 function halves(width: number, height: number): VideoFrame {
@@ -67,5 +67,29 @@ describe("jpegOf", () => {
       () => jpegOf({ ...halves(8, 8), width: 16 }, { longestSide: 100 }),
       /a frame of the video is no picture: /,
     );
+  });
+});
+
+describe("pixelsOf", () => {
+  const longestSide = 1_024;
+  const file = async (picture: ReturnType<typeof sharp>) => new Uint8Array(await picture.toBuffer());
+
+  it("is what a JPEG file shows", async () => {
+    const { data } = await jpegOf(halves(640, 360), { longestSide });
+    const frame = await pixelsOf(Uint8Array.fromBase64(data));
+    assertEquals([frame.width, frame.height, frame.rgb.length, frame.rotation], [640, 360, 640 * 360 * 3, 0]);
+    assertEquals((await seen(await jpegOf(frame, { longestSide }))).corners, ["red", "blue", "red", "blue"]);
+  });
+
+  it("has three channels where the file has one", async () => {
+    const grey = sharp(new Uint8Array(64), { raw: { width: 8, height: 8, channels: 1 } });
+    assertEquals((await pixelsOf(await file(grey.toColourspace("b-w").jpeg()))).rgb.length, 8 * 8 * 3);
+  });
+
+  it("refuses what is no picture, and one of very many pixels", async () => {
+    const create = { width: 4_000, height: 4_000, channels: 3, background: "black" } as const;
+    for (const bad of [new Uint8Array([255, 216, 255, 0]), await file(sharp({ create }).jpeg())]) {
+      await assertRejects(() => pixelsOf(bad), /what the camera took is no picture/);
+    }
   });
 });

@@ -8,6 +8,7 @@ import {
   CLOSE_CODE,
   MAX_AUDIO_MS,
   MAX_MESSAGE_BYTES,
+  MAX_PICTURE_CHARACTERS,
   MICROPHONE_FORMAT,
   type ServerMessage,
 } from "./wire.ts";
@@ -29,8 +30,8 @@ export interface PageConnection {
 export type PageSocket = Pick<WebSocket, "binaryType" | "readyState" | "send" | "close" | "addEventListener">;
 
 const BYTES_PER_MS = MICROPHONE_FORMAT.sampleRate / 1000 * 2;
-/** Three times the microphone's bytes a second, and eight seconds of it at once after a stall of the network. */
-const BYTES_PER_SECOND = 3 * 1000 * BYTES_PER_MS;
+/** Three times the microphone's bytes a second and a picture, and eight seconds of it at once after a stall of the network. */
+const BYTES_PER_SECOND = 3 * 1000 * BYTES_PER_MS + MAX_PICTURE_CHARACTERS;
 const BURST_BYTES = 8 * 1000 * BYTES_PER_MS;
 /** What a message costs at least: tiny ones are work too. */
 const MIN_COST_BYTES = 512;

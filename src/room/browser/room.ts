@@ -7,6 +7,7 @@ import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { captureTimeline } from "../livekit/timeline.ts";
 import type { AgentState, Participant, Room, RoomEnd, RoomMessage } from "../room.ts";
+import { type DecodePicture, pageCamera } from "./camera.ts";
 import type { Incoming, PageConnection } from "./connection.ts";
 import { pageDevice } from "./device.ts";
 import { pageRequests } from "./rpc.ts";
@@ -29,6 +30,8 @@ export interface BrowserRoomOptions {
   readonly log: Log;
   /** How long a page whose socket was lost may take to return, milliseconds (default 20,000). */
   readonly graceMs?: number;
+  /** Turns what the page's camera takes into pixels; without it no picture is ever asked for. */
+  readonly decode?: DecodePicture | undefined;
 }
 
 export interface BrowserRoom extends Room {
@@ -48,7 +51,7 @@ const POSTS_KEPT = 500;
 
 /** A room without a page yet. Its owner hangs up when the session has ended: only then is the last word known. */
 export function browserRoom(
-  { name, agentName, resumeToken, clock, log, graceMs = 20_000 }: BrowserRoomOptions,
+  { name, agentName, resumeToken, clock, log, graceMs = 20_000, decode }: BrowserRoomOptions,
 ): BrowserRoom {
   const microphone = liveStream<AudioFrame>({ limit: MICROPHONE_BUFFER_MS, size: durationMs });
   const messages = liveStream<RoomMessage>({ limit: MESSAGES_KEPT });
@@ -71,6 +74,8 @@ export function browserRoom(
   });
   const mixer = createMixer(device, { clock });
   const requests = pageRequests({ clock, post });
+  const camera = decode &&
+    pageCamera({ ask: (message) => connection?.send(message), decode, clock, closed: closed.signal });
   const end = (reason: RoomEnd) => {
     if (closed.signal.aborted) return;
     mixer[Symbol.dispose]();
@@ -94,6 +99,8 @@ export function browserRoom(
       case "rpc-result":
       case "rpc-error":
         return requests.answer(message);
+      case "picture":
+        return camera?.answer(message);
       case "bye":
         return end("participant-left");
       case "text":
@@ -136,6 +143,7 @@ export function browserRoom(
     messages: messages.readable,
     speaker: createSpeaker(mixer.voice, { clock }),
     background: mixer,
+    ...(camera && { video: camera.video }),
     closed: closed.signal,
     get droppedMs() {
       return microphone.dropped;

@@ -17,6 +17,10 @@
  * The server may ask the page to do something, as LiveKit's remote procedure calls do: `rpc-request`, which the page answers
  * with `rpc-result` or `rpc-error` of the same id, on whatever socket it has by then.
  *
+ * Where the agent sees, the server may ask for a picture of the user's camera, at the most once a second: `picture-request`.
+ * The page answers with `picture` of the same id within 2 s, without a file while the user shows nothing. A page shows
+ * nothing before its user has turned the camera on.
+ *
  * The server closes a socket with 1000 when the session is over (after `closed`), 1007 for what it cannot read, 1008 for a
  * page that floods it or does not say hello, 1009 for a message over 64 KiB, 1013 when there is no place, and 4001 when
  * the session goes on in another socket.
@@ -30,6 +34,8 @@ export const MICROPHONE_FORMAT = { sampleRate: 16_000, channels: 1 } as const;
 export const SPEAKER_FORMAT = { sampleRate: 24_000, channels: 1 } as const;
 /** The largest message that is taken, in bytes. */
 export const MAX_MESSAGE_BYTES = 64 * 1024;
+/** The largest picture that fits into a message, in characters of base64 (48,000 bytes). */
+export const MAX_PICTURE_CHARACTERS = 64_000;
 /** The longest run of microphone audio in one message, in milliseconds. */
 export const MAX_AUDIO_MS = 100;
 
@@ -53,6 +59,8 @@ const epoch = z.int().min(0).max(2 ** 31);
 const helloMessage = z.object({
   type: z.literal("hello"),
   version: z.literal(WIRE_VERSION),
+  /** Whom the user wants to talk with, by the name in the registry (default: the default agent). */
+  agent: z.string().min(1).max(256).optional(),
   /** Goes on with the session that this token was given for. */
   resume: z.string().max(64).optional(),
   /** With `resume`: how far the page had come when it lost its socket. */
@@ -76,6 +84,12 @@ export const clientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("rpc-result"), id, payload: z.string().max(MAX_RPC_BYTES) }),
   /** It has not; `code`: LiveKit's, 1400 for a method that it does not know, 1500 where something failed in it. */
   z.object({ type: z.literal("rpc-error"), id, code: z.int(), message: z.string().max(256) }),
+  /** What `picture-request` asked for: a JPEG file in base64, or nothing while the camera is off. */
+  z.object({
+    type: z.literal("picture"),
+    id,
+    jpeg: z.base64().startsWith("/9j/").max(MAX_PICTURE_CHARACTERS).optional(),
+  }),
   /** The user hung up: the session ends. */
   z.object({ type: z.literal("bye") }),
 ]);
@@ -160,6 +174,19 @@ export type ServerMessage =
     readonly payload: string;
     readonly timeoutMs: number;
   }
+  /** Take a picture of what the camera shows now. */
+  | { readonly type: "picture-request"; readonly id: string }
+  /** The agent uses the tool of that name; `tool-finished` has what it is told of it. */
+  | { readonly type: "tool-called"; readonly id: string; readonly name: string }
+  | {
+    readonly type: "tool-finished";
+    readonly id: string;
+    readonly name: string;
+    readonly outcome: string;
+    readonly text: string;
+  }
+  /** Another agent goes on with the conversation. */
+  | { readonly type: "handoff"; readonly from: string; readonly to: string }
   /** Discard what was not played; what follows belongs to `epoch`. */
   | { readonly type: "clear"; readonly epoch: number }
   /** Something failed and the session goes on; `text` is for the user. */
