@@ -1,6 +1,7 @@
 /** OpenAI, and every server that speaks its API: https://platform.openai.com/docs/api-reference */
 import type { OpenAI } from "openai";
 import { messageOf, type Stage, StageError } from "./errors.ts";
+import { httpError } from "./http_errors.ts";
 
 /** The SDK's types, for what is sent. */
 export type { OpenAI } from "openai";
@@ -9,6 +10,8 @@ export interface OpenAIServer {
   readonly apiKey: string;
   /** Another server, up to and including its `/v1` (default: OpenAI's). */
   readonly baseUrl?: string | undefined;
+  /** The variable that its key comes from (default "OPENAI_API_KEY"). */
+  readonly keySource?: string | undefined;
 }
 
 /** Loads the SDK, which takes a tenth of a second: before the first request, if that is not to wait for it. */
@@ -28,32 +31,17 @@ export function openaiClient({ apiKey, baseUrl }: OpenAIServer): () => Promise<O
 export async function openaiError(
   stage: Stage,
   error: unknown,
-  { model, baseUrl, apiKey }: Partial<OpenAIServer> & { readonly model: string },
+  { model, baseUrl, apiKey, keySource = "OPENAI_API_KEY" }: Partial<OpenAIServer> & {
+    readonly model: string;
+  },
 ): Promise<StageError> {
   if (error instanceof StageError) return error;
   const { APIConnectionError, APIError } = await loadOpenAI();
   const server = baseUrl ? new URL(baseUrl).host : "OpenAI";
-  const failed = (message: string, retryable: boolean, refused = false) =>
-    new StageError(stage, apiKey ? message.replaceAll(apiKey, "(hidden)") : message, { retryable, refused });
-  if (error instanceof APIConnectionError) return failed(`${server} cannot be reached`, true);
-  if (!(error instanceof APIError)) {
-    return failed(`${server} sent no proper answer: ${messageOf(error)}`, true);
-  }
-  switch (error.status) {
-    case 401:
-    case 403:
-      return failed(`${server} refused the key: check OPENAI_API_KEY`, false, true);
-    case 404:
-      return failed(
-        `${server} has no model ${
-          JSON.stringify(model)
-        }: check ${stage.toUpperCase()}, or the agent's ${stage}`,
-        false,
-      );
-    case 429:
-      return failed(`${server} takes no more requests now: the rate limit or the quota is used up`, true);
-    default:
-      // An error without a status came inside the stream.
-      return failed(`${server} failed: ${error.message}`, (error.status ?? 500) >= 500);
-  }
+  const hidden = (message: string) => apiKey ? message.replaceAll(apiKey, "(hidden)") : message;
+  const again = (words: string) => new StageError(stage, hidden(`${server} ${words}`), { retryable: true });
+  if (error instanceof APIConnectionError) return again("cannot be reached");
+  if (!(error instanceof APIError)) return again(`sent no proper answer: ${messageOf(error)}`);
+  const { status, message } = error;
+  return httpError(stage, { server, status, message: hidden(message), model, keySource });
 }

@@ -1,6 +1,7 @@
 /** Language models by OpenAI, and by every server that speaks its API: https://platform.openai.com/docs/api-reference/chat */
 import { StageError } from "../errors.ts";
 import { openaiClient, openaiError, type OpenAIServer } from "../openai.ts";
+import { answerStream } from "./answer_stream.ts";
 import type { LanguageEvent, LanguageModel, LanguageRequest, TokenUsage } from "./llm.ts";
 import { assembleCalls, toolParameters, wireMessages } from "./openai_tools.ts";
 
@@ -54,11 +55,7 @@ export function openaiLanguageModel(
   return {
     provider: "openai",
     model,
-    generate(request, { signal }) {
-      const abort = new AbortController();
-      const events = generate(request, AbortSignal.any([signal, abort.signal]));
-      return eagerly(events, () => abort.abort());
-    },
+    generate: (request, { signal }) => answerStream((signal) => generate(request, signal), signal),
   };
 }
 
@@ -86,21 +83,3 @@ const reasons: Readonly<Record<string, Finish["reason"]>> = {
   content_filter: "content-filter",
   tool_calls: "tool-calls",
 };
-
-/** A stream of `events` whose first is asked for at once: the request leaves before anybody reads. */
-function eagerly<T>(events: AsyncGenerator<T>, cancel: () => void): ReadableStream<T> {
-  let first: Promise<IteratorResult<T>> | undefined = events.next();
-  return new ReadableStream<T>({
-    async pull(controller) {
-      const next = first ?? events.next();
-      first = undefined;
-      const { done, value } = await next;
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    async cancel() {
-      cancel();
-      await events.return(undefined);
-    },
-  }, { highWaterMark: 1 });
-}

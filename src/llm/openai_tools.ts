@@ -1,6 +1,7 @@
 /** Messages and tools on the wire of chat completions: https://platform.openai.com/docs/guides/function-calling?api-mode=chat */
 import type { OpenAI } from "../openai.ts";
 import { type ImagePart, type LanguageRequest, type Message, newCallId, type ToolCall } from "./llm.ts";
+import { imagesFromUsersAlone, toldBack, writtenArguments } from "./wire.ts";
 
 type Delta = OpenAI.Chat.Completions.ChatCompletionChunk.Choice.Delta.ToolCall;
 
@@ -26,23 +27,8 @@ export function toolParameters(
  * `messages` in the API's own shapes. It takes images from users alone: those that tools have brought follow behind the
  * results of their step (https://platform.openai.com/docs/guides/images-vision?api-mode=chat).
  */
-export function wireMessages(messages: readonly Message[]): OpenAI.ChatCompletionMessageParam[] {
-  const wire: OpenAI.ChatCompletionMessageParam[] = [];
-  let brought: ImagePart[] = [];
-  const show = () => {
-    if (brought.length > 0) {
-      wire.push({ role: "user", content: shownWith("(What the tools show.)", brought) });
-    }
-    brought = [];
-  };
-  for (const message of messages) {
-    if (message.role === "tool") brought.push(...message.images ?? []);
-    else show();
-    wire.push(wireMessage(message));
-  }
-  show();
-  return wire;
-}
+export const wireMessages = (messages: readonly Message[]): OpenAI.ChatCompletionMessageParam[] =>
+  imagesFromUsersAlone(messages).map(wireMessage);
 
 function wireMessage(message: Message): OpenAI.ChatCompletionMessageParam {
   switch (message.role) {
@@ -74,17 +60,9 @@ function shownWith(
   ];
 }
 
-/**
- * A call as it is told back. Some servers read the arguments, and take only an object: what was none is wrapped in one. A
- * name that the model made up may have characters that the API refuses.
- */
-function wireCall({ id, name, malformed, ...call }: ToolCall): OpenAI.ChatCompletionMessageFunctionToolCall {
-  const given: unknown = malformed === undefined ? call.arguments : { malformed };
-  const object = typeof given === "object" && given !== null && !Array.isArray(given)
-    ? given
-    : { value: given };
-  const allowed = name.replaceAll(/[^\w-]/g, "_").slice(0, 64);
-  return { id, type: "function", function: { name: allowed, arguments: JSON.stringify(object) } };
+function wireCall(call: ToolCall): OpenAI.ChatCompletionMessageFunctionToolCall {
+  const { name, arguments: given } = toldBack(call);
+  return { id: call.id, type: "function", function: { name, arguments: JSON.stringify(given) } };
 }
 
 export interface CallAssembler {
@@ -120,7 +98,7 @@ export function assembleCalls(): CallAssembler {
       return parts.filter(({ name }) => name !== "").map(({ id: given, name, text }) => {
         const id = given === "" || taken.has(given) ? newCallId() : given;
         taken.add(id);
-        return { id, name, ...argumentsFrom(text) };
+        return { id, name, ...writtenArguments(text) };
       });
     },
   };
@@ -128,7 +106,7 @@ export function assembleCalls(): CallAssembler {
 
 function namesAnother(name: string | null | undefined, last: { name: string; text: string }): boolean {
   if (!name || last.name === "") return false;
-  return name !== last.name || (last.text !== "" && argumentsFrom(last.text).malformed === undefined);
+  return name !== last.name || (last.text !== "" && writtenArguments(last.text).malformed === undefined);
 }
 
 /** What comes, rather than what should. */
@@ -136,14 +114,4 @@ interface Loose {
   readonly index?: number;
   readonly id?: string | null;
   readonly function?: { readonly name?: string | null; readonly arguments?: unknown } | null;
-}
-
-/** No arguments at all are those of a tool that takes none. */
-function argumentsFrom(text: string): Pick<ToolCall, "arguments" | "malformed"> {
-  if (text.trim() === "") return { arguments: {} };
-  try {
-    return { arguments: JSON.parse(text) ?? {} };
-  } catch {
-    return { arguments: undefined, malformed: text };
-  }
 }
