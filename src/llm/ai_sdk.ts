@@ -1,0 +1,120 @@
+/** Any language model of the AI SDK: https://ai-sdk.dev/providers */
+import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4Usage } from "@ai-sdk/provider";
+import { messageOf, StageError } from "../errors.ts";
+import { httpError } from "../http_errors.ts";
+import { promptOf, toolOptions } from "./ai_sdk_prompt.ts";
+import { answerStream } from "./answer_stream.ts";
+import type { LanguageEvent, LanguageModel, LanguageRequest, TokenUsage, ToolCall } from "./llm.ts";
+import { writtenArguments } from "./wire.ts";
+
+/** Settings of each request, by the AI SDK's own names. */
+export type AiSdkSettings = Pick<
+  LanguageModelV4CallOptions,
+  "temperature" | "maxOutputTokens" | "topP" | "topK" | "seed" | "reasoning" | "headers" | "providerOptions"
+>;
+
+/** Where a model is, and how it is made with its first request. */
+export interface AiSdkSource {
+  readonly provider: string;
+  readonly model: string;
+  readonly load: () => Promise<LanguageModelV4>;
+  /** Whose server it is, for messages of failures. */
+  readonly server: string;
+  /** Where its key comes from, for the same; and the key itself, which is in none of them. */
+  readonly keySource: string;
+  readonly apiKey?: string | undefined;
+}
+
+/** Answers with a model of the AI SDK, such as `mistral("mistral-large-latest")` of `npm:@ai-sdk/mistral`; nothing is retried. */
+export function aiSdkLanguageModel(model: LanguageModelV4, settings: AiSdkSettings = {}): LanguageModel {
+  const [provider = model.provider] = model.provider.split(".");
+  const load = () => Promise.resolve(model);
+  const source = { provider, model: model.modelId, load, server: provider, keySource: "its key" };
+  return languageModelFrom(source, settings);
+}
+
+/** The same with a model that is made when it is needed. */
+export function languageModelFrom(source: AiSdkSource, settings: AiSdkSettings): LanguageModel {
+  const { provider, model } = source;
+  let loading: Promise<LanguageModelV4> | undefined;
+
+  async function* generate(request: LanguageRequest, signal: AbortSignal): AsyncGenerator<LanguageEvent> {
+    const calls: ToolCall[] = [];
+    let begun = false;
+    try {
+      signal.throwIfAborted();
+      const { stream } = await (await (loading ??= source.load())).doStream({
+        ...settings,
+        ...toolOptions(request),
+        prompt: promptOf(request.messages),
+        abortSignal: signal,
+      });
+      begun = true;
+      let finish: Finish | undefined;
+      for await (const part of stream) {
+        if (part.type === "error") throw part.error;
+        if (part.type === "text-delta" && part.delta) yield { type: "text", text: part.delta };
+        if (part.type === "tool-call" && !part.providerExecuted) {
+          calls.push({ id: part.toolCallId, name: part.toolName, ...writtenArguments(part.input) });
+        }
+        if (part.type === "finish") {
+          finish = { type: "finish", reason: reasons[part.finishReason.unified], ...counted(part.usage) };
+        }
+      }
+      if (!finish?.reason) throw new StageError("llm", "the model's answer broke off", { retryable: true });
+      for (const call of calls) yield { type: "tool-call", ...call };
+      yield { ...finish, reason: finish.reason };
+    } catch (error) {
+      throw signal.aborted ? signal.reason : await failureOf(error, source, begun);
+    }
+  }
+  return {
+    provider,
+    model,
+    generate: (request, { signal }) => answerStream((signal) => generate(request, signal), signal),
+  };
+}
+
+type Reason = Extract<LanguageEvent, { type: "finish" }>["reason"];
+/** Without a reason the answer is not whole. */
+type Finish = { readonly type: "finish"; readonly reason: Reason | undefined; readonly usage?: TokenUsage };
+
+const reasons = {
+  "stop": "stop",
+  "length": "length",
+  "content-filter": "content-filter",
+  "tool-calls": "tool-calls",
+  "other": "other",
+  "error": undefined,
+  "interrupted": undefined,
+} as const;
+
+function counted({ inputTokens, outputTokens }: LanguageModelV4Usage): { readonly usage?: TokenUsage } {
+  if (inputTokens.total === undefined || outputTokens.total === undefined) return {};
+  return { usage: { inputTokens: inputTokens.total, outputTokens: outputTokens.total } };
+}
+
+/** What went wrong, and what to do about it; the key is in none of it. */
+async function failureOf(error: unknown, source: AiSdkSource, begun: boolean): Promise<StageError> {
+  if (error instanceof StageError) return error;
+  const { server, model, keySource, apiKey } = source;
+  const message = apiKey ? messageOf(error).replaceAll(apiKey, "(hidden)") : messageOf(error);
+  const status = statusOf(error);
+  if (status !== undefined) return httpError("llm", { server, status, message, model, keySource });
+  const { AISDKError, APICallError } = await import("@ai-sdk/provider");
+  if (!begun && (APICallError.isInstance(error) || error instanceof TypeError)) {
+    return new StageError("llm", `${server} cannot be reached`, { retryable: true });
+  }
+  // What the SDK itself finds wrong with a request, such as a key that is not set, would be wrong again.
+  const retryable = begun || !AISDKError.isInstance(error);
+  return new StageError("llm", `${server} sent no proper answer: ${message}`, { retryable });
+}
+
+/** The HTTP status of a failure, also of one that was told inside an answer. */
+function statusOf(error: unknown): number | undefined {
+  if (typeof error !== "object" || error === null) return undefined;
+  const { statusCode, responseBody } = error as { statusCode?: unknown; responseBody?: unknown };
+  // Google's word for a key that it does not take, which it tells with a 400.
+  if (typeof responseBody === "string" && responseBody.includes('"API_KEY_INVALID"')) return 401;
+  return typeof statusCode === "number" && statusCode >= 400 ? statusCode : undefined;
+}
