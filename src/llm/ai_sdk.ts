@@ -98,8 +98,9 @@ function counted({ inputTokens, outputTokens }: LanguageModelV4Usage): { readonl
 async function failureOf(error: unknown, source: AiSdkSource, begun: boolean): Promise<StageError> {
   if (error instanceof StageError) return error;
   const { server, model, keySource, apiKey } = source;
-  const message = apiKey ? messageOf(error).replaceAll(apiKey, "(hidden)") : messageOf(error);
-  const status = statusOf(error);
+  const told = tellsOf(error);
+  const message = apiKey ? told.message.replaceAll(apiKey, "(hidden)") : told.message;
+  const { status } = told;
   if (status !== undefined) return httpError("llm", { server, status, message, model, keySource });
   const { AISDKError, APICallError } = await import("@ai-sdk/provider");
   if (!begun && (APICallError.isInstance(error) || error instanceof TypeError)) {
@@ -110,11 +111,14 @@ async function failureOf(error: unknown, source: AiSdkSource, begun: boolean): P
   return new StageError("llm", `${server} sent no proper answer: ${message}`, { retryable });
 }
 
-/** The HTTP status of a failure, also of one that was told inside an answer. */
-function statusOf(error: unknown): number | undefined {
-  if (typeof error !== "object" || error === null) return undefined;
-  const { statusCode, responseBody } = error as { statusCode?: unknown; responseBody?: unknown };
+/** What an error says, and its HTTP status; one that was told inside an answer is an object like it. */
+function tellsOf(error: unknown): { readonly message: string; readonly status: number | undefined } {
+  const { message, statusCode, responseBody } = Object(error) as Readonly<Record<string, unknown>>;
   // Google's word for a key that it does not take, which it tells with a 400.
-  if (typeof responseBody === "string" && responseBody.includes('"API_KEY_INVALID"')) return 401;
-  return typeof statusCode === "number" && statusCode >= 400 ? statusCode : undefined;
+  const keyRefused = typeof responseBody === "string" && responseBody.includes('"API_KEY_INVALID"');
+  const failed = typeof statusCode === "number" && statusCode >= 400 ? statusCode : undefined;
+  return {
+    message: typeof message === "string" ? message : messageOf(error),
+    status: keyRefused ? 401 : failed,
+  };
 }

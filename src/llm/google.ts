@@ -35,7 +35,7 @@ export function googleLanguageModel(
     keySource: "GOOGLE_API_KEY",
     apiKey,
   }, {
-    reasoning: "none",
+    ...(model.startsWith("gemini-") && { reasoning: "none" as const }),
     ...(temperature !== undefined && { temperature }),
     ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
   });

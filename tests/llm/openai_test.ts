@@ -61,7 +61,7 @@ describe("OpenAI, answering", () => {
       ],
       error: undefined,
     });
-    assertEquals(emulator.requests[0]?.authorization, "Bearer test-key");
+    assertEquals(emulator.requests[0]?.headers.authorization, "Bearer test-key");
     assertEquals(emulator.requests[0]?.body, {
       model: "gpt-4o-mini",
       temperature: 0.2,
