@@ -16,6 +16,12 @@
  * | `ASSEMBLYAI_BASE_URL` | AssemblyAI's | another address of theirs, such as the one in Europe |
  * | `CARTESIA_API_KEY` | – | for models named `cartesia/…` |
  * | `CARTESIA_BASE_URL` | Cartesia's | another address of theirs |
+ * | `ANTHROPIC_API_KEY` | – | for models named `anthropic/…` |
+ * | `ANTHROPIC_BASE_URL` | Anthropic's | another server of theirs or a proxy, up to and including its `/v1` |
+ * | `GOOGLE_API_KEY` | – | for models named `google/…`: a key of the Gemini API |
+ * | `GOOGLE_BASE_URL` | Google's | another address, up to and including its `/v1beta` |
+ * | `COMPATIBLE_API_KEY` | – | for models named `compatible/…`: the key of a server that speaks OpenAI's API; where it takes none, any word |
+ * | `COMPATIBLE_BASE_URL` | – | where that server is, up to and including its `/v1` |
  * | `STT` | `deepgram/nova-3` | what the agents hear with; with OpenAI's key alone `openai/gpt-4o-transcribe`, with ElevenLabs' `elevenlabs/scribe_v2_realtime`, without keys the browser's ears |
  * | `LLM` | `openai/gpt-4o-mini` | what they think with; without a key a demo of fixed rules |
  * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; by ElevenLabs' key `elevenlabs/eleven_turbo_v2_5`, Cartesia's `cartesia/sonic-3`, OpenAI's alone `openai/gpt-4o-mini-tts`; else `flite/slt` |
@@ -89,6 +95,12 @@ export const environment = z.object({
   ASSEMBLYAI_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
   CARTESIA_API_KEY: secret.optional(),
   CARTESIA_BASE_URL: url("https:", "http:", "wss:", "ws:").optional(),
+  ANTHROPIC_API_KEY: secret.optional(),
+  ANTHROPIC_BASE_URL: url("https:", "http:").optional(),
+  GOOGLE_API_KEY: secret.optional(),
+  GOOGLE_BASE_URL: url("https:", "http:").optional(),
+  COMPATIBLE_API_KEY: secret.optional(),
+  COMPATIBLE_BASE_URL: url("https:", "http:").optional(),
   STT: model("deepgram/nova-3").optional(),
   LLM: model("openai/gpt-4o-mini").optional(),
   TTS: model("deepgram/aura-2-thalia-en").optional(),

@@ -6,6 +6,9 @@ export const keyedProviders = {
   deepgram: "DEEPGRAM",
   elevenlabs: "ELEVENLABS",
   assemblyai: "ASSEMBLYAI",
+  anthropic: "ANTHROPIC",
+  google: "GOOGLE",
+  compatible: "COMPATIBLE",
   cartesia: "CARTESIA",
 } as const;
 

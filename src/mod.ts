@@ -50,6 +50,8 @@ export type {
   ToolChoice,
   ToolSpec,
 } from "./llm/llm.ts";
+export { aiSdkLanguageModel } from "./llm/ai_sdk.ts";
+export type { AiSdkSettings } from "./llm/ai_sdk.ts";
 export { fallbackLanguageModel } from "./llm/fallback.ts";
 export { raceLanguageModels } from "./llm/race.ts";
 export { createLog } from "./log.ts";

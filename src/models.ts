@@ -4,9 +4,12 @@
  */
 import type { Clock } from "./clock.ts";
 import { ConfigError } from "./errors.ts";
+import { anthropicLanguageModel, loadAnthropic } from "./llm/anthropic.ts";
 import { demoLanguageModel } from "./llm/demo.ts";
+import { googleLanguageModel, loadGoogle } from "./llm/google.ts";
 import type { LanguageModel } from "./llm/llm.ts";
 import { openaiLanguageModel } from "./llm/openai.ts";
+import { openaiResponsesModel } from "./llm/openai_responses.ts";
 import type { Log } from "./log.ts";
 import { createHealth, type Health } from "./health.ts";
 import { isKeyed, type KeyedProvider, keyedProviders, type Keys } from "./keys.ts";
@@ -77,7 +80,7 @@ interface Choice extends Omit<SpeechToTextSpec & TextToSpeechSpec & LanguageMode
 }
 
 type Kind = "STT" | "LLM" | "TTS";
-type Provider = KeyedProvider | "flite" | "demo" | "local" | "browser";
+type Provider = KeyedProvider | "openai-responses" | "flite" | "demo" | "local" | "browser";
 interface Maker<T> {
   readonly make: (choice: Choice) => T;
   /** The options that a model of it takes, besides a language. */
@@ -114,8 +117,22 @@ const recognizers: Table<SpeechToText> = {
   local: { make: (choice) => localSpeechToText(spoken(choice)) },
 };
 
+const ofLanguageModels = () => ["temperature", "maxTokens"] as const;
+
 const languageModels: Table<LanguageModel> = {
-  openai: { make: openaiLanguageModel, takes: () => ["temperature", "maxTokens"] },
+  openai: { make: openaiLanguageModel, takes: ofLanguageModels },
+  "openai-responses": { make: openaiResponsesModel, takes: ofLanguageModels },
+  anthropic: { make: anthropicLanguageModel, takes: ofLanguageModels },
+  google: { make: googleLanguageModel, takes: ofLanguageModels },
+  compatible: {
+    make(choice) {
+      if (!choice.baseUrl) {
+        throw new MissingKeyError(`COMPATIBLE_BASE_URL is not set; LLM compatible/${choice.model} needs it`);
+      }
+      return openaiLanguageModel({ ...choice, provider: "compatible", keySource: "COMPATIBLE_API_KEY" });
+    },
+    takes: ofLanguageModels,
+  },
   demo: { make: demoLanguageModel },
 };
 
@@ -170,9 +187,10 @@ export function createModels(options: ModelsOptions): Models {
         `${kind} ${name}: ${option} is ${value}; expected a number from ${min} to ${max}`,
       );
     }
-    const { apiKey = "", baseUrl } = isKeyed(provider) ? options[provider] ?? {} : {};
-    if (isKeyed(provider) && !apiKey) {
-      throw new MissingKeyError(`${keyedProviders[provider]}_API_KEY is not set; ${kind} ${name} needs it`);
+    const account = provider === "openai-responses" ? "openai" : provider;
+    const { apiKey = "", baseUrl } = isKeyed(account) ? options[account] ?? {} : {};
+    if (isKeyed(account) && !apiKey) {
+      throw new MissingKeyError(`${keyedProviders[account]}_API_KEY is not set; ${kind} ${name} needs it`);
     }
     return maker.make({ ...defaults, ...given, model, option, apiKey, baseUrl, clock, log });
   }
@@ -258,6 +276,10 @@ function parse(kind: Kind, name: string): { provider: string; model: string; opt
 /** The libraries of providers that are large: loaded with the first call, unless they were before. */
 const libraries: Readonly<Record<string, () => Promise<unknown>>> = {
   openai: loadOpenAI,
+  "openai-responses": loadOpenAI,
+  compatible: loadOpenAI,
+  anthropic: loadAnthropic,
+  google: loadGoogle,
   deepgram: loadDeepgram,
 };
 

@@ -76,6 +76,28 @@ describe("model strings", () => {
     ]);
   });
 
+  it("make language models by all who have them", () => {
+    const account = { apiKey: "secret-4", baseUrl: "http://127.0.0.1:1/v1" };
+    const all = createModels({
+      ...common,
+      openai: account,
+      anthropic: account,
+      google: account,
+      compatible: account,
+    });
+    const names = [
+      "openai-responses/gpt-4.1",
+      "anthropic/claude-haiku-4-5",
+      "google/gemini-2.5-flash",
+      "compatible/a/b:c",
+    ];
+    const made = names.map((model) => all.llm({ model, temperature: 0.5, maxTokens: 9 }));
+    assertEquals(made.map(({ provider, model }) => `${provider}/${model}`), [
+      "openai/gpt-4.1",
+      ...names.slice(1),
+    ]);
+  });
+
   it("make one of several, parted by commas or in a list", () => {
     const members: string[] = [];
     const note = <T extends { provider: string; model: string }>(member: T): T => {
@@ -129,6 +151,14 @@ describe("model strings", () => {
       words: ['"constructor"', "expected one of"],
     },
     "a voice that is none": { make: () => bare.tts("flite/sonia"), words: ['"sonia"', "expected slt"] },
+    "a key missing for responses": {
+      make: () => bare.llm("openai-responses/gpt-4.1"),
+      words: ["OPENAI_API_KEY is not set", "LLM openai-responses/gpt-4.1"],
+    },
+    "a server that is not said": {
+      make: () => createModels({ ...common, compatible: { apiKey: "secret-4" } }).llm("compatible/x"),
+      words: ["COMPATIBLE_BASE_URL is not set", "LLM compatible/x"],
+    },
     "a key missing for a voice": {
       make: () => bare.tts("openai/gpt-4o-mini-tts"),
       words: ["OPENAI_API_KEY is not set", "TTS openai/gpt-4o-mini-tts"],

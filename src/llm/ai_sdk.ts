@@ -1,5 +1,6 @@
 /** Any language model of the AI SDK: https://ai-sdk.dev/providers */
 import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4Usage } from "@ai-sdk/provider";
+import { abortable, untilAborted } from "../abort.ts";
 import { messageOf, StageError } from "../errors.ts";
 import { httpError } from "../http_errors.ts";
 import { promptOf, toolOptions } from "./ai_sdk_prompt.ts";
@@ -43,15 +44,16 @@ export function languageModelFrom(source: AiSdkSource, settings: AiSdkSettings):
     let begun = false;
     try {
       signal.throwIfAborted();
-      const { stream } = await (await (loading ??= source.load())).doStream({
+      const asked = (await (loading ??= source.load())).doStream({
         ...settings,
         ...toolOptions(request),
         prompt: promptOf(request.messages),
         abortSignal: signal,
       });
+      const { stream } = await abortable(Promise.resolve(asked), signal);
       begun = true;
       let finish: Finish | undefined;
-      for await (const part of stream) {
+      for await (const part of untilAborted(stream, signal)) {
         if (part.type === "error") throw part.error;
         if (part.type === "text-delta" && part.delta) yield { type: "text", text: part.delta };
         if (part.type === "tool-call" && !part.providerExecuted) {
@@ -91,7 +93,9 @@ const reasons = {
 
 function counted({ inputTokens, outputTokens }: LanguageModelV4Usage): { readonly usage?: TokenUsage } {
   if (inputTokens.total === undefined || outputTokens.total === undefined) return {};
-  return { usage: { inputTokens: inputTokens.total, outputTokens: outputTokens.total } };
+  const cached = inputTokens.cacheRead;
+  const usage = { inputTokens: inputTokens.total, outputTokens: outputTokens.total };
+  return { usage: { ...usage, ...(cached && { cachedInputTokens: cached }) } };
 }
 
 /** What went wrong, and what to do about it; the key is in none of it. */

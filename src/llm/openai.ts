@@ -11,17 +11,22 @@ export interface OpenAILanguageModelOptions extends OpenAIServer {
   readonly temperature?: number | undefined;
   /** The most tokens of one answer. */
   readonly maxTokens?: number | undefined;
+  /** "compatible": a server of others (default "openai"). */
+  readonly provider?: "openai" | "compatible" | undefined;
 }
 
 /** Answers by chat completions, streamed. Nothing is retried here: what may be tried again says so (`retryable`). */
 export function openaiLanguageModel(
-  { apiKey, baseUrl, model = "gpt-4o-mini", temperature, maxTokens }: OpenAILanguageModelOptions,
+  { apiKey, baseUrl, keySource, model = "gpt-4o-mini", temperature, maxTokens, provider = "openai" }:
+    OpenAILanguageModelOptions,
 ): LanguageModel {
+  // Servers that only resemble OpenAI's know the name that it had before models thought.
+  const limit = provider === "openai" ? "max_completion_tokens" : "max_tokens";
   const client = openaiClient({ apiKey, baseUrl });
   const settings = {
     model,
     ...(temperature !== undefined && { temperature }),
-    ...(maxTokens !== undefined && { max_completion_tokens: maxTokens }),
+    ...(maxTokens !== undefined && { [limit]: maxTokens }),
   };
 
   async function* generate(
@@ -49,11 +54,13 @@ export function openaiLanguageModel(
       for (const call of calls.calls()) yield { type: "tool-call", ...call };
       yield { type: "finish", reason, ...(usage && { usage }) };
     } catch (error) {
-      throw signal.aborted ? signal.reason : await openaiError("llm", error, { model, baseUrl, apiKey });
+      throw signal.aborted
+        ? signal.reason
+        : await openaiError("llm", error, { model, baseUrl, apiKey, keySource });
     }
   }
   return {
-    provider: "openai",
+    provider,
     model,
     generate: (request, { signal }) => answerStream((signal) => generate(request, signal), signal),
   };

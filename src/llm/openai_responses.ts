@@ -71,7 +71,12 @@ type Finish = Extract<LanguageEvent, { type: "finish" }>;
 
 function finishOf({ status, usage, incomplete_details }: OpenAI.Responses.Response, called: boolean): Finish {
   const cut = incomplete_details?.reason === "max_output_tokens" ? "length" : "content-filter";
-  const counted = usage && { inputTokens: usage.input_tokens, outputTokens: usage.output_tokens };
+  const cached = usage?.input_tokens_details?.cached_tokens;
+  const counted = usage && {
+    inputTokens: usage.input_tokens,
+    outputTokens: usage.output_tokens,
+    ...(cached && { cachedInputTokens: cached }),
+  };
   const whole = called ? "tool-calls" : "stop";
   return {
     type: "finish",

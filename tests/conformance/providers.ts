@@ -1,12 +1,15 @@
 /** Every provider, each with the emulator of its wire protocol, and the faults that fit it. */
 import type { Clock } from "../../src/clock.ts";
 import type { ModelsOptions } from "../../src/models.ts";
+import { startAnthropicEmulator } from "../emulators/anthropic.ts";
 import { startAssemblyAIEmulator } from "../emulators/assemblyai.ts";
 import { startCartesiaEmulator } from "../emulators/cartesia.ts";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startElevenLabsEmulator } from "../emulators/elevenlabs.ts";
 import { startScribeEmulator } from "../emulators/elevenlabs_scribe.ts";
+import { startGoogleEmulator } from "../emulators/google.ts";
 import { type ChatFault, startOpenAIEmulator } from "../emulators/openai.ts";
+import { startResponsesEmulator } from "../emulators/openai_responses.ts";
 import { type AudioFault, startOpenAIAudio } from "../emulators/openai_audio.ts";
 import { startRealtimeEmulator } from "../emulators/openai_realtime.ts";
 import { fastVoice, utterances } from "./call.ts";
@@ -137,15 +140,21 @@ export const rows: readonly Row[] = [
       return { ...ending(emulator), keys: { openai: { apiKey, baseUrl: emulator.url } } };
     },
   },
-  {
-    name: "openai/gpt-4o-mini",
+  ...([
+    ["openai/gpt-4o-mini", "openai", startOpenAIEmulator],
+    ["openai-responses/gpt-4o-mini", "openai", startResponsesEmulator],
+    ["anthropic/claude-haiku-4-5", "anthropic", startAnthropicEmulator],
+    ["google/gemini-2.5-flash", "google", startGoogleEmulator],
+    ["compatible/llama-4", "compatible", startOpenAIEmulator],
+  ] as const).map(([name, account, start]): Row => ({
+    name,
     kind: "LLM",
     faults: namesOf(chat),
     async serve(fault, clock) {
-      const emulator = await startOpenAIEmulator({ clock, fault: first(chat, fault) });
-      return { ...ending(emulator), keys: { openai: { apiKey, baseUrl: emulator.url } } };
+      const emulator = await start({ clock, fault: first(chat, fault) });
+      return { ...ending(emulator), keys: { [account]: { apiKey, baseUrl: emulator.url } } };
     },
-  },
+  })),
   {
     name: "deepgram/aura-2-thalia-en",
     kind: "TTS",

@@ -76,8 +76,10 @@ async function hungUp({ requests }: AnswerServer<unknown>): Promise<void> {
   await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
 
+/** Settles when the server was asked, and its headers have come if there are any. */
 async function asked({ requests }: AnswerServer<unknown>): Promise<void> {
   while (requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 /** What comes of `request`, and what was sent. */

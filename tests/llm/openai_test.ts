@@ -72,6 +72,18 @@ describe("OpenAI, answering", () => {
     });
   });
 
+  it("asks servers of others by the older name of a limit, and names their key", async () => {
+    const { emulator, generate } = await start({ apiKey: "another" }, {
+      maxTokens: 99,
+      provider: "compatible",
+      keySource: "COMPATIBLE_API_KEY",
+    });
+    await using _ = emulator;
+    const { error } = await collect(generate());
+    assertMatch(String(error), /check COMPATIBLE_API_KEY/);
+    assertEquals(emulator.requests[0]?.body.max_tokens, 99);
+  });
+
   const reasons = {
     length: "length",
     content_filter: "content-filter",
