@@ -5,13 +5,11 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import * as fc from "fast-check";
+import { given, seed } from "./given.ts";
 import { violations } from "./run.ts";
 import { script } from "./script.ts";
 
-const given = (name: string) => Deno.args.find((arg) => arg.startsWith(`--${name}=`))?.split("=")[1];
 const runs = Number(given("runs") ?? 1_000);
-/** The same calls each time, unless more are asked for: what fails in the suite fails again. */
-const seed = Number(given("seed") ?? (given("runs") === undefined ? 20_260_901 : Date.now() % 2 ** 31));
 
 describe("calls at random", () => {
   it(`hold what is promised: ${runs} of them, seed ${seed}`, async () => {
