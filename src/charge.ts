@@ -51,6 +51,7 @@ const madeFrom: Readonly<Record<keyof Providers, readonly (keyof Agent)[]>> = {
   stt: ["stt", "language", "turnDetection", "endpointing"],
   llm: ["llm"],
   tts: ["tts", "language"],
+  spare: ["tts", "language"],
   turnDetector: ["turnDetection"],
   summarizer: ["history"],
 };
@@ -85,6 +86,7 @@ export function createCharge({ first, signal, said, onError }: ChargeOptions): C
         madeFrom[stage].every((key) => isDeepStrictEqual(current.agent[key], next.agent[key]));
       const { providers } = current;
       const { turnDetector } = isSame("turnDetector") ? providers : next.providers;
+      const { spare } = isSame("spare") ? providers : next.providers;
       const { summarizer } = isSame("summarizer") ? providers : next.providers;
       const before = hangUp;
       const isSameVoice = isSame("tts");
@@ -95,6 +97,7 @@ export function createCharge({ first, signal, said, onError }: ChargeOptions): C
           stt: isSame("stt") ? providers.stt : next.providers.stt,
           llm: cheaper ?? (isSame("llm") ? providers.llm : next.providers.llm),
           tts: isSameVoice ? providers.tts : connected(next.providers),
+          ...(spare && { spare }),
           ...(turnDetector && { turnDetector }),
           ...(summarizer && { summarizer }),
         },

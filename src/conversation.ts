@@ -86,6 +86,7 @@ export class Conversation {
   readonly #heardWords: ReturnType<typeof createHeardWords>;
   readonly #commit: ReturnType<typeof createCommitted>;
   #shown: AgentState = "initializing";
+  #keepsApology: Promise<unknown> | undefined;
 
   constructor(options: ConversationOptions) {
     this.#options = options;
@@ -114,10 +115,14 @@ export class Conversation {
       onEnd: (job, result, startedMs) => {
         this.#accounts.ended(job, result, startedMs);
         if (result.text !== "") this.#expectations.said(result.text, options.charge.current.agent);
+        if (result.text !== "") {
+          this.#keepsApology = Promise.all([this.#keepsApology, this.#speech.keepApology()]);
+        }
         this.note({ type: "reply-ended", replyId: job.id });
       },
       onGap: (job, gap) => this.#accounts.fellSilent(job, gap),
       onSaid: spoken.said,
+      onSpare: ({ id: replyId }, by) => options.emit({ type: "voice-replaced", replyId, by }),
     });
     this.#answers = createAnswers({
       ...options,
@@ -169,7 +174,7 @@ export class Conversation {
 
   /** Settles when every reply, every tool and every summary has ended; at most 2 s after the signal aborted. */
   async idle(): Promise<void> {
-    await Promise.all([this.#replies.idle(), this.#answers.idle(), this.#prompts.idle()]);
+    await Promise.all([this.#replies.idle(), this.#answers.idle(), this.#prompts.idle(), this.#keepsApology]);
   }
 
   /** See VoiceSession. */

@@ -2,6 +2,7 @@ import type { Stage, StageError } from "./errors.ts";
 import type { TokenUsage, ToolCall } from "./llm/llm.ts";
 import type { AgentState } from "./room/room.ts";
 import type { ToolResult } from "./tools/result.ts";
+import type { SpareSource } from "./tts/spare.ts";
 import type { Said, Speaker } from "./turn/state.ts";
 
 /** Why a session ended. */
@@ -206,6 +207,11 @@ export type SessionEvent =
     }
     /** Another agent goes on with the conversation, by their names; `replyId`: the reply whose tool wanted it. */
     | { readonly type: "handoff"; readonly from: string; readonly to: string; readonly replyId: string }
+    /**
+     * The apology is not said by the voice, which may have failed: by its own sound from before ("kept"), or by a voice on
+     * this machine ("local").
+     */
+    | { readonly type: "voice-replaced"; readonly replyId: string; readonly by: SpareSource }
     | { readonly type: "usage"; readonly usage: Usage }
     /**
      * The call has cost as much as its agent's `costCaps` say, in US dollars: from the next answer on `model` answers, where
@@ -261,6 +267,7 @@ const types: Readonly<Record<SessionEvent["type"], true>> = {
   "tool-progress": true,
   "tools-finished": true,
   "handoff": true,
+  "voice-replaced": true,
   "usage": true,
   "cost-cap": true,
   "microphone-dropped": true,

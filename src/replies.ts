@@ -6,6 +6,8 @@ import type { ReplyLatency, SessionEventOf, SpeechGap } from "./events.ts";
 import type { Waiting } from "./line.ts";
 import { type Reply, type ReplyOptions, type ReplyResult, startReply } from "./reply.ts";
 import type { Room } from "./room/room.ts";
+import type { SpareSource, SpareVoice } from "./tts/spare.ts";
+import type { TextToSpeech } from "./tts/tts.ts";
 
 /** The user's turn that a reply answers. */
 export interface CommittedTurn {
@@ -58,6 +60,8 @@ export interface RepliesOptions {
   readonly onGap: (job: Job, gap: SpeechGap) => void;
   /** Told what is said piece by piece, when it is heard. */
   readonly onSaid: (text: string) => void;
+  /** Told that something else says a job than the agent's voice. */
+  readonly onSpare: (job: Job, by: SpareSource) => void;
 }
 
 /** What was prepared in vain is let go of so much later, in milliseconds. */
@@ -153,8 +157,9 @@ export class Replies {
   }
 
   #begin(job: Job, { held = false } = {}): Reply {
-    const { clock, charge, room, signal, onStart, onEnd, onGap, onSaid } = this.#options;
-    const { providers: { tts }, spokenForm, pace } = charge.current;
+    const { clock, charge, room, signal, onStart, onEnd, onGap, onSaid, onSpare } = this.#options;
+    const { providers: { tts, spare }, spokenForm, pace } = charge.current;
+    const spareVoice = job.recovery && spare && saidBySpare(spare, (by) => onSpare(job, by));
     let startedMs: number | undefined;
     let segment: ReturnType<Room["transcripts"]["agent"]> | undefined;
     const reply = startReply({
@@ -163,9 +168,9 @@ export class Replies {
       workedMs: job.workedMs,
       author: job.author,
       yields: job.yields,
-      tts,
+      tts: spareVoice || tts,
       spokenForm,
-      pace,
+      pace: spareVoice ? {} : pace,
       speaker: room.speaker,
       speakerFree: this.#speakerFree,
       clock,
@@ -192,4 +197,8 @@ export class Replies {
     this.#running.add(ended);
     return reply;
   }
+}
+
+function saidBySpare(spare: SpareVoice, onSource: (by: SpareSource) => void): TextToSpeech {
+  return { ...spare, synthesize: (text, options) => spare.synthesize(text, { ...options, onSource }) };
 }

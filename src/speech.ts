@@ -3,10 +3,12 @@ import type { GenerateReplyOptions, SayOptions, SpeechHandle, SpeechResult } fro
 import type { Answers } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
+import { asStageError, type StageError } from "./errors.ts";
 import type { History } from "./history.ts";
 import type { OwnCalls, Prompts } from "./history/prompts.ts";
 import { createLine, unheard } from "./line.ts";
 import type { Job, Replies } from "./replies.ts";
+import { clauses } from "./text/clauses.ts";
 
 const defaultApology = "Sorry, something went wrong on my side. Could you say that again?";
 
@@ -20,6 +22,8 @@ export interface SpeechOptions {
   readonly signal: AbortSignal;
   /** How long a job waits before it may be said, in milliseconds: Infinity until something happens. */
   readonly freeInMs: (job: Job) => number;
+  /** Told that the apology could not be kept. */
+  readonly onError: (error: StageError) => void;
   /** Something waits: `startNext()` is to be called when it may be said. */
   readonly goOn: () => void;
   /** Told what is being said from now on. */
@@ -97,6 +101,22 @@ export class Speech {
     const words = wordsOf(this.#options.charge.current.agent.apology ?? defaultApology);
     const made = { id: this.#newId("apology"), words, author: "agent", recovery: true } as const;
     this.#enqueue(made, { priority: "high" });
+  }
+
+  /** Keeps the apology as sound, for when the voice cannot say it. */
+  async keepApology(): Promise<void> {
+    const { charge: { current: { agent, spokenForm, providers: { spare } } }, signal, onError } =
+      this.#options;
+    if (!spare || signal.aborted) return;
+    const text = wordsOf(agent.apology ?? defaultApology)(signal).pipeThrough(clauses()).pipeThrough(
+      spokenForm(),
+    );
+    try {
+      const spoken = (await Array.fromAsync(text)).map(({ spoken }) => spoken).filter(Boolean);
+      await spare.prepare(spoken, { signal });
+    } catch (error) {
+      if (!signal.aborted) onError(asStageError("tts", error));
+    }
   }
 
   /** Takes what waits out of the line, unheard: all, or what `which` says. */

@@ -11,6 +11,8 @@ import type { RecordingFiles } from "../recording/files.ts";
 import { startRecorded } from "../recording/start.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
 import type { SessionRequest } from "./dispatcher.ts";
+import { fliteTextToSpeech } from "../tts/flite.ts";
+import { createSpareVoices } from "../tts/spare.ts";
 import type { AudioTurnDetector } from "../turn/end_of_turn.ts";
 import { costCapsFor, providersFor } from "./settings.ts";
 import { turnTakingFor } from "./turn_taking.ts";
@@ -34,12 +36,18 @@ export function sessionStarter(
 ): (request: SessionRequest) => RunningSession {
   const nameOf = (agent: Agent) =>
     Object.keys(agents).find((name) => agents[name] === agent) ?? agent.name ?? "agent";
-  const equip = (agent: Agent): Equipped => ({
-    agent,
-    agentName: nameOf(agent),
-    providers: { ...providersFor(agent, config, models), ...(turnDetector && { turnDetector }) },
-    turnTaking: turnTakingFor(agent, config),
-  });
+  const spareVoice = createSpareVoices({ clock, local: fliteTextToSpeech() });
+  const voiceKey = voiceKeys();
+  const equip = (agent: Agent): Equipped => {
+    const providers = providersFor(agent, config, models);
+    const spare = spareVoice(voiceKey(agent), providers.tts);
+    return {
+      agent,
+      agentName: nameOf(agent),
+      providers: { ...providers, spare, ...(turnDetector && { turnDetector }) },
+      turnTaking: turnTakingFor(agent, config),
+    };
+  };
   return ({ roomName, join, onRoom, ...request }) => {
     const { id, agentName, agent } = request;
     const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
@@ -62,6 +70,20 @@ export function sessionStarter(
     };
     return recordings ? startRecorded(options, config, recordings.open(id)) : startSession(options);
   };
+}
+
+/** Names of agents' voices: the same for the same voice. */
+function voiceKeys(): (agent: Pick<Agent, "tts" | "language">) => string {
+  const own = new WeakMap<object, number>();
+  let count = 0;
+  const nameOf = (voice: object) => {
+    const name = own.get(voice) ?? ++count;
+    own.set(voice, name);
+    return name;
+  };
+  const isOwn = (value: unknown) => typeof value === "object" && value !== null && "synthesize" in value;
+  return ({ tts, language }) =>
+    JSON.stringify([tts, language], (_, value) => isOwn(value) ? nameOf(value) : value);
 }
 
 function livekitRoom(

@@ -3,6 +3,7 @@ import { type AudioFrame, durationMs } from "../audio/frame.ts";
 import type { LanguageModel } from "../llm/llm.ts";
 import type { Providers } from "../session.ts";
 import type { SpeechToText } from "../stt/stt.ts";
+import type { SpareVoice } from "../tts/spare.ts";
 import type { SpeechEvent, TextToSpeech } from "../tts/tts.ts";
 import type { AudioTurnDetector } from "../turn/end_of_turn.ts";
 import type { VoiceActivityDetector, VoiceEvent } from "../vad/vad.ts";
@@ -14,12 +15,13 @@ const framesPerLine = 25;
 
 /** The same providers, written down as they are used. */
 export function recorded(providers: Providers, recorder: Recorder): Providers {
-  const { vad, stt, llm, tts, turnDetector, summarizer } = providers;
+  const { vad, stt, llm, tts, spare, turnDetector, summarizer } = providers;
   return {
     vad: recordedDetector(vad, recorder),
     stt: recordedSpeechToText(stt, recorder),
     llm: recordedLanguageModel(llm, recorder),
     tts: recordedTextToSpeech(tts, recorder),
+    ...(spare && { spare: recordedSpareVoice(spare, recorder) }),
     ...(turnDetector && { turnDetector: recordedTurnDetector(turnDetector, recorder) }),
     ...(summarizer && { summarizer: recordedLanguageModel(summarizer, recorder) }),
   };
@@ -141,6 +143,15 @@ function recordedTextToSpeech(tts: TextToSpeech, recorder: Recorder): TextToSpee
       });
     },
     ...(connect && { connect: (options) => recordedTextToSpeech(connect.call(tts, options), recorder) }),
+  };
+}
+
+/** What it says in a reply is written down as what a voice says; what it keeps for later is not. */
+function recordedSpareVoice(spare: SpareVoice, recorder: Recorder): SpareVoice {
+  return {
+    ...spare,
+    ...recordedTextToSpeech(spare, recorder),
+    with: (...how) => recordedSpareVoice(spare.with(...how), recorder),
   };
 }
 

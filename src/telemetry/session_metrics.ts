@@ -59,6 +59,7 @@ export function countSessions(
     "What got no further and was ended, by the stage that it stood at.",
     "stage",
   );
+  const replaced = count("voice_replaced", "Apologies that the agent's voice did not say itself.", "by");
   const lost = count("microphone_dropped_seconds", "Audio of users that nobody took in in time.", "agent");
   const errors = count("errors", "Failures of a stage.", "stage", "provider");
   const use = countUsage(registry);
@@ -81,6 +82,8 @@ export function countSessions(
         return gaps.observe({ agent }, event.gap.ms / 1000);
       case "stall-recovered":
         return stalls.inc({ stage: event.stage });
+      case "voice-replaced":
+        return replaced.inc({ by: event.by });
       case "microphone-dropped":
         return lost.inc({ agent }, event.ms / 1000);
       case "turn-ended":

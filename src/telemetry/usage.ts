@@ -5,6 +5,7 @@ import type { Usage } from "../events.ts";
 import { estimatedTokens } from "../history/tokens.ts";
 import type { LanguageEvent, LanguageModel, LanguageRequest } from "../llm/llm.ts";
 import type { SpeechToText } from "../stt/stt.ts";
+import type { SpareVoice } from "../tts/spare.ts";
 import type { TextToSpeech } from "../tts/tts.ts";
 
 /** Told of what was used since the last time. */
@@ -23,14 +24,16 @@ export function metered<
     readonly llm: LanguageModel;
     readonly tts: TextToSpeech;
     readonly summarizer?: LanguageModel;
+    readonly spare?: SpareVoice;
   },
 >(providers: P, onUsage: OnUsage, onFallback?: (error: StageError) => void): P {
-  const { stt, llm, tts, summarizer } = providers;
+  const { stt, llm, tts, summarizer, spare } = providers;
   return {
     ...providers,
     stt: meteredSpeechToText(stt, onUsage),
     llm: meteredLanguageModel(llm, onUsage, onFallback),
     tts: meteredTextToSpeech(tts, onUsage, onFallback),
+    ...(spare && { spare: spare.with((voice) => meteredTextToSpeech(voice, onUsage), onFallback) }),
     ...(summarizer && { summarizer: meteredLanguageModel(summarizer, onUsage) }),
   };
 }
