@@ -225,8 +225,16 @@ export type SessionEvent =
     }
     /** So much of the user's voice, in milliseconds, was dropped since the process was too busy to take it in. */
     | { readonly type: "microphone-dropped"; readonly ms: number }
-    /** A failure that the session survived, or that ends it; `provider`: whose, where the stage has one. */
-    | { readonly type: "error"; readonly error: StageError; readonly provider?: string }
+    /**
+     * A failure that the session survived, or that ends it; `provider`: whose, where the stage has one. `retried`: what failed
+     * is tried again at once, by the provider that stands in, or by the same.
+     */
+    | {
+      readonly type: "error";
+      readonly error: StageError;
+      readonly provider?: string;
+      readonly retried?: true;
+    }
     | { readonly type: "closed"; readonly reason: CloseReason }
   );
 

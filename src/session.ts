@@ -109,7 +109,7 @@ class Session implements VoiceSession {
       turnTaking,
       equip,
       onUsage: this.#spending.add,
-      onError: (error) => this.#report(error),
+      onError: (error) => this.#report(error, { retried: true }),
     });
     // The voice is connected while the room is being joined, so that the first word waits for neither.
     this.#charge = createCharge({
@@ -308,12 +308,12 @@ class Session implements VoiceSession {
     await this.#room?.[Symbol.asyncDispose]();
   }
 
-  #report(error: StageError): void {
+  #report(error: StageError, about: { readonly retried?: true } = {}): void {
     this.#log.error({ error, stage: error.stage }, "a stage failed");
     const { agent, providers: { stt, llm, tts } } = this.#charge.current;
     const used: Partial<Record<Stage, { readonly provider: string }>> = { stt, llm, tts };
     const provider = used[error.stage]?.provider;
-    this.#broadcast.emit({ type: "error", error, ...(provider !== undefined && { provider }) });
+    this.#broadcast.emit({ type: "error", error, ...(provider !== undefined && { provider }), ...about });
     this.#own.tell(agent, error);
   }
 }

@@ -37,7 +37,7 @@ export async function forwardEvents(
         room.post({ type: "handoff", from: event.from, to: event.to });
         break;
       case "error":
-        room.post({ type: "error", text: wordsFor(event.error) });
+        if (!event.retried) room.post({ type: "error", text: wordsFor(event.error) });
     }
     if (gap) room.post(whyOf(gap));
   }

@@ -46,6 +46,17 @@ describe("what a page is told of a failure", () => {
   });
 });
 
+describe("what a page is told of a failure that is tried again", () => {
+  it("is nothing: the call goes on", async () => {
+    const error = new StageError("tts", "no");
+    const events: VoiceSession["events"] = () =>
+      ReadableStream.from([{ type: "error", error, retried: true, atMs: 0 } as const]);
+    const posted: ServerMessage[] = [];
+    await forwardEvents({ events }, { post: (message) => void posted.push(message) });
+    assertEquals(posted, []);
+  });
+});
+
 describe("what a page is told of a long silence", () => {
   it("is what it was spent on, once the reply is heard", async () => {
     const latency = {
