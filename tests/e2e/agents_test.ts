@@ -81,7 +81,8 @@ describe("agents in LiveKit", () => {
     ) => [path, query.get("model"), query.get("language")]);
     assertEquals(heard, [["/v1/listen", "nova-2", "en"]]);
     const spoken = elevenlabs.connections.map(({ voice, query }) => [voice, query.get("model_id")]);
-    assertEquals(spoken, [["JBFqnCBsd6RMkjVDRZzb", "eleven_turbo_v2"]]);
+    // Another connection may have been made to keep the apology at hand.
+    assertEquals([...new Set(spoken.map(String))], ["JBFqnCBsd6RMkjVDRZzb,eleven_turbo_v2"]);
     await caller.leave();
     await until(() => elevenlabs.open + deepgram.open === 0, "the providers' sockets to close", 10_000);
     for (const secret of ["ears-key", "mind-key", "voice-key"]) {
