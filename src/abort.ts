@@ -50,3 +50,23 @@ export function untilAborted<T>(stream: ReadableStream<T>, signal: AbortSignal):
     cancel: letGo,
   }, { highWaterMark: 0 });
 }
+
+/** What `generate` yields, as it is read; its signal aborts with `signal`, and when the reader gives up. */
+export function generated<T>(
+  signal: AbortSignal,
+  generate: (signal: AbortSignal) => AsyncGenerator<T, void>,
+): ReadableStream<T> {
+  const over = new AbortController();
+  const items = generate(AbortSignal.any([signal, over.signal]));
+  return new ReadableStream<T>({
+    async pull(controller) {
+      const { done, value } = await items.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel(reason) {
+      over.abort(reason);
+      await items.return();
+    },
+  }, { highWaterMark: 0 });
+}

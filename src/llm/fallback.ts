@@ -1,5 +1,5 @@
 /** Models that stand in for each other: when one fails, is late or gets stuck, the next goes on where it stopped. */
-import { untilAborted } from "../abort.ts";
+import { generated, untilAborted } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, StageError } from "../errors.ts";
 import { createHealth, type Health } from "../health.ts";
@@ -99,21 +99,7 @@ export function fallbackLanguageModel(
   return {
     provider,
     model,
-    generate(request, { signal }) {
-      const over = new AbortController();
-      const events = answer(request, AbortSignal.any([signal, over.signal]));
-      return new ReadableStream<LanguageEvent>({
-        async pull(controller) {
-          const { done, value } = await events.next();
-          if (done) controller.close();
-          else controller.enqueue(value);
-        },
-        async cancel(reason) {
-          over.abort(reason);
-          await events.return(undefined);
-        },
-      }, { highWaterMark: 0 });
-    },
+    generate: (request, { signal }) => generated(signal, (signal) => answer(request, signal)),
     each: (wrap, onFallback = options.onFallback) =>
       fallbackLanguageModel(models.map(wrap) as [LanguageModel], { ...options, health, onFallback }),
   };

@@ -1,5 +1,5 @@
 /** Models that race each other: a late one costs money, not time. */
-import { untilAborted } from "../abort.ts";
+import { generated, untilAborted } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, type StageError } from "../errors.ts";
 import { createHealth, type Health } from "../health.ts";
@@ -80,21 +80,7 @@ export function raceLanguageModels(
   return {
     provider,
     model,
-    generate(request, { signal }) {
-      const over = new AbortController();
-      const events = answer(request, AbortSignal.any([signal, over.signal]));
-      return new ReadableStream<LanguageEvent>({
-        async pull(controller) {
-          const { done, value } = await events.next();
-          if (done) controller.close();
-          else controller.enqueue(value);
-        },
-        async cancel(reason) {
-          over.abort(reason);
-          await events.return(undefined);
-        },
-      }, { highWaterMark: 0 });
-    },
+    generate: (request, { signal }) => generated(signal, (signal) => answer(request, signal)),
     each: (wrap, onFallback = options.onFallback) =>
       raceLanguageModels(models.map(wrap) as [LanguageModel], { ...options, health, onFallback }),
   };

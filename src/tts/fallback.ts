@@ -1,5 +1,5 @@
 /** Voices that stand in for each other: when one fails or gets stuck, the next speaks from the first word not delivered. */
-import { untilAborted } from "../abort.ts";
+import { generated, untilAborted } from "../abort.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, StageError } from "../errors.ts";
 import { createHealth, type Health } from "../health.ts";
@@ -127,21 +127,7 @@ export function fallbackTextToSpeech(
     provider,
     model,
     output,
-    synthesize(text, { signal }) {
-      const over = new AbortController();
-      const events = speak(text, AbortSignal.any([signal, over.signal]));
-      return new ReadableStream<SpeechEvent>({
-        async pull(controller) {
-          const { done, value } = await events.next();
-          if (done) controller.close();
-          else controller.enqueue(value);
-        },
-        async cancel(reason) {
-          over.abort(reason);
-          await events.return(undefined);
-        },
-      }, { highWaterMark: 0 });
-    },
+    synthesize: (text, { signal }) => generated(signal, (signal) => speak(text, signal)),
     ...(connected && { connect: connected }),
     each: (wrap, onFallback = options.onFallback) =>
       fallbackTextToSpeech(voices.map(wrap) as [TextToSpeech], { ...options, health, onFallback }),
