@@ -10,7 +10,7 @@ import { pageAgents } from "./src/dispatch/page_agents.ts";
 import { createPages, pageRoomPrefix } from "./src/dispatch/pages.ts";
 import { tellingResults } from "./src/dispatch/results.ts";
 import { livekitRooms } from "./src/dispatch/rooms.ts";
-import { missingKeys, preloadTokenizers } from "./src/dispatch/settings.ts";
+import { checkDefaults, missingKeys, preloadTokenizers } from "./src/dispatch/settings.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
 import { createWebhooks } from "./src/dispatch/webhooks.ts";
 import { loadSmartTurn, type SmartTurn } from "./src/end_of_turn/smart_turn.ts";
@@ -143,6 +143,7 @@ async function configuration(): Promise<Config> {
 
 function agentWarnings(): string[] {
   try {
+    checkDefaults(config.models, models);
     return missingKeys(agents, models);
   } catch (error) {
     return refuseToStart(error);

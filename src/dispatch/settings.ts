@@ -58,6 +58,17 @@ function summarizerOf({ history }: Agent, models: Models): Pick<Providers, "summ
   return { summarizer: models.llm(llm) };
 }
 
+/** Throws a ConfigError when one of `names`, which agents use that name none, is no model; a key may be missing. */
+export function checkDefaults({ stt, llm, tts }: Config["models"], models: Models): void {
+  for (const make of [() => models.stt(stt), () => models.llm(llm), () => models.tts(tts)]) {
+    try {
+      make();
+    } catch (error) {
+      if (!(error instanceof MissingKeyError)) throw error;
+    }
+  }
+}
+
 /**
  * What keeps `agents` from being used that name models of their own, a sentence each: keys that are not set. Throws a
  * ConfigError for models that there are not.

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { type AgentDefinition, defineAgent } from "../../src/agent.ts";
-import { missingKeys, providersFor } from "../../src/dispatch/settings.ts";
+import { checkDefaults, missingKeys, providersFor } from "../../src/dispatch/settings.ts";
 import { turnTakingFor } from "../../src/dispatch/turn_taking.ts";
 import { createModels, type Models } from "../../src/models.ts";
 import type { LanguageModel } from "../../src/llm/llm.ts";
@@ -147,6 +147,21 @@ describe("providersFor", () => {
     const own = { vad, stt, llm: ["a/llm", llm], tts };
     assertEquals(providersFor(defineAgent({ instructions, ...own }), config, models).vad, vad);
     assertEquals(asked.map(([, choice]) => choice), [stt, ["a/llm", llm], tts]);
+  });
+});
+
+describe("checkDefaults", () => {
+  const models = createModels({ clock: fakeClock(), log: silentLog });
+  const good = { stt: "browser/speech", llm: "demo/rules", tts: "flite/slt" };
+
+  it("refuses what is no model, and lets keys be missing", () => {
+    checkDefaults(good, models);
+    checkDefaults({ ...good, llm: "openai/gpt-4o, demo/rules" }, models);
+    assertThrows(() => checkDefaults({ ...good, llm: "nope/x" }, models), /there is no provider "nope"/);
+    assertThrows(
+      () => checkDefaults({ ...good, tts: "flite/slt, nope" }, models),
+      /expected a provider and a model/,
+    );
   });
 });
 
