@@ -185,7 +185,8 @@ const terminal = await new Deno.Command("script", { args: ["--version"], stdout:
 describe("deno task console in a terminal", { ignore: !terminal }, () => {
   it("prompts; ctrl-c interrupts, and ends the call while the agent listens", async () => {
     await using console = await start([], {
-      wrap: (command) => ["script", "-qec", command.join(" "), "/dev/null"],
+      // A shell that stays between them dies of the ctrl-c itself.
+      wrap: (command) => ["script", "-qec", `exec ${command.join(" ")}`, "/dev/null"],
     });
     await console.until(/^assistant, with demo\/rules\..*\r\nassistant: Hello!.*\r\n> $/);
     await console.type("Tell me a story.\n");
