@@ -1,5 +1,5 @@
 /** What the model answers, and what it does for that with the agent's tools. */
-import type { Agent, VoiceSession } from "./agent.ts";
+import type { Agent } from "./agent.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import type { StageError } from "./errors.ts";
@@ -16,6 +16,7 @@ import { createMcpServers, type OpenMcpServers } from "./tools/mcp.ts";
 import type { ToolResult } from "./tools/result.ts";
 import type { Succession } from "./succession.ts";
 import { createToolRunner, type StepOptions, type ToolRunner } from "./tools/runner.ts";
+import type { VoiceSession } from "./voice_session.ts";
 
 export interface AnswersOptions {
   readonly charge: Pick<Charge, "current">;

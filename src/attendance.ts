@@ -1,8 +1,9 @@
 /** Whether anybody is still talking: what is said and done when nobody is, and when a call has lasted long enough. */
-import type { Agent, VoiceSession } from "./agent.ts";
+import type { Agent } from "./agent.ts";
 import type { Clock } from "./clock.ts";
 import type { SessionEventBody } from "./events.ts";
 import { type EndReason, initialPresence, presence, type PresenceAction } from "./turn/presence.ts";
+import type { VoiceSession } from "./voice_session.ts";
 
 const defaultAway = { afterMs: 15_000, closeAfterMs: 120_000 };
 /** The longest that a timer of the platform can wait. */

@@ -1,5 +1,5 @@
 /** What goes on in the room: the conversation, who is there for it, and what it hears and sees. */
-import type { Agent, VoiceSession } from "./agent.ts";
+import type { Agent } from "./agent.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
 import { playBackground } from "./background.ts";
 import type { Charge } from "./charge.ts";
@@ -13,6 +13,7 @@ import type { Room, RoomEnd } from "./room/room.ts";
 import type { Succession } from "./succession.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
 import { createSight, type Sight } from "./vision/sight.ts";
+import type { VoiceSession } from "./voice_session.ts";
 
 export interface CallOptions {
   readonly room: Room;

@@ -1,7 +1,6 @@
 /** One conversation: performs what turn-taking decides, and keeps what was said. */
 import { within } from "./abort.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
-import type { VoiceSession } from "./agent.ts";
 import { type Answers, createAnswers } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
@@ -40,6 +39,7 @@ import {
 } from "./turn_taker.ts";
 import { videoDefaults } from "./vision/options.ts";
 import type { Sight } from "./vision/sight.ts";
+import type { VoiceSession } from "./voice_session.ts";
 
 /** Who takes over, and has said nothing of their own by then, answers the conversation as it is. */
 const takeOverMs = 3_000;

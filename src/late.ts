@@ -1,6 +1,6 @@
 /** What is said without having been asked for: of results that come late, and by whoever has just taken over. */
-import type { GenerateReplyOptions, SpeechHandle } from "./agent.ts";
 import type { ToolResult } from "./tools/result.ts";
+import type { GenerateReplyOptions, SpeechHandle } from "./voice_session.ts";
 
 export interface LateResults {
   /** A result has come after the answer has gone on without it: the user is told, unless they know by then. */

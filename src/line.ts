@@ -1,5 +1,5 @@
 /** What waits to be said. */
-import type { SpeechPriority, SpeechResult } from "./agent.ts";
+import type { SpeechPriority, SpeechResult } from "./voice_session.ts";
 
 /** What may stand in line. */
 export interface Waiting {

@@ -9,16 +9,18 @@ export type {
   AgentDefinition,
   AwayOptions,
   EndpointingOptions,
-  GenerateReplyOptions,
   InterruptionOptions,
+  TurnDetection,
+} from "./agent.ts";
+export type {
+  GenerateReplyOptions,
   RpcOptions,
   SayOptions,
   SpeechHandle,
   SpeechPriority,
   SpeechResult,
-  TurnDetection,
   VoiceSession,
-} from "./agent.ts";
+} from "./voice_session.ts";
 export type { AudioFormat, AudioFrame } from "./audio/frame.ts";
 export type { BackgroundAudio, BackgroundSound } from "./background.ts";
 export { collectDate, collectDigits, collectEmail, collectName, collectPhoneNumber } from "./collect.ts";

@@ -1,11 +1,12 @@
 /** The agents' own code: their entries, what they do at the end of a call, and what they are told of failures. */
-import type { Agent, AgentContext, VoiceSession } from "./agent.ts";
+import type { Agent, AgentContext } from "./agent.ts";
 import type { Clock } from "./clock.ts";
 import { asStageError, type StageError } from "./errors.ts";
 import type { CloseReason } from "./events.ts";
 import type { Handling } from "./handlers.ts";
 import type { Log } from "./log.ts";
 import type { Room } from "./room/room.ts";
+import type { VoiceSession } from "./voice_session.ts";
 
 /** All shutdown callbacks of a session together get this long. */
 const farewellMs = 10_000;

@@ -1,5 +1,4 @@
 /** The agent's replies: one that is being said, and one that may be prepared. */
-import type { SpeechPriority, SpeechResult } from "./agent.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import type { ReplyLatency, SessionEventOf, SpeechGap } from "./events.ts";
@@ -8,6 +7,7 @@ import { type Reply, type ReplyOptions, type ReplyResult, startReply } from "./r
 import type { Room } from "./room/room.ts";
 import type { SpareSource, SpareVoice } from "./tts/spare.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
+import type { SpeechPriority, SpeechResult } from "./voice_session.ts";
 
 /** The user's turn that a reply answers. */
 export interface CommittedTurn {

@@ -1,5 +1,5 @@
 /** One call: joins the room, wires its streams, runs the agent's own code, and ends all of it. */
-import type { Agent, GenerateReplyOptions, RpcOptions, SayOptions, VoiceSession } from "./agent.ts";
+import type { Agent } from "./agent.ts";
 import { type Broadcast, createBroadcast } from "./broadcast.ts";
 import { type Call, createCall } from "./call.ts";
 import { type Charge, createCharge, type Equipped } from "./charge.ts";
@@ -21,6 +21,7 @@ import type { Task } from "./task.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
 import type { Expectation } from "./turn/expectation.ts";
 import type { LookOptions } from "./vision/sight.ts";
+import type { GenerateReplyOptions, RpcOptions, SayOptions, VoiceSession } from "./voice_session.ts";
 
 /** What a session started must have ended this long after it was told to. */
 const closeMs = 4_000;

@@ -1,5 +1,4 @@
 /** What the agent is to say other than its answers: it waits in line, and can be taken out of it. */
-import type { GenerateReplyOptions, SayOptions, SpeechHandle, SpeechResult } from "./agent.ts";
 import type { Answers } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
@@ -9,6 +8,7 @@ import type { OwnCalls, Prompts } from "./history/prompts.ts";
 import { createLine, unheard } from "./line.ts";
 import type { Job, Replies } from "./replies.ts";
 import { clauses } from "./text/clauses.ts";
+import type { GenerateReplyOptions, SayOptions, SpeechHandle, SpeechResult } from "./voice_session.ts";
 
 const defaultApology = "Sorry, something went wrong on my side. Could you say that again?";
 

@@ -1,9 +1,9 @@
 /** What an agent can do besides talking: tools, as their authors define them and as the model is told of them. */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { VoiceSession } from "./agent.ts";
 import { messageOf } from "./errors.ts";
 import type { ToolSpec } from "./llm/llm.ts";
 import { jsonSchemaOf } from "./tools/schema.ts";
+import type { VoiceSession } from "./voice_session.ts";
 
 /**
  * What a tool does to the world. `"none"`: it only looks something up; it may run before the turn is sure to be over, and is

@@ -40,6 +40,7 @@ const mayImport: Record<string, readonly string[]> = {
     "src/queue.ts",
     "src/task.ts",
     "src/tool.ts",
+    "src/voice_session.ts",
   ],
   "src/text/": ["src/text/", "src/tts/tts.ts"],
   "src/audio/": ["src/audio/", "src/room/room.ts", "src/clock.ts", "src/errors.ts", "src/log.ts"],

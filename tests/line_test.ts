@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import type { SpeechPriority } from "../src/agent.ts";
 import { createLine, unheard, type Waiting } from "../src/line.ts";
+import type { SpeechPriority } from "../src/voice_session.ts";
 
 interface Named extends Waiting {
   readonly name: string;

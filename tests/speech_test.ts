@@ -1,16 +1,11 @@
 /** What the agent's own code says, and when: in every state of a session, and with every kind of stream. */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import {
-  type AgentDefinition,
-  defineAgent,
-  type SpeechHandle,
-  type SpeechResult,
-  type VoiceSession,
-} from "../src/agent.ts";
+import { type AgentDefinition, defineAgent } from "../src/agent.ts";
 import { saidIn } from "../src/history.ts";
 import type { LanguageModel } from "../src/llm/llm.ts";
 import { startSession } from "../src/session.ts";
+import type { SpeechHandle, SpeechResult, VoiceSession } from "../src/voice_session.ts";
 import { type Call, startCall, talk, timeToClose, turnTaking } from "./fakes/call.ts";
 import { fakeClock } from "./fakes/clock.ts";
 import { silentLog } from "./fakes/log.ts";

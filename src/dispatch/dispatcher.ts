@@ -1,5 +1,5 @@
 /** The one door to a session: whoever asks for an agent in a room gets the session that is there, or a new one. */
-import type { Agent, VoiceSession } from "../agent.ts";
+import type { Agent } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Room } from "../room/room.ts";
@@ -8,6 +8,7 @@ import { createClaims } from "./claims.ts";
 import { type Places, view } from "./places.ts";
 import type { RoomNow, Rooms } from "./rooms.ts";
 import type { SessionFacts } from "../telemetry/facts.ts";
+import type { VoiceSession } from "../voice_session.ts";
 
 export type { SessionFacts } from "../telemetry/facts.ts";
 

@@ -1,11 +1,11 @@
 /** What a page shows of a session beyond its transcripts. */
-import type { VoiceSession } from "../agent.ts";
 import { type LiveStream, liveStream } from "../audio/live.ts";
 import type { Stage, StageError } from "../errors.ts";
 import type { BrowserRoom } from "../room/browser/room.ts";
 import type { ServerMessage } from "../room/browser/wire.ts";
 import { type Gap, gapFinder } from "../telemetry/why.ts";
 import type { ToolResult } from "../tools/result.ts";
+import type { VoiceSession } from "../voice_session.ts";
 
 /** Posts what happens in the session to the page; settles when the session has ended. */
 export async function forwardEvents(

@@ -1,11 +1,12 @@
 /** Sessions with pages: how many, for how long, and which socket goes on with which. */
-import type { Agent, VoiceSession } from "../agent.ts";
+import type { Agent } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { openConnection, type PageConnection, type PageSocket } from "../room/browser/connection.ts";
 import { type BrowserRoom, browserRoom } from "../room/browser/room.ts";
 import { type ClientHello, CLOSE_CODE, type PageCloseReason } from "../room/browser/wire.ts";
 import { pixelsOf } from "../vision/jpeg.ts";
+import type { VoiceSession } from "../voice_session.ts";
 import type { Dispatcher, DispatchResult } from "./dispatcher.ts";
 import { forwardEvents, openFeed, type PageFeed } from "./page_events.ts";
 

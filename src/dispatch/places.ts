@@ -1,8 +1,8 @@
 /** Which session is in which room, by the room's SID, and which was. */
-import type { VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { CloseReason } from "../events.ts";
 import type { Room } from "../room/room.ts";
+import type { VoiceSession } from "../voice_session.ts";
 import type { DispatchedSession, SessionRequest } from "./dispatcher.ts";
 import type { RoomNow } from "./rooms.ts";
 import { createTombstones, type Tombstone } from "./tombstones.ts";

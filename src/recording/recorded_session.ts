@@ -1,7 +1,8 @@
 /** What the agent's own code, and whoever holds the session, asks of it: written down. */
-import type { Agent, AgentContext, SpeechHandle, VoiceSession } from "../agent.ts";
+import type { Agent, AgentContext } from "../agent.ts";
 import type { CloseReason } from "../events.ts";
 import { withContext } from "../handlers.ts";
+import type { SpeechHandle, VoiceSession } from "../voice_session.ts";
 import { recordedStream } from "./recorded_stream.ts";
 import { recordedTools } from "./recorded_tools.ts";
 import { failureOf, type Recorder } from "./recorder.ts";

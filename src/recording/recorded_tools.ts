@@ -1,10 +1,11 @@
 /** The agent's tools, written down as they are used: what of their arguments is wrong, what is asked, what they do. */
-import type { Agent, VoiceSession } from "../agent.ts";
+import type { Agent } from "../agent.ts";
 import { handoffIn } from "../handoff.ts";
 import { questionOf } from "../questions.ts";
 import { isTaskOver } from "../task.ts";
 import type { Tool, ToolContext, ToolSet } from "../tool.ts";
 import { resultInWords } from "../tools/result.ts";
+import type { VoiceSession } from "../voice_session.ts";
 import { failureOf, type Recorder } from "./recorder.ts";
 
 /** A call as it is found again. */

@@ -1,5 +1,5 @@
 /** Plays a recorded session again, on a clock of its own: the same inputs at the same times, into the real session. */
-import type { Agent, SpeechHandle, VoiceSession } from "../agent.ts";
+import type { Agent } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import { turnTakingFor } from "../dispatch/turn_taking.ts";
 import { ConfigError } from "../errors.ts";
@@ -15,6 +15,7 @@ import { replayedProviders } from "./replayed_providers.ts";
 import { replayedTools } from "./replayed_tools.ts";
 import { startRecorded, type TurnTakingConfig } from "./start.ts";
 import { virtualClock } from "../virtual_clock.ts";
+import type { SpeechHandle, VoiceSession } from "../voice_session.ts";
 
 /** A session that has not ended so long after the recorded one had is stopped (ms). */
 const OVERTIME_MS = 60_000;

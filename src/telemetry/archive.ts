@@ -1,9 +1,9 @@
 /** The sessions there are, and for a while those that were: their reports and their events. */
-import type { VoiceSession } from "../agent.ts";
 import { type Clock, wallTime } from "../clock.ts";
 import type { CloseReason } from "../events.ts";
 import { saidIn } from "../history.ts";
 import type { Log } from "../log.ts";
+import type { VoiceSession } from "../voice_session.ts";
 import { createEventLog, type LoggedEvent } from "./event_log.ts";
 import type { SessionFacts } from "./facts.ts";
 import { outward } from "./outward.ts";

@@ -4,9 +4,9 @@
  * the registry's, routes are patterns, and providers and models, which agents may name themselves, are bounded.
  */
 import { Registry } from "prom-client";
-import type { VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { DispatchResult } from "../dispatch/dispatcher.ts";
+import type { VoiceSession } from "../voice_session.ts";
 import type { SessionFacts } from "./facts.ts";
 import { measureProcess } from "./process_metrics.ts";
 import { atMost, counter, histogram } from "./prometheus.ts";

@@ -1,8 +1,8 @@
 /** What sessions come to: calls, turns, where the time went, failures and usage. */
 import type { Registry } from "prom-client";
-import type { VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { ReplyLatency, SessionEvent, Usage } from "../events.ts";
+import type { VoiceSession } from "../voice_session.ts";
 import { atMost, counter, gauge, histogram } from "./prometheus.ts";
 
 /** Seconds: from an answer that was ready to one that nobody waits for. */

@@ -1,7 +1,7 @@
 /** What a test expects of a call. */
 import { AssertionError } from "node:assert";
-import type { VoiceSession } from "../agent.ts";
 import type { CloseReason, SessionEvent } from "../events.ts";
+import type { VoiceSession } from "../voice_session.ts";
 import { callLine, transcriptOf } from "./transcript.ts";
 
 type ErrorEvent = Extract<SessionEvent, { readonly type: "error" }>;

@@ -1,11 +1,11 @@
 /** What a test has of a call, and what it is made with. */
-import type { VoiceSession } from "../agent.ts";
 import type { SessionEvent } from "../events.ts";
 import type { HistoryItem } from "../history.ts";
 import type { LanguageModel } from "../llm/llm.ts";
 import type { Log } from "../log.ts";
 import type { MemoryRoom, Shown } from "../room/memory.ts";
 import type { VirtualClock } from "../virtual_clock.ts";
+import type { VoiceSession } from "../voice_session.ts";
 import type { Expectations } from "./expect.ts";
 import type { Verdict } from "./judge.ts";
 import type { Sound } from "./microphone.ts";

@@ -1,6 +1,6 @@
 /** What happens in a session, and whether anything is still to be answered. */
-import type { VoiceSession } from "../agent.ts";
 import type { SessionEvent } from "../events.ts";
+import type { VoiceSession } from "../voice_session.ts";
 
 export interface Watched {
   /** What happened, in order. */

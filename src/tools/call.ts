@@ -1,12 +1,12 @@
 /** One call of a tool, from the model's request to the one result it gets. */
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { VoiceSession } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, messageOf, StageError } from "../errors.ts";
 import { type Handoff, handoffIn } from "../handoff.ts";
 import { isTaskOver, type TaskOver } from "../task.ts";
 import type { ToolCall } from "../llm/llm.ts";
 import type { Tool, ToolContext } from "../tool.ts";
+import type { VoiceSession } from "../voice_session.ts";
 import { tooOftenWords } from "./repeats.ts";
 import {
   failureInWords,

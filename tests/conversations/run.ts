@@ -1,5 +1,5 @@
 /** Runs a script through a whole session on the fake clock, and writes down what happened and when. */
-import { type Agent, type AgentDefinition, defineAgent, type SpeechHandle } from "../../src/agent.ts";
+import { type Agent, type AgentDefinition, defineAgent } from "../../src/agent.ts";
 import { collectEmail } from "../../src/collect.ts";
 import { turnTakingFor } from "../../src/dispatch/turn_taking.ts";
 import type { SessionEvent } from "../../src/events.ts";
@@ -10,6 +10,7 @@ import { silentLog } from "../fakes/log.ts";
 import { scriptedLanguageModel, scriptedSpeechToText, scriptedTextToSpeech } from "../fakes/providers.ts";
 import { frameMs, loudnessDetector, microphoneFrame } from "../fakes/speech.ts";
 import { tool } from "../../src/tool.ts";
+import type { SpeechHandle } from "../../src/voice_session.ts";
 import type { Happening, Script, ScriptedTool } from "./script.ts";
 
 export interface Outcome {

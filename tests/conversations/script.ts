@@ -29,15 +29,10 @@
  *     3.0 expect digits 6                         session.expect(): email, phone, date or digits, and how many
  *     3.0 press | release | take back             the user's key to talk
  */
-import type {
-  AwayOptions,
-  EndpointingOptions,
-  GenerateReplyOptions,
-  SayOptions,
-  TurnDetection,
-} from "../../src/agent.ts";
+import type { AwayOptions, EndpointingOptions, TurnDetection } from "../../src/agent.ts";
 import type { ToolEffect } from "../../src/tool.ts";
 import type { Expectation } from "../../src/turn/expectation.ts";
+import type { GenerateReplyOptions, SayOptions } from "../../src/voice_session.ts";
 import type { Answer, Utterance, Voicing } from "../fakes/providers.ts";
 
 export type Happening =

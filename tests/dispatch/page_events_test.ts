@@ -1,12 +1,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { APIError } from "openai";
-import type { VoiceSession } from "../../src/agent.ts";
 import { forwardEvents } from "../../src/dispatch/page_events.ts";
 import { StageError } from "../../src/errors.ts";
 import { openaiError } from "../../src/openai.ts";
 import type { ServerMessage } from "../../src/room/browser/wire.ts";
 import { socketError } from "../../src/socket.ts";
+import type { VoiceSession } from "../../src/voice_session.ts";
 
 /** What a page is told of `error`. */
 async function told(error: StageError): Promise<string> {

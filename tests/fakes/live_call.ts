@@ -8,7 +8,7 @@ import type { SessionEvent } from "../../src/events.ts";
 import { createModels } from "../../src/models.ts";
 import { type MemoryRoom, memoryRoom } from "../../src/room/memory.ts";
 import { startSession } from "../../src/session.ts";
-import type { VoiceSession } from "../../src/agent.ts";
+import type { VoiceSession } from "../../src/voice_session.ts";
 import { type ClipName, framesOf, joined, loadClip, quiet, voiceOf } from "../fixtures/speech.ts";
 import { silentLog as log } from "./log.ts";
 

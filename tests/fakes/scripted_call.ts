@@ -1,5 +1,4 @@
 /** Sessions with a page that follow a script: they echo the microphone, and answer what is typed with a tone. */
-import type { VoiceSession } from "../../src/agent.ts";
 import { type AudioFrame, samplesIn } from "../../src/audio/frame.ts";
 import { liveStream } from "../../src/audio/live.ts";
 import type { Clock } from "../../src/clock.ts";
@@ -7,6 +6,7 @@ import type { SessionRequest } from "../../src/dispatch/dispatcher.ts";
 import type { CloseReason, SessionEvent, SessionEventBody } from "../../src/events.ts";
 import type { Room } from "../../src/room/room.ts";
 import type { RunningSession } from "../../src/session.ts";
+import type { VoiceSession } from "../../src/voice_session.ts";
 import { fakeSpeech } from "./session.ts";
 
 export interface ScriptedCalls {

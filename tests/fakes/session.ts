@@ -1,11 +1,11 @@
 /** Sessions that do nothing but begin and end, for tests of what starts them. */
-import type { SayOptions, SpeechHandle, VoiceSession } from "../../src/agent.ts";
 import { type LiveStream, liveStream } from "../../src/audio/live.ts";
 import type { CloseReason, SessionEvent } from "../../src/events.ts";
 import type { HistoryItem } from "../../src/history.ts";
 import type { SessionRequest } from "../../src/dispatch/dispatcher.ts";
 import type { Room } from "../../src/room/room.ts";
 import type { RunningSession } from "../../src/session.ts";
+import type { SayOptions, SpeechHandle, VoiceSession } from "../../src/voice_session.ts";
 
 export interface FakeSession extends RunningSession {
   readonly request: SessionRequest;

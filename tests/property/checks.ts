@@ -1,11 +1,11 @@
 /** What holds of every call, whatever happens in it; each check returns what does not, in words. */
-import type { VoiceSession } from "../../src/agent.ts";
 import type { SessionEvent } from "../../src/events.ts";
 import { type HistoryItem, saidIn } from "../../src/history.ts";
 import type { Message } from "../../src/llm/llm.ts";
 import { wireMessages } from "../../src/llm/openai_tools.ts";
 import { refusalOfMessages } from "../emulators/openai_requests.ts";
 import type { PlayedSpan, ShownTranscript } from "../../src/room/memory.ts";
+import type { VoiceSession } from "../../src/voice_session.ts";
 
 /** The agent is not "thinking" or "speaking" for longer without anything happening or being heard. */
 const stuckMs = 15_500;

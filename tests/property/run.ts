@@ -1,5 +1,5 @@
 /** Plays a call at random on the fake clock, and says what of it should never have happened. */
-import { type Agent, defineAgent, type SpeechHandle } from "../../src/agent.ts";
+import { type Agent, defineAgent } from "../../src/agent.ts";
 import type { SessionEvent } from "../../src/events.ts";
 import type { HistoryItem } from "../../src/history.ts";
 import type { Message } from "../../src/llm/llm.ts";
@@ -9,6 +9,7 @@ import type { ToolEffect } from "../../src/tool.ts";
 import { consentIn } from "../../src/turn/consent.ts";
 import type { TurnOptions } from "../../src/turn/state.ts";
 import { turnLanguage } from "../../src/turn/languages.ts";
+import type { SpeechHandle } from "../../src/voice_session.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { silentLog } from "../fakes/log.ts";
 import { microphoneFrame } from "../fakes/speech.ts";

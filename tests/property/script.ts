@@ -1,8 +1,8 @@
 /** Calls at random: what happens, when, and what goes wrong. */
 import * as fc from "fast-check";
-import type { SpeechPriority } from "../../src/agent.ts";
 import type { SessionEvent } from "../../src/events.ts";
 import type { ToolEffect } from "../../src/tool.ts";
+import type { SpeechPriority } from "../../src/voice_session.ts";
 
 /** How a model or a voice makes one answer. `deaf`: it hangs, and does not even end when it is told to. */
 export type Fate = "well" | "fail" | "throw" | "die" | "hang" | "deaf";

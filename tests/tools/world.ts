@@ -1,5 +1,5 @@
 /** Everything that tools need of a session, without one: a clock, a model by script, a host that remembers. */
-import type { Agent, VoiceSession } from "../../src/agent.ts";
+import type { Agent } from "../../src/agent.ts";
 import type { StageError } from "../../src/errors.ts";
 import { messagesFrom, type PromptItem } from "../../src/history.ts";
 import type { LanguageEvent, LanguageModel, LanguageRequest, Message, ToolCall } from "../../src/llm/llm.ts";
@@ -9,6 +9,7 @@ import { type AnswerEvent, type AnswerOptions, answerWithTools } from "../../src
 import type { ConfirmRequest, ToolHost } from "../../src/tools/call.ts";
 import type { ToolResult } from "../../src/tools/result.ts";
 import { createToolRunner } from "../../src/tools/runner.ts";
+import type { VoiceSession } from "../../src/voice_session.ts";
 import { refusalOfMessages } from "../emulators/openai_requests.ts";
 import { fakeClock } from "../fakes/clock.ts";
 
