@@ -74,4 +74,4 @@ HEALTHCHECK --interval=15s --timeout=3s --start-period=10s CMD ["bash", "-c", \
 # are taken from the image alone.
 CMD ["deno", "run", "--cached-only", "--v8-flags=--max-semi-space-size=2,--optimize-for-size", "--no-prompt", \
   "--allow-net", "--allow-env", "--allow-read=.", "--allow-write=.models,recordings", "--allow-ffi=./node_modules", \
-  "--allow-sys=cpus,hostname,networkInterfaces", "main.ts"]
+  "--allow-sys=cpus,hostname,networkInterfaces,systemMemoryInfo", "main.ts"]

@@ -12,6 +12,7 @@ import { tellingResults } from "./src/dispatch/results.ts";
 import { livekitRooms } from "./src/dispatch/rooms.ts";
 import { checkDefaults, missingKeys, preloadTokenizers } from "./src/dispatch/settings.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
+import { measureStrain, type Strain } from "./src/dispatch/strain.ts";
 import { createWebhooks } from "./src/dispatch/webhooks.ts";
 import { loadSmartTurn, type SmartTurn } from "./src/end_of_turn/smart_turn.ts";
 import { readEnvironment } from "./src/environment.ts";
@@ -80,11 +81,13 @@ const dispatcher = tellingResults(
     },
     rooms,
     maxSessions: config.maxSessions,
+    strain: strain(),
     clock,
     log,
   }),
   metrics.dispatched,
 );
+metrics.gauge("load", "0–1: below 0.7 while another session would be taken, else 1.", () => dispatcher.load);
 const countWebhook = metrics.counter("webhooks", "Genuine webhooks of LiveKit's.", ["event", "outcome"]);
 const countDrop = metrics.counter("webhook_rooms_dropped", "Rooms not looked at since too many waited.");
 const webhooks = rooms && createWebhooks({
@@ -160,6 +163,14 @@ function knownAutoAgent(): string | undefined {
       `AUTO_AGENT is ${JSON.stringify(autoAgent)}; expected an agent of the registry: ${known}`,
     ),
   );
+}
+
+function strain(): Strain {
+  try {
+    return measureStrain({ ...config, clock });
+  } catch (error) {
+    return refuseToStart(error);
+  }
 }
 
 async function turnDetector(): Promise<SmartTurn | undefined> {

@@ -6,10 +6,8 @@ import type { AppDependencies, AppEnv } from "./app.ts";
 import { authenticate } from "./auth.ts";
 import { expectedObject, json, name } from "./json_body.ts";
 import { answers, operation, refuses, retryAfter as retryAfterDescribed } from "./operation.ts";
-import { problem } from "./problem.ts";
+import { comeBack, problem } from "./problem.ts";
 import { createRateLimit } from "./rate_limit.ts";
-
-const retryAfter = { "retry-after": "10" };
 
 const dispatchBody = z.strictObject({
   room: name("the room's name"),
@@ -47,7 +45,7 @@ export const dispatchAnswers = {
     "The agent is in the room already, with another participant or other metadata: in session `sessionId`.",
   ),
   503: refuses(
-    "The agent could not be sent: every place is taken, the server is shutting down, or it failed.",
+    "The agent could not be sent: the server has no place for it, or is shutting down, or it failed.",
     {
       "Retry-After": `${retryAfterDescribed["Retry-After"]} Not when it failed.`,
     },
@@ -113,10 +111,8 @@ export function dispatchAnswer(c: Context, result: DispatchResult): Response {
     case "failed":
       return problem(c, 503, `The agent could not be sent: ${result.reason}.`);
     case "full":
-      return problem(c, 503, `All ${result.maxSessions} places are taken; try again later.`, {
-        headers: retryAfter,
-      });
+      return problem(c, 503, `${result.reason}; try again later.`, { headers: comeBack });
     case "draining":
-      return problem(c, 503, "The server is shutting down.", { headers: retryAfter });
+      return problem(c, 503, "The server is shutting down.", { headers: comeBack });
   }
 }

@@ -2,8 +2,8 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import type { AppDependencies, AppEnv } from "./app.ts";
-import { answers, operation, refuses } from "./operation.ts";
-import { problem } from "./problem.ts";
+import { answers, operation, refuses, retryAfter } from "./operation.ts";
+import { comeBack, problem } from "./problem.ts";
 
 const status = (word: string) => z.object({ status: z.literal(word) });
 
@@ -25,17 +25,18 @@ export function healthRoutes({ dispatcher }: AppDependencies): Hono<AppEnv> {
         tags: ["Server"],
         responses: {
           200: answers("It would.", status("ready")),
-          503: refuses("Every place is taken, or the server is shutting down."),
+          503: refuses("It has no place for one, and says why, or is shutting down.", retryAfter),
         },
       }),
       (c) => {
-        switch (dispatcher.readiness) {
-          case "ready":
+        const { refusal } = dispatcher;
+        switch (refusal?.type) {
+          case undefined:
             return c.json({ status: "ready" });
           case "full":
-            return problem(c, 503, "Every place for a session is taken.");
+            return problem(c, 503, `${refusal.reason}.`, { headers: comeBack, limit: refusal.limit });
           case "draining":
-            return problem(c, 503, "The server is shutting down.");
+            return problem(c, 503, "The server is shutting down.", { headers: comeBack });
         }
       },
     );

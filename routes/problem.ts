@@ -5,6 +5,9 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { STATUS_CODES } from "node:http";
 import type { Log } from "../src/log.ts";
 
+/** With a refusal that passes: seconds after which to ask again. */
+export const comeBack = { "retry-after": "10" };
+
 /**
  * An `application/problem+json` answer. `detail`: what went wrong and what was expected, in words. `members`: further
  * facts for programs, beside the standard ones.

@@ -10,7 +10,7 @@ import type { SessionArchive } from "../src/telemetry/archive.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
 import { authenticate } from "./auth.ts";
 import { operation } from "./operation.ts";
-import { problem } from "./problem.ts";
+import { comeBack, problem } from "./problem.ts";
 import { createRateLimit } from "./rate_limit.ts";
 
 const service = "/twirp/livekit.AgentDispatchService";
@@ -85,7 +85,8 @@ const inTwirpsWords: MiddlewareHandler<AppEnv> = async (c, next) => {
 };
 
 function twirpError(c: Context, code: ErrorCode, message: string): Response {
-  return c.body(errorBody(code, message).body, statuses[code], { "content-type": "application/json" });
+  const headers = { "content-type": "application/json", ...(code === "resource_exhausted" && comeBack) };
+  return c.body(errorBody(code, message).body, statuses[code], headers);
 }
 
 function errorBody(code: ErrorCode, message: string): { readonly code: ErrorCode; readonly body: string } {

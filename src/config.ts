@@ -35,6 +35,9 @@ export interface Config extends Keys {
   /** Whether answers are prepared before it is known that the user has finished. */
   readonly speculate: boolean;
   readonly maxSessions: number;
+  /** How late the event loop may be, and how much memory the process may take, before more calls are refused. */
+  readonly maxLagMs: number;
+  readonly maxRssBytes?: number;
   /** How long the calls of agents may last that do not say so themselves; as long as they like when left out. */
   readonly maxCallMs?: number;
   /** What the calls of agents may cost that do not say so themselves, in US dollars; as much as they like when left out. */
@@ -120,6 +123,8 @@ function configFrom(env: CheckedEnvironment): Config {
     ...defined({ turnModel: env.TURN_MODEL, recordFolder: env.RECORD }),
     speculate: env.SPECULATE === "1",
     maxSessions: env.MAX_SESSIONS,
+    maxLagMs: env.MAX_LAG_MS,
+    ...(env.MAX_RSS_MB !== undefined && { maxRssBytes: env.MAX_RSS_MB * 2 ** 20 }),
     ...(env.MAX_CALL_SECONDS !== undefined && { maxCallMs: env.MAX_CALL_SECONDS * 1000 }),
     ...defined({ maxCallUsd: env.MAX_CALL_USD }),
     playground: playgroundFor(env, !livekit && isLoopback(host)),

@@ -35,6 +35,8 @@
  * | `CLIENT_IP_HEADER` | – | behind a proxy, the header that says who has connected to it, such as Fly.io's `Fly-Client-IP`; limits per address count by it |
  * | `METRICS_PORT` | – | a port of its own for `/metrics`, which then is nowhere else |
  * | `MAX_SESSIONS` | `50` | calls at a time; more are refused with 503 |
+ * | `MAX_LAG_MS` | `300` | how late the event loop may be (99th percentile of 10 s) before more calls are refused |
+ * | `MAX_RSS_MB` | 85 % of what it may have | memory of the process before more calls are refused |
  * | `MAX_CALL_SECONDS` | – | how long a call may last, unless its agent says so; it ends with a sentence and reason "max-duration" |
  * | `MAX_CALL_USD` | – | what a call may cost in US dollars, by the prices in `src/telemetry/prices.json`, unless its agent says so; it ends with a sentence and reason "cost-cap" |
  * | `PLAYGROUND`, `PLAYGROUND_PASSWORD` | – | `1` and a password of 8 characters or more: the page is there, behind it; without both it is only on 127.0.0.1 without LiveKit keys |
@@ -125,6 +127,8 @@ export const environment = z.object({
   }).optional(),
   METRICS_PORT: wholeNumber(1, 65_535).optional(),
   MAX_SESSIONS: wholeNumber(1, 10_000).default(50),
+  MAX_LAG_MS: wholeNumber(1, 60_000).default(300),
+  MAX_RSS_MB: wholeNumber(1, 999_999).optional(),
   MAX_CALL_SECONDS: wholeNumber(1, 999_999).optional(),
   MAX_CALL_USD: z.string().refine((text) => /^\d{1,6}(\.\d{1,6})?$/.test(text) && Number(text) > 0, {
     error: "US dollars such as 0.50",

@@ -36,6 +36,7 @@ describe("loadConfig", () => {
       interruption: {},
       speculate: true,
       maxSessions: 50,
+      maxLagMs: 300,
       playground: { type: "local" },
     });
   });
@@ -73,6 +74,8 @@ describe("loadConfig", () => {
       PORT: "0",
       LOG_LEVEL: "debug",
       MAX_SESSIONS: "2",
+      MAX_LAG_MS: "100",
+      MAX_RSS_MB: "400",
       MAX_CALL_SECONDS: "600",
       MAX_CALL_USD: "0.50",
       PLAYGROUND: "1",
@@ -115,6 +118,8 @@ describe("loadConfig", () => {
       recordFolder: "recordings/today",
       speculate: false,
       maxSessions: 2,
+      maxLagMs: 100,
+      maxRssBytes: 400 * 2 ** 20,
       maxCallMs: 600_000,
       maxCallUsd: 0.5,
       playground: { type: "password", password: "open sesame" },

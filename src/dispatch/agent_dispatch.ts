@@ -175,7 +175,7 @@ function refusalOf(result: Exclude<DispatchResult, { readonly session: unknown }
         `There is no agent ${JSON.stringify(result.agent)}; there is ${result.known.join(", ")}.`,
       );
     case "full":
-      return refused("resource_exhausted", `All ${result.maxSessions} places are taken; try again later.`);
+      return refused("resource_exhausted", `${result.reason}; try again later.`);
     case "draining":
       return refused("unavailable", "The server is shutting down.");
     case "failed":

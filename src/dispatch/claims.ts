@@ -1,7 +1,14 @@
 /** One claim per room SID and agent: whoever comes first starts the session, the others are given it. */
 import { ConfigError, messageOf, StageError } from "../errors.ts";
 import type { Room } from "../room/room.ts";
-import type { DispatcherOptions, DispatchRequest, DispatchResult, SessionRequest } from "./dispatcher.ts";
+import { createAdmission } from "./admission.ts";
+import type {
+  DispatcherOptions,
+  DispatchRequest,
+  DispatchResult,
+  Refusal,
+  SessionRequest,
+} from "./dispatcher.ts";
 import { type Arrival, createPlaces, type Place, type Places, view } from "./places.ts";
 import { type RoomNow, RoomReplacedError, type Rooms } from "./rooms.ts";
 
@@ -18,13 +25,18 @@ export interface Claims {
   settled(room: string): Promise<void>;
   /** Whether no new session is started any more. */
   readonly draining: boolean;
+  /** What a new session would be refused with. */
+  readonly refusal: Refusal | undefined;
+  /** 0–1: below 0.7 while a new session would be taken, else 1. */
+  readonly load: number;
   /** Starts no new session from now on. */
   refuse(): void;
 }
 
 export function createClaims(options: DispatcherOptions): Claims {
-  const { agents, defaultAgent, start, onSession, rooms, maxSessions, clock, log } = options;
+  const { agents, defaultAgent, start, onSession, rooms, clock, log } = options;
   const places = createPlaces({ clock });
+  const admit = createAdmission(options);
   const underWay = new Set<{ readonly room: string; readonly done: Promise<unknown> }>();
   /** Questions for a room's SID, by its name. */
   const asking = new Map<string, Promise<string>>();
@@ -80,9 +92,10 @@ export function createClaims(options: DispatcherOptions): Claims {
     return now?.sid ?? sid;
   };
 
-  const refusal = (): Claim | undefined => {
+  const refusal = (): Refusal | undefined => {
     if (draining) return { type: "draining" };
-    return places.size < maxSessions ? undefined : { type: "full", maxSessions };
+    const { full } = admit(places.size);
+    return full && { type: "full", ...full };
   };
 
   const claim = async (request: DispatchRequest): Promise<Claim> => {
@@ -131,6 +144,12 @@ export function createClaims(options: DispatcherOptions): Claims {
     },
     get draining() {
       return draining;
+    },
+    get refusal() {
+      return refusal();
+    },
+    get load() {
+      return draining ? 1 : admit(places.size).load;
     },
     refuse() {
       draining = true;

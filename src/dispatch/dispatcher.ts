@@ -4,9 +4,11 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Room } from "../room/room.ts";
 import type { RunningSession } from "../session.ts";
+import type { Full } from "./admission.ts";
 import { createClaims } from "./claims.ts";
 import { type Places, view } from "./places.ts";
 import type { RoomNow, Rooms } from "./rooms.ts";
+import type { Strain } from "./strain.ts";
 import type { SessionFacts } from "../telemetry/facts.ts";
 import type { VoiceSession } from "../voice_session.ts";
 
@@ -64,8 +66,10 @@ export type DispatchResult =
   | { readonly type: "unknown-agent"; readonly agent: string; readonly known: readonly string[] }
   /** The agent could not be set up or could not join; `reason` is in words and may be shown to the client. */
   | { readonly type: "failed"; readonly reason: string }
-  | { readonly type: "full"; readonly maxSessions: number }
-  | { readonly type: "draining" };
+  | Refusal;
+
+/** Nobody is sent anywhere now. */
+export type Refusal = { readonly type: "full" } & Full | { readonly type: "draining" };
 
 export interface Dispatcher {
   /** Sends an agent to a room; waits up to 2 s for it to be there. Never rejects. */
@@ -73,8 +77,10 @@ export interface Dispatcher {
   readonly sessions: readonly DispatchedSession[];
   /** Which sessions are in which LiveKit rooms, and which were. */
   readonly presence: Presence;
-  /** Whether a new session would be taken, and if not, why. */
-  readonly readiness: "ready" | "full" | "draining";
+  /** What a new session would be refused with; undefined while it would be taken. */
+  readonly refusal: Refusal | undefined;
+  /** 0–1: below 0.7 while a new session would be taken, else 1. */
+  readonly load: number;
   /**
    * Takes no new sessions and closes those there are, with reason "shutdown"; settles when all have ended, or after
    * `budgetMs` for their shutdown callbacks and 5 s to close. Returns how many were still there then.
@@ -97,6 +103,8 @@ export interface DispatcherOptions {
   /** LiveKit's rooms; without them `start` has no room to send anybody to. */
   readonly rooms?: Rooms | undefined;
   readonly maxSessions: number;
+  /** How the process bears what it does; without it the number of sessions alone counts. */
+  readonly strain?: Strain | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -107,7 +115,7 @@ const closeMs = 5_000;
 const maxDetours = 2;
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { maxSessions, clock, log } = options;
+  const { clock, log } = options;
   const claims = createClaims(options);
   const { places } = claims;
 
@@ -137,9 +145,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     get sessions() {
       return places.all.map(view);
     },
-    get readiness() {
-      if (claims.draining) return "draining";
-      return places.size < maxSessions ? "ready" : "full";
+    get refusal() {
+      return claims.refusal;
+    },
+    get load() {
+      return claims.load;
     },
     dispatch: (request) => send(request, maxDetours),
     async drain({ budgetMs }) {

@@ -9,14 +9,14 @@ import type { DispatchResult } from "../dispatch/dispatcher.ts";
 import type { VoiceSession } from "../voice_session.ts";
 import type { SessionFacts } from "./facts.ts";
 import { measureProcess } from "./process_metrics.ts";
-import { atMost, counter, histogram } from "./prometheus.ts";
+import { atMost, counter, gauge, histogram } from "./prometheus.ts";
 import { countSessions } from "./session_metrics.ts";
 
 export interface Metrics extends Disposable {
   /** Counts what happens in `session` from now on. Never throws. */
   follow(session: VoiceSession, facts: Pick<SessionFacts, "agent">): void;
   /** Counts a dispatch that gave no session. */
-  dispatched(result: Pick<DispatchResult, "type">): void;
+  dispatched(result: Pick<DispatchResult, "type"> & { readonly limit?: string }): void;
   /** Counts an answer over HTTP; `ms`: until it began. `route`: the pattern, never the path. */
   answered(
     answer: { readonly method: string; readonly route: string; readonly status: number; readonly ms: number },
@@ -35,6 +35,8 @@ export interface Metrics extends Disposable {
     help: string,
     labels?: readonly Label[],
   ): (labels: Readonly<Record<Label, string>>, by?: number) => void;
+  /** A value of one's own, `repartee_<name>`, that is read whenever it is shown. */
+  gauge(name: string, help: string, read: () => number): void;
   /** Everything, in Prometheus' text format, of type `contentType`. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -45,7 +47,10 @@ export function createMetrics({ clock }: { readonly clock: Clock }): Metrics {
   const registry = new Registry();
   const process = measureProcess(registry, clock);
   const follow = countSessions(registry, clock);
-  const refused = counter(registry, "dispatches_refused", "Dispatches that gave no session.", ["reason"]);
+  const refused = counter(registry, "dispatches_refused", "Dispatches that gave no session.", [
+    "reason",
+    "limit",
+  ]);
   const requests = counter(registry, "http_requests", "Requests over HTTP, by the route's pattern.", [
     "method",
     "route",
@@ -60,8 +65,11 @@ export function createMetrics({ clock }: { readonly clock: Clock }): Metrics {
   );
   return {
     follow,
-    dispatched({ type }) {
-      if (type !== "created" && type !== "existing") refused.inc({ reason: type });
+    dispatched({ type, limit = "none" }) {
+      if (type !== "created" && type !== "existing") refused.inc({ reason: type, limit });
+    },
+    gauge(name, help, read) {
+      gauge(registry, name, help, [], (shown) => shown.set(read()));
     },
     answered({ method, route, status, ms }) {
       requests.inc({ method, route, status });

@@ -46,14 +46,20 @@ export function measureProcess(registry: Registry, clock: Clock): Disposable {
 }
 
 export interface LagMeter extends Disposable {
-  /** Of the last minute's measurements, milliseconds; 0 before there is one. */
+  /** Of the last measurements, milliseconds; 0 before there is one. */
   quantilesMs(quantiles: readonly number[]): number[];
 }
 
-/** Sets a timer again and again, and measures how late it comes: something else held the event loop meanwhile. */
-export function measureLag(clock: Clock): LagMeter {
+/**
+ * Sets a timer again and again, and measures how late it comes: something else held the event loop meanwhile. `overMs`:
+ * how long measurements count (default: a minute).
+ */
+export function measureLag(
+  clock: Clock,
+  { overMs = toldOverMs }: { readonly overMs?: number } = {},
+): LagMeter {
   /** A ring: the oldest is overwritten. */
-  const late = new Float64Array(toldOverMs / measureEveryMs);
+  const late = new Float64Array(overMs / measureEveryMs);
   let count = 0;
   let timer: Disposable;
   const measure = () => {

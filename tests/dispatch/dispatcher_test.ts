@@ -175,10 +175,11 @@ describe("dispatch", () => {
   it("takes no more sessions than it may", async () => {
     const { dispatcher, connect, started, clock } = setUp({ maxSessions: 2 });
     await connect("a");
-    assertEquals(dispatcher.readiness, "ready");
+    assertEquals(dispatcher.refusal, undefined);
     await connect("b");
-    assertEquals(dispatcher.readiness, "full");
-    assertEquals(await dispatcher.dispatch({ room: "c" }), { type: "full", maxSessions: 2 });
+    const full = { type: "full", limit: "sessions", reason: "All 2 places are taken" } as const;
+    assertEquals(dispatcher.refusal, full);
+    assertEquals(await dispatcher.dispatch({ room: "c" }), full);
     assertEquals((await dispatcher.dispatch({ room: "a" })).type, "existing");
     started[0]?.end("closed");
     await clock.settle();
@@ -193,7 +194,7 @@ describe("drain", () => {
     await connect("a");
     await connect("b");
     const drained = dispatcher.drain({ budgetMs: 10_000 });
-    assertEquals(dispatcher.readiness, "draining");
+    assertEquals([dispatcher.refusal, dispatcher.load], [{ type: "draining" }, 1]);
     assertEquals(await dispatcher.dispatch({ room: "c" }), { type: "draining" });
     assertEquals(started.map(({ closes }) => closes), [["shutdown"], ["shutdown"]]);
     await clock.advance(9_000);

@@ -27,13 +27,13 @@ describe("tellingResults", () => {
       }),
       ({ type }) => results.push(type),
     );
-    assertEquals([dispatcher.readiness, dispatcher.sessions.length], ["ready", 0]);
+    assertEquals([dispatcher.refusal, dispatcher.sessions.length], [undefined, 0]);
     assertEquals((await dispatcher.dispatch({ room: "r" })).type, "created");
     assertEquals((await dispatcher.dispatch({ room: "s" })).type, "full");
     assertEquals((await dispatcher.dispatch({ room: "r", agent: "nobody" })).type, "unknown-agent");
-    assertEquals([dispatcher.readiness, dispatcher.sessions.length], ["full", 1]);
+    assertEquals([dispatcher.refusal?.type, dispatcher.sessions.length], ["full", 1]);
     assertEquals(await dispatcher.drain({ budgetMs: 0 }), 0);
-    assertEquals(dispatcher.readiness, "draining");
+    assertEquals(dispatcher.refusal?.type, "draining");
     assertEquals((await dispatcher.dispatch({ room: "r" })).type, "draining");
     assertEquals(results, ["created", "full", "unknown-agent", "draining"]);
   });

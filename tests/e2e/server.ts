@@ -30,7 +30,8 @@ const endMs = 8_000;
 
 /**
  * Starts the server, without the task runner between so that the process gets the signals, on a port that is free.
- * It sees the variables of `env` and, of the server's own, no others, whatever a `.env` file says.
+ * It sees the variables of `env` and, of the server's own, no others, whatever a `.env` file says. However late it is, as
+ * machines are that run many tests, it takes calls.
  */
 export async function startServer(env: Readonly<Record<string, string>>): Promise<ServerProcess> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
@@ -39,7 +40,14 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
   const child = new Deno.Command("env", {
     args: tasks.start.split(" "),
     cwd: root,
-    env: { ...inherited("PATH", "HOME", "DENO_DIR"), ...unset, NO_COLOR: "1", PORT: "0", ...env },
+    env: {
+      ...inherited("PATH", "HOME", "DENO_DIR"),
+      ...unset,
+      NO_COLOR: "1",
+      PORT: "0",
+      MAX_LAG_MS: "60000",
+      ...env,
+    },
     clearEnv: true,
     stdin: "null",
     stdout: "piped",

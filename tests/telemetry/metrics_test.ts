@@ -199,12 +199,12 @@ describe("metrics of sessions", () => {
 describe("metrics of the server", () => {
   it("count dispatches that gave no session, by reason", async () => {
     using set = setUp();
-    for (const type of ["created", "existing", "full", "full", "unknown-agent"] as const) {
-      set.metrics.dispatched({ type });
-    }
+    for (const type of ["created", "existing", "unknown-agent"] as const) set.metrics.dispatched({ type });
+    for (const limit of ["memory", "lag", "memory"]) set.metrics.dispatched({ type: "full", limit });
     assertEquals(await samples(set.metrics, "repartee_dispatches_refused_total"), {
-      'reason="full"': 2,
-      'reason="unknown-agent"': 1,
+      'reason="unknown-agent",limit="none"': 1,
+      'reason="full",limit="memory"': 2,
+      'reason="full",limit="lag"': 1,
     });
   });
 
