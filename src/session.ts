@@ -37,6 +37,8 @@ export interface SessionOptions extends Equipped, Pick<SpendingOptions, "costCap
   readonly equip?: (agent: Agent) => Equipped;
   /** Joins the room; `signal` aborts when the session ends before. */
   readonly join: (options: { readonly signal: AbortSignal }) => Promise<Room>;
+  /** Told why the session ends before the room is left, which waits for it. */
+  readonly onLeave?: ((reason: CloseReason) => Promise<void>) | undefined;
   /** What the dispatch carried. */
   readonly metadata: string;
   /** The identity to talk with; whoever comes first when it is left out. */
@@ -305,7 +307,7 @@ class Session implements VoiceSession {
 
   /** Leaves the room, which shows why. */
   async #leave(reason: CloseReason): Promise<void> {
-    await this.#room?.showEnd?.(reason);
+    await Promise.all([this.#room?.showEnd?.(reason), this.#options.onLeave?.(reason)]);
     await this.#room?.[Symbol.asyncDispose]();
   }
 

@@ -42,6 +42,25 @@ describe("a session", () => {
     "a voice that hangs": { providers: { tts: hung.tts }, afterMs: 2500 },
     "a voice that hangs in a greeting": { providers: { tts: hung.tts }, greets: true, afterMs: 500 },
   };
+  it("tells why it ends before it leaves the room, which waits", async () => {
+    const told = Promise.withResolvers<void>();
+    let why: string | undefined;
+    const call = startCall({}, {
+      onLeave(reason) {
+        why = reason;
+        return told.promise;
+      },
+    });
+    call.room.enter("caller");
+    await call.clock.settle();
+    void call.session.close("deleted");
+    await call.clock.settle();
+    assertEquals([why, call.room.closed.aborted], ["deleted", false]);
+    told.resolve();
+    await call.session.done;
+    assertEquals(call.room.closed.aborted, true);
+  });
+
   for (const [name, { providers = {}, greets = false, afterMs }] of Object.entries(states)) {
     it(`closes within 5 s, and leaves no timer, from: ${name}`, async () => {
       const call = startCall({

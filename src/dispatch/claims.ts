@@ -11,6 +11,7 @@ import type {
 } from "./dispatcher.ts";
 import { type Arrival, createPlaces, type Place, type Places, view } from "./places.ts";
 import { type RoomNow, RoomReplacedError, type Rooms } from "./rooms.ts";
+import { newSessionId } from "./session_id.ts";
 
 /** A place that is held for whoever asked, or the answer that there is none. */
 export type Claim =
@@ -80,11 +81,15 @@ export function createClaims(options: DispatcherOptions): Claims {
     return place;
   };
 
-  /** The SID of the room of that name as it is now; what is known of sessions of `agent` in rooms of it is put right. */
-  const sidOf = async (rooms: Rooms, room: string, agent: string): Promise<string> => {
+  const ensured = (rooms: Rooms, room: string): Promise<string> => {
     const asked = asking.get(room) ?? rooms.ensure(room).finally(() => asking.delete(room));
     asking.set(room, asked);
-    const sid = await asked;
+    return asked;
+  };
+
+  /** The SID of the room of that name as it is now; what is known of sessions of `agent` in rooms of it is put right. */
+  const sidOf = async (rooms: Rooms, { room, roomSid }: DispatchRequest, agent: string): Promise<string> => {
+    const sid = roomSid ?? await ensured(rooms, room);
     if (places.named(room, agent).every(({ roomSid }) => roomSid === sid)) return sid;
     // LiveKit may have restarted, and the agent have joined again by itself.
     const now = await rooms.find(room);
@@ -100,6 +105,7 @@ export function createClaims(options: DispatcherOptions): Claims {
 
   const claim = async (request: DispatchRequest): Promise<Claim> => {
     const { room, agent: agentName = defaultAgent, metadata = "", participant, join, found } = request;
+    const { ticket, onLeave } = request;
     const agent = Object.hasOwn(agents, agentName) ? agents[agentName] : undefined;
     if (!agent) return { type: "unknown-agent", agent: agentName, known: Object.keys(agents) };
     const asks = !join && !found && rooms !== undefined;
@@ -107,7 +113,7 @@ export function createClaims(options: DispatcherOptions): Claims {
     const early = asks && places.named(room, agentName).length === 0 ? refusal() : undefined;
     if (early) return early;
     try {
-      const roomSid = asks ? await sidOf(rooms, room, agentName) : found?.sid ?? room;
+      const roomSid = asks ? await sidOf(rooms, request, agentName) : found?.sid ?? room;
       // From here to the place being taken nothing is awaited: of simultaneous dispatches one starts a session.
       const existing = places.holder(roomSid, agentName);
       if (existing) {
@@ -116,9 +122,14 @@ export function createClaims(options: DispatcherOptions): Claims {
       }
       const refused = refusal();
       if (refused) return refused;
-      const id = `session_${crypto.randomUUID()}`;
+      const id = ticket?.sessionId ?? newSessionId();
       const wanted = participant !== undefined && { participant };
-      const given = { ...wanted, ...(join && { join }) };
+      const given = {
+        ...wanted,
+        ...(join && { join }),
+        ...(ticket && { ticket }),
+        ...(onLeave && { onLeave }),
+      };
       const place = take({ id, agentName, agent, roomName: room, roomSid, metadata, ...given }, found);
       request.onStart?.(place.session);
       onSession?.(place.session, { sessionId: id, room, roomSid, agent: agentName, metadata, ...wanted });

@@ -10,6 +10,7 @@ import {
 } from "@livekit/protocol";
 import type { SessionRecord } from "../telemetry/archive.ts";
 import type { SessionReport } from "../telemetry/report.ts";
+import { identityOf } from "./session_id.ts";
 
 const sessionPrefix = "session_";
 
@@ -41,7 +42,7 @@ export function dispatchOf(record: SessionRecord): AgentDispatch {
       startedAt,
       endedAt,
       updatedAt: endedAt || startedAt,
-      participantIdentity: `agent-${sessionId}`,
+      participantIdentity: identityOf(sessionId),
     }),
   });
   return new AgentDispatch({

@@ -1,6 +1,7 @@
 /** The one door to a session: whoever asks for an agent in a room gets the session that is there, or a new one. */
 import type { Agent } from "../agent.ts";
 import type { Clock } from "../clock.ts";
+import type { CloseReason } from "../events.ts";
 import type { Log } from "../log.ts";
 import type { Room } from "../room/room.ts";
 import type { RunningSession } from "../session.ts";
@@ -25,13 +26,28 @@ export interface DispatchRequest {
   readonly participant?: string;
   /** Joins the room, where that is not the LiveKit room of that name. */
   readonly join?: (options: { readonly signal: AbortSignal }) => Promise<Room>;
+  /** The SID of the room, where whoever asks knows it: the agent goes to this room or to none. */
+  readonly roomSid?: string;
+  /** What LiveKit gave to join the room with. */
+  readonly ticket?: Ticket;
   /** Told of the session as soon as there is one, before anything happens in it. */
   readonly onStart?: (session: VoiceSession) => void;
+  /** Told why the session ends before it leaves its room, which waits for it. */
+  readonly onLeave?: (reason: CloseReason) => Promise<void>;
   /**
    * The room as it was read, where nobody asks for the agent but the room itself: the agent goes to this room or to
    * none, and whoever dispatches it afterwards without wishes of their own is content with it.
    */
   readonly found?: RoomNow;
+}
+
+/** With what the agent of one session joins one LiveKit room. */
+export interface Ticket {
+  /** The id that the session is to have, since the token is for its agent's identity. */
+  readonly sessionId: string;
+  readonly token: string;
+  /** Where LiveKit is, if it is not where the configuration says. */
+  readonly url?: string;
 }
 
 /** What a session is started from. */
@@ -45,6 +61,8 @@ export interface SessionRequest {
   readonly metadata: string;
   readonly participant?: string;
   readonly join?: (options: { readonly signal: AbortSignal }) => Promise<Room>;
+  readonly ticket?: Ticket;
+  readonly onLeave?: (reason: CloseReason) => Promise<void>;
   /** To be shown the room as soon as it is joined; the join fails with what this throws. */
   readonly onRoom?: (room: Room) => void;
 }
@@ -127,7 +145,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const arrival = await place.arrival;
       if (arrival.type === "joined") return { type, session: view(place) };
       if (claims.draining) return { type: "draining" };
-      if (arrival.replaced && detours > 0 && !request.found) return await send(request, detours - 1);
+      const goesOn = detours > 0 && !request.found && request.roomSid === undefined;
+      if (arrival.replaced && goesOn) return await send(request, detours - 1);
       return { type: "failed", reason: arrival.reason };
     };
     return await within(joinWaitMs, arrived(), clock) ?? { type, session: view(place) };

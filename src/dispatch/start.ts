@@ -10,10 +10,11 @@ import { joinLiveKitRoom, type LiveKitRoomOptions } from "../room/livekit/room.t
 import type { RecordingFiles } from "../recording/files.ts";
 import { startRecorded } from "../recording/start.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
-import type { SessionRequest } from "./dispatcher.ts";
+import type { SessionRequest, Ticket } from "./dispatcher.ts";
 import { fliteTextToSpeech } from "../tts/flite.ts";
 import { createSpareVoices } from "../tts/spare.ts";
 import type { AudioTurnDetector } from "../turn/end_of_turn.ts";
+import { identityOf } from "./session_id.ts";
 import { costCapsFor, providersFor } from "./settings.ts";
 import { turnTakingFor } from "./turn_taking.ts";
 
@@ -48,12 +49,13 @@ export function sessionStarter(
       turnTaking: turnTakingFor(agent, config),
     };
   };
-  return ({ roomName, join, onRoom, ...request }) => {
+  return ({ roomName, join, ticket, onRoom, ...request }) => {
     const { id, agentName, agent } = request;
     const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
     const place = {
       roomName,
-      identity: `agent-${id}`,
+      identity: identityOf(id),
+      ...ticket,
       agentName,
       subscribe: agent.autoSubscribe ?? "audio",
       participants: agent.participants,
@@ -88,7 +90,7 @@ function voiceKeys(): (agent: Pick<Agent, "tts" | "language">) => string {
 
 function livekitRoom(
   livekit: LiveKitConfig | undefined,
-  place: Omit<LiveKitRoomOptions, keyof LiveKitConfig | "signal">,
+  place: Omit<LiveKitRoomOptions, keyof LiveKitConfig | "signal"> & Partial<Ticket>,
 ): SessionOptions["join"] {
   if (!livekit) throw new ConfigError("LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set");
   return ({ signal }) => joinLiveKitRoom({ ...livekit, ...place, signal });

@@ -47,6 +47,18 @@ describe("a claim", () => {
     assertEquals((await dispatcher.dispatch({ room: "r" })).type, "existing");
   });
 
+  it("is made at once for an SID that is given, whose room is never made anew", async () => {
+    const { rooms, started, dispatcher, clock } = setUp();
+    const ticket = { sessionId: "session_of-the-ticket", token: "jwt" };
+    const answer = dispatcher.dispatch({ room: "r", roomSid: "RM_1", ticket });
+    await clock.settle();
+    const { id, roomSid, ticket: given } = started[0]?.request ?? {};
+    assertEquals([id, roomSid, given, rooms.asked], ["session_of-the-ticket", "RM_1", ticket, []]);
+    started[0]?.arrive({ id: "RM_2" });
+    assertEquals((await answer).type, "failed");
+    assertEquals([started.length, rooms.asked], [1, []]);
+  });
+
   it("asks once for simultaneous dispatches, and starts one session", async () => {
     const { rooms, dispatcher, started, clock } = setUp();
     const answers = Array.from({ length: 5 }, () => dispatcher.dispatch({ room: "r" }));

@@ -28,6 +28,8 @@ export interface LiveKitRoomOptions {
   /** The agent's own identity in the room; another participant with the same one is put out. */
   readonly identity: string;
   readonly agentName: string;
+  /** What to join with; a token signed with the key pair when it is left out. */
+  readonly token?: string;
   /** What to receive: the linked participant's voice, or everything everybody publishes. */
   readonly subscribe: "audio" | "all";
   /** Whom the agent hears: the linked participant (the default), or everybody who can talk. */
@@ -58,7 +60,7 @@ const LEAVE_MS = 2000;
 export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room> {
   const { url, roomName, identity, subscribe, participants = "linked", clock, log, signal } = options;
   const client = installFfiClient(log);
-  const token = await agentToken(options);
+  const token = options.token ?? await agentToken(options);
   const room = new RtcRoom();
   const closed = new AbortController();
   const end = (reason: RoomEnd) => closed.abort(reason);
