@@ -92,7 +92,7 @@ describe("METRICS_PORT", () => {
           [`repartee_sessions_ended_total{agent="assistant",reason="${ended.reason}"}`, 1],
           ['repartee_sessions_started_total{agent="assistant"}', 1],
           ['repartee_session_duration_seconds_count{agent="assistant"}', 1],
-          ['repartee_dispatches_refused_total{reason="unknown-agent"}', 1],
+          ['repartee_dispatches_refused_total{reason="unknown-agent",limit="none"}', 1],
           ['repartee_turns_total{agent="assistant",outcome="answered"}', 1],
           ['repartee_http_requests_total{method="POST",route="/dispatch",status="404"}', 1],
         ] as const
