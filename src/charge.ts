@@ -56,10 +56,14 @@ const madeFrom: Readonly<Record<keyof Providers, readonly (keyof Agent)[]>> = {
   summarizer: ["history"],
 };
 
-/** `first` is in charge; its voice is connected at once. */
+/** `first` is in charge; what it works with is connected at once. */
 export function createCharge({ first, signal, said, onError }: ChargeOptions): Charge {
   let hangUp = new AbortController();
   let cheaper: LanguageModel | undefined;
+  const connect = ({ stt, llm }: Pick<Providers, "stt" | "llm">) => {
+    stt.connect?.({ signal });
+    llm.connect?.({ signal });
+  };
   const connected = ({ tts }: Providers) => {
     hangUp = new AbortController();
     return tts.connect?.({ signal: AbortSignal.any([signal, hangUp.signal]) }) ?? tts;
@@ -77,6 +81,7 @@ export function createCharge({ first, signal, said, onError }: ChargeOptions): C
     spokenForm: formOf(first.agent),
     pace: {},
   };
+  connect(current.providers);
   return {
     get current() {
       return current;
@@ -104,10 +109,12 @@ export function createCharge({ first, signal, said, onError }: ChargeOptions): C
         spokenForm: formOf(next.agent),
         pace: isSameVoice ? current.pace : {},
       };
+      connect(current.providers);
       if (!isSameVoice) void said().then(() => before.abort());
     },
     economize(llm) {
       cheaper = llm;
+      llm.connect?.({ signal });
       current = { ...current, providers: { ...current.providers, llm } };
     },
   };

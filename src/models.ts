@@ -39,6 +39,7 @@ import { fallbackTextToSpeech } from "./tts/fallback.ts";
 import { fliteTextToSpeech } from "./tts/flite.ts";
 import { openaiTextToSpeech } from "./tts/openai.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
+import { createWarmth } from "./warm.ts";
 
 /** What models are made from. */
 export interface ModelsOptions extends Partial<Keys> {
@@ -83,6 +84,8 @@ type Kind = "STT" | "LLM" | "TTS";
 type Provider = KeyedProvider | "openai-responses" | "flite" | "demo" | "local" | "browser";
 interface Maker<T> {
   readonly make: (choice: Choice) => T;
+  /** The server that a model of it makes HTTP requests of. */
+  readonly server?: (choice: Choice) => string | undefined;
   /** The options that a model of it takes, besides a language. */
   readonly takes?: (model: string) => readonly (keyof Choice)[];
   /** What is narrower than an agent's definition may have it. */
@@ -90,9 +93,13 @@ interface Maker<T> {
 }
 type Table<T> = Readonly<Partial<Record<Provider, Maker<T>>>>;
 
+const openaiServer = ({ baseUrl = "https://api.openai.com" }: Choice) => baseUrl;
+
 const spoken = (choice: Choice) => ({ ...choice, language: choice.option ?? choice.language });
 
 const isFlux = (model: string): boolean => model.startsWith("flux-");
+
+const isRealtime = ({ model, realtime }: Choice): boolean => realtime ?? isRealtimeOnly(model);
 
 const recognizers: Table<SpeechToText> = {
   deepgram: {
@@ -106,10 +113,8 @@ const recognizers: Table<SpeechToText> = {
     takes: () => ["endOfTurnThreshold", "endOfTurnTimeoutMs"],
   },
   openai: {
-    make: (choice) =>
-      (choice.realtime ?? isRealtimeOnly(choice.model) ? openaiRealtimeSpeechToText : openaiSpeechToText)(
-        spoken(choice),
-      ),
+    make: (choice) => (isRealtime(choice) ? openaiRealtimeSpeechToText : openaiSpeechToText)(spoken(choice)),
+    server: (choice) => isRealtime(choice) ? undefined : openaiServer(choice),
     takes: (model) => isRealtimeOnly(model) ? [] : ["realtime"],
   },
   elevenlabs: { make: (choice) => elevenlabsSpeechToText(spoken(choice)) },
@@ -120,10 +125,18 @@ const recognizers: Table<SpeechToText> = {
 const ofLanguageModels = () => ["temperature", "maxTokens"] as const;
 
 const languageModels: Table<LanguageModel> = {
-  openai: { make: openaiLanguageModel, takes: ofLanguageModels },
-  "openai-responses": { make: openaiResponsesModel, takes: ofLanguageModels },
-  anthropic: { make: anthropicLanguageModel, takes: ofLanguageModels },
-  google: { make: googleLanguageModel, takes: ofLanguageModels },
+  openai: { make: openaiLanguageModel, server: openaiServer, takes: ofLanguageModels },
+  "openai-responses": { make: openaiResponsesModel, server: openaiServer, takes: ofLanguageModels },
+  anthropic: {
+    make: anthropicLanguageModel,
+    server: ({ baseUrl = "https://api.anthropic.com" }) => baseUrl,
+    takes: ofLanguageModels,
+  },
+  google: {
+    make: googleLanguageModel,
+    server: ({ baseUrl = "https://generativelanguage.googleapis.com" }) => baseUrl,
+    takes: ofLanguageModels,
+  },
   compatible: {
     make(choice) {
       if (!choice.baseUrl) {
@@ -131,6 +144,7 @@ const languageModels: Table<LanguageModel> = {
       }
       return openaiLanguageModel({ ...choice, provider: "compatible", keySource: "COMPATIBLE_API_KEY" });
     },
+    server: ({ baseUrl }) => baseUrl,
     takes: ofLanguageModels,
   },
   demo: { make: demoLanguageModel },
@@ -140,6 +154,7 @@ const voices: Table<TextToSpeech> = {
   deepgram: { make: deepgramTextToSpeech },
   openai: {
     make: (choice) => openaiTextToSpeech({ ...choice, voice: choice.voice ?? choice.option }),
+    server: openaiServer,
     takes: () => ["voice", "instructions"],
   },
   elevenlabs: {
@@ -156,8 +171,9 @@ const voices: Table<TextToSpeech> = {
 
 export function createModels(options: ModelsOptions): Models {
   const { clock, log } = options;
+  const keepWarm = createWarmth({ clock, log });
 
-  function make<T>(
+  function make<T extends object>(
     kind: Kind,
     table: Table<T>,
     spec: string | SpeechToTextSpec | LanguageModelSpec | TextToSpeechSpec,
@@ -192,7 +208,15 @@ export function createModels(options: ModelsOptions): Models {
     if (isKeyed(account) && !apiKey) {
       throw new MissingKeyError(`${keyedProviders[account]}_API_KEY is not set; ${kind} ${name} needs it`);
     }
-    return maker.make({ ...defaults, ...given, model, option, apiKey, baseUrl, clock, log });
+    const chosen = { ...defaults, ...given, model, option, apiKey, baseUrl, clock, log };
+    const made = maker.make(chosen);
+    const server = maker.server?.(chosen);
+    if (!server) return made;
+    const connect = ({ signal }: { readonly signal: AbortSignal }) => {
+      keepWarm(server, signal);
+      return made;
+    };
+    return { ...made, connect };
   }
 
   /** How those are doing that stand in for each other, by their names. */

@@ -100,6 +100,7 @@ export function fallbackLanguageModel(
     provider,
     model,
     generate: (request, { signal }) => generated(signal, (signal) => answer(request, signal)),
+    connect: (session) => models.forEach((member) => member.connect?.(session)),
     each: (wrap, onFallback = options.onFallback) =>
       fallbackLanguageModel(models.map(wrap) as [LanguageModel], { ...options, health, onFallback }),
   };

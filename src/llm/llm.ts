@@ -85,6 +85,11 @@ export interface LanguageModel {
     request: LanguageRequest,
     options: { readonly signal: AbortSignal },
   ): ReadableStream<LanguageEvent>;
+  /**
+   * Keeps a connection to its server open until `signal` aborts, so that no request waits for a handshake. Absent where
+   * there is nothing to keep.
+   */
+  connect?(options: { readonly signal: AbortSignal }): void;
   /** Of one that is made of several: the same, each of them wrapped; `onFallback` is told of failures that others made good. */
   each?(
     wrap: (member: LanguageModel) => LanguageModel,

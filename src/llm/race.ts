@@ -81,6 +81,7 @@ export function raceLanguageModels(
     provider,
     model,
     generate: (request, { signal }) => generated(signal, (signal) => answer(request, signal)),
+    connect: (session) => models.forEach((member) => member.connect?.(session)),
     each: (wrap, onFallback = options.onFallback) =>
       raceLanguageModels(models.map(wrap) as [LanguageModel], { ...options, health, onFallback }),
   };

@@ -103,6 +103,7 @@ export function fallbackSpeechToText(
     model,
     input,
     transcribe,
+    connect: (session) => recognizers.forEach((member) => member.connect?.(session)),
     each: (wrap) => fallbackSpeechToText(recognizers.map(wrap) as [SpeechToText], { ...options, health }),
   };
 }

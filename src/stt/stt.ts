@@ -78,6 +78,11 @@ export interface SpeechToText {
       readonly onSent?: (audioMs: number) => void;
     },
   ): ReadableStream<TranscriptEvent>;
+  /**
+   * Keeps a connection to its server open until `signal` aborts, so that no request waits for a handshake. Absent where
+   * there is nothing to keep.
+   */
+  connect?(options: { readonly signal: AbortSignal }): void;
   /** Of one that is made of several: the same, each of them wrapped. */
   each?(wrap: (member: SpeechToText) => SpeechToText): SpeechToText;
 }

@@ -67,6 +67,8 @@ export interface AnswerServer<Body> extends AsyncDisposable {
   readonly url: string;
   /** Every request that came, in order. */
   readonly requests: readonly ServedRequest<Body>[];
+  /** How many connections were made by now. */
+  readonly connections: number;
 }
 
 /** An HTTP error. */
@@ -150,10 +152,15 @@ export async function startAnswerServer<Body>(
       error.code === "ECONNRESET" ? undefined : Promise.reject(error)
     );
   });
+  let connections = 0;
+  server.on("connection", () => connections++);
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${protocol.base}`,
     requests,
+    get connections() {
+      return connections;
+    },
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();

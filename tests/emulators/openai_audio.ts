@@ -50,6 +50,8 @@ export interface OpenAIAudioEmulator extends AsyncDisposable {
   readonly url: string;
   /** Every request that came, in order. */
   readonly requests: readonly AudioRequest[];
+  /** How many connections were made by now. */
+  readonly connections: number;
   /** Settles when there are `count` requests. */
   came(count: number): Promise<void>;
 }
@@ -85,16 +87,22 @@ export async function startOpenAIAudio(options: OpenAIAudioOptions = {}): Promis
     else refuse(response, 404);
   };
 
+  let connections = 0;
   const server = createServer((message, response) => {
+    if (message.method !== "POST") return refuse(response, 404);
     // Who hangs up before the request is complete gets no answer.
     answer(message, response).catch((error) =>
       error.code === "ECONNRESET" ? undefined : Promise.reject(error)
     );
   });
+  server.on("connection", () => connections++);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     requests,
+    get connections() {
+      return connections;
+    },
     came: (count) =>
       new Promise((resolve) => requests.length >= count ? resolve() : void waiting.push({ count, resolve })),
     async [Symbol.asyncDispose]() {
