@@ -75,6 +75,7 @@ const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"sharp"/, /^src\/vision\//],
   [/(from |import\()"(prom-client|standardwebhooks)"/, /^src\/telemetry\//],
   [/(from |import\()"gpt-tokenizer/, /^src\/history\//],
+  [/(from |import\()"@redis\/client"/, /^src\/dispatch\/store\/redis\.ts$/],
   [/(from |import\()"zod-openapi"/, /^routes\//],
   [/\b(Deno\.env|process\.env)\b/, /^src\/environment\.ts$/],
   [/\b(setTimeout|setInterval|Date\.now|performance\.now)\(/, /^src\/clock\.ts$/],

@@ -11,7 +11,7 @@ export interface StoreUnderTest extends AsyncDisposable {
   pass(ms: number): Promise<void>;
 }
 
-const ttlMs = 400;
+const ttlMs = 60_000;
 
 /** Describes the store that `open` opens. */
 export function describeStore(
