@@ -4,7 +4,7 @@ import type { AudioFrame } from "../audio/frame.ts";
 /** Quieter than this share of how loud the voice was lately counts as silent. */
 const SILENT_SHARE = 0.08;
 /** Silent for so long, in milliseconds: shorter gaps lie between the sounds of a word. */
-const LEAST_MS = 30;
+const LEAST_MS = 20;
 /** Loudness is measured over this much audio at a time, in milliseconds. */
 const PIECE_MS = 10;
 /** What is known of the voice's loudness halves in this time, in milliseconds. */
