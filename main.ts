@@ -1,13 +1,15 @@
 /** The server: configuration → dependencies → HTTP → signals. */
-import { agents, defaultAgent } from "./agents/mod.ts";
+import { agents as registered, defaultAgent } from "./agents/mod.ts";
 import { createApp } from "./routes/app.ts";
 import { createMetricsApp } from "./routes/metrics.ts";
+import type { Agent } from "./src/agent.ts";
 import { systemClock as clock } from "./src/clock.ts";
 import { preloadBackgrounds } from "./src/background.ts";
 import { type Config, loadConfig, secretsIn, warningsFor } from "./src/config.ts";
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
 import { pageAgents } from "./src/dispatch/page_agents.ts";
 import { createPages, pageRoomPrefix } from "./src/dispatch/pages.ts";
+import { reloadAgents } from "./src/dispatch/reload.ts";
 import { tellingResults } from "./src/dispatch/results.ts";
 import { livekitRooms } from "./src/dispatch/rooms.ts";
 import { checkDefaults, missingKeys, preloadTokenizers } from "./src/dispatch/settings.ts";
@@ -39,6 +41,7 @@ const lastAnswersMs = 500;
 /** `deno task` passes on a Ctrl-C that the terminal has sent to this process too: so soon after, it is the same one. */
 const sameSignalMs = 500;
 
+const agents = { ...registered };
 const config = await configuration();
 const log = createLog(config.logLevel);
 catchStrayErrors(log);
@@ -62,6 +65,9 @@ const { recordFolder } = config;
 const recordings = recordFolder === undefined
   ? undefined
   : await recordingFiles(recordFolder, log).catch(refuseToStart);
+const reloads = config.dev
+  ? reloadAgents({ module: new URL(import.meta.resolve("./agents/mod.ts")), agents, prepare, clock, log })
+  : undefined;
 const dispatcher = tellingResults(
   createDispatcher({
     agents,
@@ -72,6 +78,7 @@ const dispatcher = tellingResults(
       models,
       turnDetector: await turnDetector(),
       recordings,
+      latest: reloads?.latest,
       clock,
       log,
     }),
@@ -123,13 +130,8 @@ const app = createApp({
   log,
 });
 // Loaded before the port opens: a server that answers is ready for a call.
-await preloadBackgrounds(agents, SPEAKER_FORMAT.sampleRate).catch(refuseToStart);
-await prepareMcp(agents).catch(refuseToStart);
-await Promise.all([
-  loadSilero(),
-  preload(Object.values(config.models)),
-  preloadTokenizers(agents, config),
-]);
+await prepare(agents).catch(refuseToStart);
+await Promise.all([loadSilero(), preload(Object.values(config.models))]);
 exitOnSignals();
 const servers = [listen("PORT", config.http.port, app, greet)];
 if (metricsPort !== undefined) {
@@ -151,6 +153,13 @@ function agentWarnings(): string[] {
   } catch (error) {
     return refuseToStart(error);
   }
+}
+
+/** Loads what `agents` need before a call; rejects with a ConfigError when it is not to be had. */
+async function prepare(agents: Readonly<Record<string, Agent>>): Promise<void> {
+  await preloadBackgrounds(agents, SPEAKER_FORMAT.sampleRate);
+  await prepareMcp(agents);
+  await preloadTokenizers(agents, config);
 }
 
 /** AUTO_AGENT, which must be in the registry. */

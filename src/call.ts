@@ -95,6 +95,11 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
     },
     sight,
     successor: succession.successor,
+    renew() {
+      const isNew = succession.renew();
+      if (isNew) hearing?.use(charge.current.providers);
+      return isNew;
+    },
     mcpServers,
     onError,
     onPresence: (event) => attendance?.note(event),

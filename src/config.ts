@@ -22,6 +22,8 @@ export interface Config extends Keys {
   /** Whom LiveKit's webhooks send to a room whose metadata names nobody. */
   readonly autoAgent?: string;
   readonly reports: ReportConfig;
+  /** Whether agents are being written: their files take effect when they are saved. */
+  readonly dev: boolean;
   readonly logLevel: LogLevel;
   /** Model strings (`provider/model`) for agents that name none. */
   readonly models: ModelNames;
@@ -112,7 +114,8 @@ function configFrom(env: CheckedEnvironment): Config {
       ttlMs: env.REPORT_TTL * 1000,
       ...(reportUrl && reportSecret && { webhook: { url: reportUrl, secret: reportSecret } }),
     },
-    logLevel: env.LOG_LEVEL,
+    dev: env.DEV === "1",
+    logLevel: env.LOG_LEVEL ?? (env.DEV === "1" ? "debug" : "info"),
     models: {
       ...defaultModels(keys),
       ...defined({ stt: env.STT, llm: env.LLM, tts: env.TTS }),

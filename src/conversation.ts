@@ -57,6 +57,8 @@ export interface ConversationOptions {
   readonly mcpServers?: OpenMcpServers | undefined;
   /** See Succession. */
   readonly successor: Succession["successor"];
+  /** See Succession. */
+  readonly renew: Succession["renew"];
   /** What was seen of the user since their last turn. */
   readonly sight: Pick<Sight, "seen" | "turnEnded">;
   /** Told of failures that the conversation survives. */
@@ -272,6 +274,7 @@ export class Conversation {
   #perform(action: TurnAction, event: TurnEvent): void {
     switch (action.type) {
       case "commit-turn":
+        if (this.#options.renew()) this.#replies.dropPrepared(); // the version before has prepared it
         return this.#commit(action);
       case "prepare-answer":
         return this.#replies.prepare(this.#turnAnswers.make(action, { prepared: true }));

@@ -27,6 +27,7 @@
  * | `TTS` | `deepgram/aura-2-thalia-en` | what they speak with; by ElevenLabs' key `elevenlabs/eleven_turbo_v2_5`, Cartesia's `cartesia/sonic-3`, OpenAI's alone `openai/gpt-4o-mini-tts`; else `flite/slt` |
  * | `HOST` | `0.0.0.0`; without LiveKit keys `127.0.0.1` | address to listen on |
  * | `PORT` | `8080` | port to listen on; 0: any that is free |
+ * | `DEV` | `0` | `1`, as `deno task dev` sets it: files in `agents/` take effect when they are saved, and `LOG_LEVEL` is `debug` |
  * | `LOG_LEVEL` | `info` | `debug` (with transcripts), `info`, `warn`, `error`, `silent` |
  * | `AUTO_AGENT` | – | the agent that LiveKit's webhooks send to a room whose metadata names none; without it, none |
  * | `REPORT_TTL` | `3600` | seconds that a session's report is kept after its end |
@@ -109,9 +110,10 @@ export const environment = z.object({
   HOST: z.string().refine((text) => /^[\w.:-]+$/.test(text), { error: "an address such as 0.0.0.0" })
     .optional(),
   PORT: wholeNumber(0, 65_535).default(8080),
+  DEV: z.enum(["0", "1"], { error: "0 or 1" }).default("0"),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"], {
     error: "debug, info, warn, error or silent",
-  }).default("info"),
+  }).optional(),
   AUTO_AGENT: z.string().optional(),
   REPORT_TTL: wholeNumber(0, 999_999_999).default(3600),
   REPORT_WEBHOOK_URL: address("https:", "http:").optional(),

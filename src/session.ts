@@ -35,6 +35,8 @@ export interface SessionOptions extends Equipped, Pick<SpendingOptions, "costCap
   readonly id: string;
   /** What another agent works with that the conversation is handed over to (default: all that the first does). */
   readonly equip?: (agent: Agent) => Equipped;
+  /** The version of an agent that there is now, from the next turn on (default: the one that there was). */
+  readonly latest?: (agent: Agent) => Agent;
   /** Joins the room; `signal` aborts when the session ends before. */
   readonly join: (options: { readonly signal: AbortSignal }) => Promise<Room>;
   /** Told why the session ends before the room is left, which waits for it. */
@@ -124,9 +126,11 @@ class Session implements VoiceSession {
     this.#succession = createSuccession({
       charge: this.#charge,
       equip: equipment.equip,
+      latest: options.latest,
       signal: this.#abort.signal,
       emit: this.#broadcast.emit,
       onTaken: (about) => this.#takenOver(about),
+      onError: (error) => this.#report(error),
     });
     this.joined = owned(this, () => this.#run());
     this.joined.catch((error) => {

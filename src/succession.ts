@@ -1,7 +1,7 @@
 /** Who goes on with the conversation: another agent, as a tool wants it, or a task for as long as it takes. */
 import type { Agent } from "./agent.ts";
 import type { Charge, Equipped } from "./charge.ts";
-import { TaskError } from "./errors.ts";
+import { asStageError, type StageError, TaskError } from "./errors.ts";
 import type { SessionEventBody } from "./events.ts";
 import type { Handoff } from "./handoff.ts";
 import { type Task, type TaskOver, taskOver } from "./task.ts";
@@ -14,6 +14,8 @@ export interface SuccessionOptions {
   readonly charge: Charge;
   /** What an agent works with; throws when that is not to be had. */
   readonly equip: (agent: Agent) => Equipped;
+  /** The version of an agent that there is now (default: itself). */
+  readonly latest?: ((agent: Agent) => Agent) | undefined;
   /** Aborts when the session ends. */
   readonly signal: AbortSignal;
   readonly emit: (event: SessionEventBody) => void;
@@ -22,6 +24,7 @@ export interface SuccessionOptions {
    * goes on after a task, and its own code is not run.
    */
   readonly onTaken: (about: { readonly from?: string; readonly isBack?: true }) => void;
+  readonly onError: (error: StageError) => void;
 }
 
 export interface Succession {
@@ -32,12 +35,16 @@ export interface Succession {
   successor(next: Handoff | TaskOver, replyId: string): { readonly name: string; readonly take: () => void };
   /** The user has said something. */
   heard(): void;
+  /** The newest version of the agent in charge goes on; returns whether that is another one. */
+  renew(): boolean;
   /** See VoiceSession. */
   run<Result>(task: Task<Result>): Promise<Result>;
 }
 
 /** Hands over, and back. */
-export function createSuccession({ charge, equip, signal, emit, onTaken }: SuccessionOptions): Succession {
+export function createSuccession(
+  { charge, equip, latest = (agent) => agent, signal, emit, onTaken, onError }: SuccessionOptions,
+): Succession {
   let changes = 0;
   let tasks = 0;
   let last: Promise<unknown> = Promise.resolve();
@@ -81,6 +88,18 @@ export function createSuccession({ charge, equip, signal, emit, onTaken }: Succe
   };
   return {
     heard: () => void (changes = 0),
+    renew() {
+      const { agent, agentName } = charge.current;
+      const newest = latest(agent);
+      if (newest === agent) return false;
+      try {
+        charge.take({ ...equip(newest), agentName });
+      } catch (error) {
+        onError(asStageError("agent", error)); // and the version before goes on
+        return false;
+      }
+      return true;
+    },
     successor(next, replyId) {
       if (next.type === "task-over") return { name: charge.current.agentName, take: next.end };
       if (tasks > 0) throw new Error("a task is under way, which is to be ended first");

@@ -29,6 +29,7 @@ describe("loadConfig", () => {
       cartesia: {},
       http: { host: "127.0.0.1", port: 8080, corsOrigins: [] },
       reports: { ttlMs: 3_600_000 },
+      dev: false,
       logLevel: "info",
       models: { stt: "browser/speech", llm: "demo/rules", tts: "flite/slt" },
       voice: {},
@@ -72,7 +73,8 @@ describe("loadConfig", () => {
       TTS: "deepgram/aura-2-x",
       HOST: "::1",
       PORT: "0",
-      LOG_LEVEL: "debug",
+      LOG_LEVEL: "error",
+      DEV: "1",
       MAX_SESSIONS: "2",
       MAX_LAG_MS: "100",
       MAX_RSS_MB: "400",
@@ -109,7 +111,8 @@ describe("loadConfig", () => {
         metricsPort: 9091,
         clientAddressHeader: "Fly-Client-IP",
       },
-      logLevel: "debug",
+      dev: true,
+      logLevel: "error",
       models: { stt: "deepgram/nova-2:de", llm: "openai/org/model", tts: "deepgram/aura-2-x" },
       voice: { minSpeechMs: 1, minSilenceMs: 2 },
       endpointing: { minDelayMs: 3, maxDelayMs: 4 },
@@ -320,6 +323,10 @@ describe("loadConfig", () => {
     const secrets = Object.values(env).filter((value) => value !== "public");
     assertEquals(secretsIn(config).toSorted(), secrets.toSorted());
     assertEquals(secretsIn(loadConfig({})), []);
+  });
+
+  it("logs more where agents are being written", () => {
+    assertEquals([loadConfig({ DEV: "1" }).logLevel, loadConfig({}).logLevel], ["debug", "info"]);
   });
 
   it("has an example file with every variable, which is valid as it is", async () => {

@@ -213,6 +213,46 @@ describe("a handoff", () => {
   });
 });
 
+describe("an agent that is written anew during the call", () => {
+  const spokenTo = (call: ReturnType<typeof startCall>) =>
+    saidIn(call.session.history).map(({ text }) => text);
+
+  it("goes on at the next turn with what it is now, and with the history", async () => {
+    const edited = agentNamed("edited");
+    let newest: Agent | undefined;
+    const call = startCall({}, {
+      providers: { llm: modelThatTransfers() },
+      latest: (agent) => newest ?? agent,
+    });
+    call.room.enter("caller");
+    await talk(call, 6_000);
+    newest = edited; // while the user talks, and an answer may be prepared
+    call.room.tell({ type: "text", text: "And now?" });
+    await call.clock.advance(10_000);
+    assertEquals(spokenTo(call), [
+      "hello there",
+      "You are a test.: hello there",
+      "And now?",
+      "You are edited.: And now?",
+    ]);
+    await timeToClose(call);
+  });
+
+  it("stays what it was where the new version's models are not to be had", async () => {
+    const call = startCall({}, {
+      providers: { llm: modelThatTransfers() },
+      latest: () => agentNamed("edited"),
+      equip: () => {
+        throw new ConfigError("OPENAI_API_KEY is not set; LLM openai/gpt-4o needs it");
+      },
+    });
+    call.room.enter("caller");
+    await talk(call, 6_000);
+    assertEquals(spokenTo(call), ["hello there", "You are a test.: hello there"]);
+    await timeToClose(call);
+  });
+});
+
 /** A model that calls "transfer" when a user has spoken, and says who it is and what it was told last. */
 function modelThatTransfers(before = ""): LanguageModel {
   let asked = 0;

@@ -27,13 +27,15 @@ export interface StarterOptions {
   readonly turnDetector?: AudioTurnDetector | undefined;
   /** Where every session is recorded, if any is. */
   readonly recordings?: RecordingFiles | undefined;
+  /** The version of an agent that there is now. */
+  readonly latest?: ((agent: Agent) => Agent) | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** Starts sessions for the dispatcher. The function throws a ConfigError when something it needs is not configured. */
 export function sessionStarter(
-  { agents, config, models, turnDetector, recordings, clock, log }: StarterOptions,
+  { agents, config, models, turnDetector, recordings, latest, clock, log }: StarterOptions,
 ): (request: SessionRequest) => RunningSession {
   const nameOf = (agent: Agent) =>
     Object.keys(agents).find((name) => agents[name] === agent) ?? agent.name ?? "agent";
@@ -64,6 +66,7 @@ export function sessionStarter(
       ...equip(agent),
       ...request,
       equip,
+      ...(latest && { latest }),
       join: shown(join ?? livekitRoom(config.livekit, { ...place, clock, log: sessionLog }), onRoom),
       maxCallMs: agent.maxCallMs ?? config.maxCallMs,
       costCaps: costCapsFor(agent, config, models),

@@ -32,7 +32,7 @@ export function startCall(
     /** What the user shows. */
     shows?: Shown;
     log?: Log;
-  } & Pick<SessionOptions, "costCaps" | "onLeave" | "priceOf"> = {},
+  } & Pick<SessionOptions, "costCaps" | "latest" | "onLeave" | "priceOf"> = {},
 ): Call {
   const room = memoryRoom({ name: "room", clock, shows });
   const utterances = [{ fromMs: 0, toMs: 1000, words: ["hello", "there"] }];
