@@ -1,9 +1,20 @@
 import type { Clock } from "./clock.ts";
 
-/** Settles as `work` does, or rejects with the signal's reason as soon as it aborts: what ignores its signal holds nobody. */
-export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/**
+ * Settles as `work` does, or rejects with the signal's reason as soon as it aborts: what ignores its signal holds nobody.
+ * `letGo` is given what it brings after that, if it brings anything.
+ */
+export async function abortable<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  letGo?: (late: T) => void | Promise<void>,
+): Promise<T> {
   const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
+  const onAbort = () => {
+    aborted.reject(signal.reason);
+    // Nobody waits for it, or would hear that it has failed.
+    if (letGo) work.then(letGo).catch(() => {});
+  };
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
   try {

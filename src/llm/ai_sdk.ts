@@ -44,13 +44,13 @@ export function languageModelFrom(source: AiSdkSource, settings: AiSdkSettings):
     let begun = false;
     try {
       signal.throwIfAborted();
-      const asked = (await (loading ??= source.load())).doStream({
+      const asked = Promise.resolve((await (loading ??= source.load())).doStream({
         ...settings,
         ...toolOptions(request),
         prompt: promptOf(request.messages),
         abortSignal: signal,
-      });
-      const { stream } = await abortable(Promise.resolve(asked), signal);
+      }));
+      const { stream } = await abortable(asked, signal, ({ stream }) => stream.cancel(signal.reason));
       begun = true;
       let finish: Finish | undefined;
       for await (const part of untilAborted(stream, signal)) {
@@ -75,6 +75,16 @@ export function languageModelFrom(source: AiSdkSource, settings: AiSdkSettings):
     model,
     generate: (request, { signal }) => answerStream((signal) => generate(request, signal), signal),
   };
+}
+
+/**
+ * As `fetch`, but the body of the answer ends with the signal whatever happens: Deno forgets the signal when the Response is
+ * collected as garbage, though its body is still being read.
+ */
+export async function fetchUntilAborted(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
+  const response = await fetch(input, init);
+  if (!response.body || !init?.signal) return response;
+  return new Response(untilAborted(response.body, init.signal), response);
 }
 
 type Reason = Extract<LanguageEvent, { type: "finish" }>["reason"];

@@ -3,7 +3,7 @@
  * before they speak, where that can be left out.
  */
 import type { LanguageModel } from "./llm.ts";
-import { languageModelFrom } from "./ai_sdk.ts";
+import { fetchUntilAborted, languageModelFrom } from "./ai_sdk.ts";
 
 export interface AnthropicLanguageModelOptions {
   readonly apiKey: string;
@@ -29,7 +29,8 @@ export function anthropicLanguageModel(
     model,
     async load() {
       const { createAnthropic } = await loadAnthropic();
-      return createAnthropic({ apiKey, baseURL: baseUrl ?? "https://api.anthropic.com/v1" })(model);
+      const baseURL = baseUrl ?? "https://api.anthropic.com/v1";
+      return createAnthropic({ apiKey, baseURL, fetch: fetchUntilAborted })(model);
     },
     server: baseUrl ? new URL(baseUrl).host : "Anthropic",
     keySource: "ANTHROPIC_API_KEY",

@@ -3,7 +3,7 @@
  * thinks as little before it speaks as the model can.
  */
 import type { LanguageModel } from "./llm.ts";
-import { languageModelFrom } from "./ai_sdk.ts";
+import { fetchUntilAborted, languageModelFrom } from "./ai_sdk.ts";
 
 export interface GoogleLanguageModelOptions {
   readonly apiKey: string;
@@ -29,7 +29,7 @@ export function googleLanguageModel(
     model,
     async load() {
       const { createGoogle } = await loadGoogle();
-      return createGoogle({ apiKey, ...(baseUrl && { baseURL: baseUrl }) })(model);
+      return createGoogle({ apiKey, fetch: fetchUntilAborted, ...(baseUrl && { baseURL: baseUrl }) })(model);
     },
     server: baseUrl ? new URL(baseUrl).host : "Google",
     keySource: "GOOGLE_API_KEY",

@@ -39,6 +39,21 @@ const ask = (model: LanguageModelV4, settings?: Parameters<typeof aiSdkLanguageM
   );
 
 describe("aiSdkLanguageModel()", () => {
+  it("lets go of an answer that begins after it was aborted", async () => {
+    const answer = Promise.withResolvers<{ stream: ReadableStream<LanguageModelV4StreamPart> }>();
+    const model = { ...modelOf([]).model, doStream: () => answer.promise };
+    const abort = new AbortController();
+    const asked = collect(
+      aiSdkLanguageModel(model).generate({ messages: [user] }, { signal: abort.signal }),
+    );
+    await Promise.resolve(); // it waits for the answer
+    abort.abort("over");
+    assertEquals((await asked).error, "over");
+    const cancelled = Promise.withResolvers<unknown>();
+    answer.resolve({ stream: new ReadableStream({ cancel: cancelled.resolve }) });
+    assertEquals(await cancelled.promise, "over");
+  });
+
   it("answers with any model, its settings passed on, its thoughts and its provider's own tools left out", async () => {
     const { model, asked } = modelOf([
       { type: "stream-start", warnings: [] },

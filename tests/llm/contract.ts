@@ -1,4 +1,6 @@
 /** What every language model does, on an emulator of its provider: the tests that they share. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { StageError } from "../../src/errors.ts";
@@ -81,6 +83,9 @@ async function asked({ requests }: AnswerServer<unknown>): Promise<void> {
   while (requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 /** What comes of `request`, and what was sent. */
 export async function ask<Body>(
@@ -293,6 +298,18 @@ export function keeps<Body>(contract: Contract<Body>): void {
         });
       }
     }
+
+    it("hangs up though the garbage was collected", async () => {
+      await using emulator = await start({ fault: () => ({ type: "headers-only" }) });
+      const abort = new AbortController();
+      const llm = make({ apiKey, baseUrl: emulator.url });
+      const answer = collect(llm.generate({ messages }, { signal: abort.signal }));
+      await asked(emulator);
+      collectGarbage();
+      abort.abort("over");
+      assertEquals((await answer).error, "over");
+      await hungUp(emulator);
+    });
 
     it("asks nothing when it was aborted before", async () => {
       await using emulator = await start({});
