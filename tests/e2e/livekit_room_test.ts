@@ -310,6 +310,28 @@ describe("LiveKit room: typed messages", options, () => {
     await room[Symbol.asyncDispose]();
     assertEquals(await messages.read(), { done: true, value: undefined });
   });
+
+  it("takes what was typed before the agent knew whom it talks with, of that one alone", async () => {
+    const roomName = newRoomName();
+    await using caller = await call(roomName);
+    await using other = await call(roomName, "other");
+    const room = await join(roomName);
+    const type = async ({ room }: typeof caller, text: string) => {
+      await room.localParticipant!.sendText(text, { topic: "lk.chat" });
+    };
+    for (const text of ["Hello?", "Anybody there?"]) await type(caller, text);
+    await type(other, "I am somebody else.");
+    await clock.sleep(500);
+    await room.waitForParticipant("caller");
+    await type(other, "I am still somebody else.");
+    await type(caller, "Well?");
+    const messages = room.messages!.getReader();
+    for (const text of ["Hello?", "Anybody there?", "Well?"]) {
+      assertEquals((await messages.read()).value, { type: "text", text });
+    }
+    await room[Symbol.asyncDispose]();
+    assertEquals((await messages.read()).done, true);
+  });
 });
 
 describe("LiveKit room: its end", options, () => {

@@ -84,6 +84,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     onThere(participant) {
       if (!closed.signal.aborted) witnesses = undefined;
       ears.follow(participant, microphones.of(describe(participant)));
+      messages.admit(describe(participant));
     },
     onAway({ identity }) {
       if (!closed.signal.aborted && people.away) witnesses = present();
