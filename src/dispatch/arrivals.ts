@@ -37,6 +37,9 @@ export function decideArrival(room: RoomNow, facts: ArrivalFacts): ArrivalDecisi
   if (facts.roomSid !== undefined && facts.roomSid !== room.sid) return nothing("that room is over");
   const named = agentNamedBy(room.metadata);
   const agent = named ?? facts.autoAgent;
+  if (named === undefined && room.dispatches.some(({ agent }) => agent !== "")) {
+    return nothing("it was dispatched an agent by name");
+  }
   if (agent === undefined) return nothing("neither the room's metadata nor AUTO_AGENT names an agent");
   if (!facts.agents.includes(agent)) return { type: "unknown-agent", agent };
   const callers = room.participants.filter(({ canTalk }) => canTalk);

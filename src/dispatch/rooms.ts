@@ -1,5 +1,11 @@
 /** LiveKit's rooms as they are now: https://docs.livekit.io/home/server/managing-rooms/ */
-import { type ParticipantInfo, RoomServiceClient, ServerError } from "livekit-server-sdk";
+import { type AgentDispatch, JobStatus } from "@livekit/protocol";
+import {
+  AgentDispatchClient,
+  type ParticipantInfo,
+  RoomServiceClient,
+  ServerError,
+} from "livekit-server-sdk";
 import type { LiveKitConfig } from "../config.ts";
 import { messageOf, StageError } from "../errors.ts";
 
@@ -14,21 +20,39 @@ export interface Occupant {
   readonly agentName?: string;
 }
 
-/** A room as it was when it was read. */
-export interface RoomNow {
-  /** Unique: a room of the same name that comes later has another. */
-  readonly sid: string;
-  readonly name: string;
+/** What LiveKit was asked to send to a room: https://docs.livekit.io/agents/server/agent-dispatch/ */
+export interface RoomDispatch {
+  readonly id: string;
+  /** Empty: whoever serves rooms that ask for nobody. */
+  readonly agent: string;
   readonly metadata: string;
-  readonly participants: readonly Occupant[];
+  /** What came of it: none where no worker took it. LiveKit's own server seldom notices a job's end. */
+  readonly jobs: readonly { readonly identity: string; readonly ended: boolean }[];
 }
 
-/** What can be asked of LiveKit about rooms. Both reject with a StageError of stage "room", in words, within 5 s. */
+/** Which room: a room of the same name that comes later has another SID. */
+export interface RoomName {
+  readonly sid: string;
+  readonly name: string;
+}
+
+/** A room as it was when it was read. */
+export interface RoomNow extends RoomName {
+  readonly metadata: string;
+  readonly participants: readonly Occupant[];
+  readonly dispatches: readonly RoomDispatch[];
+}
+
+/** What can be asked of LiveKit about rooms. All reject with a StageError of stage "room", in words, within 5 s. */
 export interface Rooms {
   /** The SID of the room of that name, which is made where there is none. */
   ensure(name: string): Promise<string>;
   /** The room of that name; undefined when there is none. */
   find(name: string): Promise<RoomNow | undefined>;
+  /** Every room there is. */
+  list(): Promise<readonly RoomName[]>;
+  /** The dispatches of the room of that name; where there is no room, none, after a while. */
+  dispatches(name: string): Promise<readonly RoomDispatch[]>;
 }
 
 /** The room that an agent joined is not the one it was sent to: that one ended, and another has its name. */
@@ -52,10 +76,12 @@ const disconnected = 3;
 
 /** The rooms of the server at `url`, asked with its key pair. */
 export function livekitRooms({ url, apiKey, apiSecret }: LiveKitConfig): Rooms {
-  const client = new RoomServiceClient(url.replace(/^ws/, "http"), apiKey, apiSecret, {
+  const access = [url.replace(/^ws/, "http"), apiKey, apiSecret, {
     requestTimeout: timeoutSeconds,
     failover: false, // its attempts would add up to more than a caller waits
-  });
+  }] as const;
+  const client = new RoomServiceClient(...access);
+  const dispatchClient = new AgentDispatchClient(...access);
   const ask = async <T>(request: Promise<T>): Promise<T> => {
     try {
       return await request;
@@ -63,7 +89,11 @@ export function livekitRooms({ url, apiKey, apiSecret }: LiveKitConfig): Rooms {
       throw failureOf(error, url);
     }
   };
+  const dispatches = async (name: string): Promise<RoomDispatch[]> =>
+    (await ask(dispatchClient.listDispatch(name).catch(noneWhereNobodyHasTheRoom))).map(dispatchNow);
   return {
+    dispatches,
+    list: () => ask(client.listRooms()),
     async ensure(name) {
       const { sid } = await ask(client.createRoom({ name })); // of a room that is there, it changes nothing
       return sid;
@@ -75,8 +105,9 @@ export function livekitRooms({ url, apiKey, apiSecret }: LiveKitConfig): Rooms {
       ]);
       const room = rooms.find((room) => room.name === name);
       if (!room) return undefined;
-      const there = participants.filter(({ state }) => state !== disconnected);
-      return { sid: room.sid, name, metadata: room.metadata, participants: there.map(occupant) };
+      const there = participants.filter(({ state }) => state !== disconnected).map(occupant);
+      const { sid, metadata } = room;
+      return { sid, name, metadata, participants: there, dispatches: await dispatches(name) };
     },
   };
 }
@@ -91,8 +122,22 @@ function occupant({ sid, identity, kind, permission, attributes }: ParticipantIn
   };
 }
 
+function dispatchNow({ id, agentName: agent, metadata, state }: AgentDispatch): RoomDispatch {
+  const jobs = (state?.jobs ?? []).map(({ state }) => ({
+    identity: state?.participantIdentity ?? "",
+    ended: state?.status === JobStatus.JS_SUCCESS || state?.status === JobStatus.JS_FAILED,
+  }));
+  return { id, agent, metadata, jobs };
+}
+
 function nobodyWhereNoRoomIs(error: unknown): ParticipantInfo[] {
   if (error instanceof ServerError && error.status === 404) return [];
+  throw error;
+}
+
+/** LiveKit's server answers 503 where none of its nodes has the room open. */
+function noneWhereNobodyHasTheRoom(error: unknown): AgentDispatch[] {
+  if (error instanceof ServerError && (error.status === 503 || error.status === 404)) return [];
   throw error;
 }
 

@@ -119,6 +119,17 @@ const arrivals: [what: string, tell: (world: World) => Promise<void>, sent: stri
   }, ["support in RM_1"]],
 ];
 
+describe("a room that was dispatched an agent by name", () => {
+  it("is sent none by AUTO_AGENT, and whom its metadata names all the same", async () => {
+    const world = webhookWorld({ autoAgent: "support" });
+    world.rooms.dispatch("r", { agent: "somebody" });
+    await world.deliver(world.open("r"), world.enter("r", "ada"));
+    assertEquals(world.sent, []);
+    await world.deliver(world.open("r", '{"agent": "sales"}'));
+    assertEquals(world.sent.length, 1);
+  });
+});
+
 describe("webhooks of arrivals", () => {
   for (const [what, tell, sent] of arrivals) {
     it(`${sent.length > 0 ? "send one agent for" : "send nobody for"} ${what}`, async () => {

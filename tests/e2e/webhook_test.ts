@@ -201,7 +201,12 @@ describe("rooms of a real LiveKit", () => {
         name,
         metadata: "kept",
         participants: [{ sid: sidOfCaller, identity: "caller", canTalk: true }],
+        dispatches: found?.dispatches, // one, of nobody
       });
+      assertEquals(found?.dispatches.map(({ agent, jobs }) => [agent, jobs]), [["", []]]);
+      assertEquals(await rooms.dispatches(name), found?.dispatches);
+      assertEquals((await rooms.list()).find((room) => room.name === name)?.sid, sid);
+      assertEquals(await rooms.dispatches(newRoomName()), []);
       await admin().deleteRoom(name);
       assert(await rooms.ensure(name) !== sid);
     },

@@ -1,6 +1,6 @@
 /** LiveKit's rooms in memory: they come and go when a test says so. */
 import { StageError } from "../../src/errors.ts";
-import type { Occupant, RoomNow, Rooms } from "../../src/dispatch/rooms.ts";
+import type { Occupant, RoomDispatch, RoomNow, Rooms } from "../../src/dispatch/rooms.ts";
 
 export interface FakeRooms extends Rooms {
   /** Makes a room, or gives the one of that name other metadata; returns its SID. */
@@ -8,6 +8,8 @@ export interface FakeRooms extends Rooms {
   /** Lets somebody in, into a new room where there is none; returns their SID. */
   enter(name: string, identity: string, what?: Partial<Occupant>): string;
   leave(name: string, identity: string): void;
+  /** Has a dispatch made in the room, a new one where there is none. */
+  dispatch(name: string, what: Partial<RoomDispatch>): void;
   /** Ends the room. */
   close(name: string): void;
   /** How many questions from now on are answered with a failure. */
@@ -19,12 +21,15 @@ export interface FakeRooms extends Rooms {
 }
 
 export function fakeRooms(): FakeRooms {
-  const rooms = new Map<string, { sid: string; metadata: string; participants: Occupant[] }>();
+  const rooms = new Map<
+    string,
+    { sid: string; metadata: string; participants: Occupant[]; dispatches: RoomDispatch[] }
+  >();
   const asked: string[] = [];
   let count = 0;
 
   const open = (name: string, metadata?: string) => {
-    const room = rooms.get(name) ?? { sid: `RM_${++count}`, metadata: "", participants: [] };
+    const room = rooms.get(name) ?? { sid: `RM_${++count}`, metadata: "", participants: [], dispatches: [] };
     if (metadata !== undefined) room.metadata = metadata;
     rooms.set(name, room);
     return room;
@@ -50,6 +55,9 @@ export function fakeRooms(): FakeRooms {
       const room = open(name);
       room.participants = room.participants.filter((one) => one.identity !== identity);
     },
+    dispatch(name, what) {
+      open(name).dispatches.push({ id: `AD_${++count}`, agent: "", metadata: "", jobs: [], ...what });
+    },
     close: (name) => void rooms.delete(name),
     failing: 0,
     asked,
@@ -58,8 +66,15 @@ export function fakeRooms(): FakeRooms {
     find: (name) =>
       answer(`find ${name}`, (): RoomNow | undefined => {
         const room = rooms.get(name);
-        return room && { name, ...room, participants: [...room.participants] };
+        return room && {
+          name,
+          ...room,
+          participants: [...room.participants],
+          dispatches: [...room.dispatches],
+        };
       }),
+    list: () => answer("list", () => [...rooms].map(([name, { sid }]) => ({ name, sid }))),
+    dispatches: (name) => answer(`dispatches ${name}`, () => [...rooms.get(name)?.dispatches ?? []]),
   };
   return fake;
 }
