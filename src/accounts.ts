@@ -23,8 +23,8 @@ export interface AccountsOptions {
 }
 
 export interface Accounts {
-  /** The first sample of a reply is played. */
-  started(job: Job, latency: ReplyLatency): void;
+  /** The first sample of a reply is played, at `playedMs` (clock milliseconds). */
+  started(job: Job, latency: ReplyLatency, playedMs: number): void;
   /** A silence inside a reply is over. */
   fellSilent(job: Job, gap: SpeechGap): void;
   /** A reply has ended; `startedMs`: when it began to be heard, if it was. */
@@ -53,9 +53,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
   };
   return {
     stalled,
-    started(job, own) {
+    started(job, own, playedMs) {
       const turn = turnOf(job);
-      const latency = turn ? latencySince(turn, own, clock.now()) : own;
+      const latency = turn ? latencySince(turn, own, playedMs) : own;
       latencies.set(job, latency);
       const passedOn = turn && turn.turnId !== job.id ? { turnId: turn.turnId } : {};
       emit({ type: "agent-started-speaking", replyId: job.id, ...passedOn, latency });

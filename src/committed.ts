@@ -58,7 +58,7 @@ export function createCommitted(options: CommittedOptions): (turn: CommitTurn) =
     const nowMs = clock.now();
     hear(turn);
     answer.commit?.(); // what was done for it follows what the user said
-    const sttMs = finalAtMs === undefined ? {} : { sttMs: finalAtMs - lastVoicedMs };
+    const sttMs = finalAtMs === undefined ? {} : { sttMs: Math.max(0, finalAtMs - lastVoicedMs) };
     answer.answers = {
       turnId,
       waited: { endpointingMs: nowMs - lastVoicedMs, ...sttMs },

@@ -110,8 +110,8 @@ export class Conversation {
     });
     this.#replies = new Replies({
       ...options,
-      onStart: (job, latency) => {
-        this.#accounts.started(job, latency);
+      onStart: (job, latency, playedMs) => {
+        this.#accounts.started(job, latency, playedMs);
         this.note({ type: "reply-started", replyId: job.id });
       },
       onEnd: (job, result, startedMs) => {

@@ -34,7 +34,7 @@ export type CloseReason =
 export interface ReplyLatency {
   /** Last voiced sample → the turn was committed. */
   readonly endpointingMs?: number;
-  /** Commit → the reply was let go: somebody seemed to speak. */
+  /** Commit → the reply was let go: somebody seemed to speak, or another agent took the turn over. */
   readonly heldMs?: number;
   /** Last voiced sample → final transcript. */
   readonly sttMs?: number;

@@ -15,15 +15,16 @@ export function outcomeOf({ text, interrupted, error }: ReplyResult, sessionEnde
 }
 
 /**
- * Where the time went from the user's last voiced sample to the reply's first one, which was played at `nowMs` (clock
- * milliseconds); that for which it was kept back is a part of its own.
+ * Where the time went from the user's last voiced sample to the reply's first one, which was played at `playedMs` (clock
+ * milliseconds); that for which it was kept back is a part of its own, where it is a millisecond or more.
  */
 export function latencySince(
   { waited, committedMs }: CommittedTurn,
   latency: ReplyLatency,
-  nowMs: number,
+  playedMs: number,
 ): ReplyLatency {
-  const heldMs = Math.max(0, nowMs - committedMs - latency.totalMs);
+  const letGoMs = playedMs - latency.totalMs - committedMs;
+  const heldMs = letGoMs >= 1 ? letGoMs : 0;
   const totalMs = waited.endpointingMs + heldMs + latency.totalMs;
-  return { ...waited, ...(heldMs >= 1 && { heldMs }), ...latency, totalMs };
+  return { ...waited, ...(heldMs > 0 && { heldMs }), ...latency, totalMs };
 }

@@ -52,8 +52,8 @@ export interface RepliesOptions {
   readonly charge: Pick<Charge, "current">;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Told when the first sample of a reply is played. */
-  readonly onStart: (job: Job, latency: ReplyLatency) => void;
+  /** Told when the first sample of a reply is played (clock milliseconds), and where the time went until then. */
+  readonly onStart: (job: Job, latency: ReplyLatency, playedMs: number) => void;
   /** Told when a reply has ended; `startedMs`: when it began to be heard, if it was. */
   readonly onEnd: (job: Job, result: ReplyResult, startedMs: number | undefined) => void;
   /** Told of a silence inside a reply once it is over. */
@@ -176,9 +176,9 @@ export class Replies {
       clock,
       signal,
       held,
-      onStart: (latency) => {
-        startedMs = clock.now();
-        onStart(job, latency);
+      onStart: (latency, playedMs) => {
+        startedMs = playedMs;
+        onStart(job, latency, playedMs);
       },
       onText: (text) => {
         onSaid(text);

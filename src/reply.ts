@@ -48,8 +48,8 @@ export interface ReplyOptions {
   readonly signal: AbortSignal;
   /** Made, but not heard before `resume()`. */
   readonly held?: boolean;
-  /** Told when the first sample is played, and where the time went until then. */
-  readonly onStart: (latency: ReplyLatency) => void;
+  /** Told when the first sample is played (clock milliseconds), and where the time went until then. */
+  readonly onStart: (latency: ReplyLatency, playedMs: number) => void;
   /** Told the reply's text piece by piece as it is heard; all pieces together are the result's text. */
   readonly onText: (text: string) => void;
   /** Told of a silence inside the reply once it is over. */
@@ -208,7 +208,7 @@ export function startReply(
       ttsMs: audio - clause,
       playoutMs: played - audio,
       totalMs: played,
-    });
+    }, atMs);
     captions.start();
   };
 

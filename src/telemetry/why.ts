@@ -142,12 +142,12 @@ function thinking(
 
 function before(
   owed: Owed,
-  { replyId, turnId: answered = replyId, latency, atMs }: SessionEventOf<"agent-started-speaking">,
+  { replyId, turnId: passedOn, latency, atMs }: SessionEventOf<"agent-started-speaking">,
   tools: ToolTimes,
 ): Gap {
-  const answers = owed.turnId === answered;
+  const answers = owed.turnId === (passedOn ?? replyId);
   const first = answers ? waited(latency) : owed.parts;
-  const own = made(latency, { replyId, atMs, tools });
+  const own = made(latency, { replyId, passedOn, atMs, tools });
   const { fromMs, turnId } = owed;
   const restMs = Math.max(0, atMs - fromMs - sum(first) - sum(own));
   const rest: Part = turnId === undefined
@@ -189,16 +189,22 @@ function waited({ endpointingMs = 0, sttMs = 0 }: Partial<ReplyLatency>): Part[]
 /** How the reply came to be that began to be heard at `atMs`. */
 function made(
   { heldMs = 0, llmMs = 0, clauseMs = 0, ttsMs = 0, playoutMs = 0 }: ReplyLatency,
-  { replyId, atMs, tools }: {
+  { replyId, passedOn, atMs, tools }: {
     readonly replyId: string;
+    /** The turn that it answers, and that another agent had begun to answer. */
+    readonly passedOn: string | undefined;
     readonly atMs: number;
     readonly tools: ToolTimes;
   },
 ): Part[] {
   const fromMs = atMs - playoutMs - ttsMs - clauseMs - llmMs;
   const say = (ms: string) => `first token after ${ms}`;
+  const handOver = (ms: string) => `another agent took over after ${ms}`;
+  const before: Part[] = passedOn === undefined
+    ? [{ cause: "held", ms: heldMs, say: heldBack }]
+    : thinking({ replyId: passedOn, fromMs: fromMs - heldMs, ms: heldMs, say: handOver }, tools);
   return [
-    { cause: "held", ms: heldMs, say: heldBack },
+    ...before,
     ...thinking({ replyId, fromMs, ms: llmMs, say }, tools),
     { cause: "clause", ms: clauseMs, say: (ms) => `first clause after ${ms}` },
     { cause: "tts", ms: ttsMs, say: (ms) => `first audio after ${ms}` },

@@ -88,6 +88,7 @@ export function checkStory({ events, played, shown, history, isWhole }: {
     ...checkTranscripts(events, shown),
     ...checkCalls(events, history, isWhole),
     ...checkHandoffs(events),
+    ...checkLatencies(events),
     ...(events.at(-1)?.type === "closed" ? [] : ["the last event is not that the session was closed"]),
   ];
 }
@@ -126,6 +127,34 @@ function checkHandoffs(events: readonly SessionEvent[]): string[] {
     inCharge = to;
     return wrong;
   });
+}
+
+/** Where the time went: from the last voiced sample of the turn on, no part is negative, and together they are all of it. */
+function checkLatencies(events: readonly SessionEvent[]): string[] {
+  const begun = events.filter((event) => event.type === "agent-started-speaking");
+  const isSame = (a: number, b: number) => Math.abs(a - b) < 1e-6;
+  const wrong = begun.flatMap(({ atMs, replyId, turnId = replyId, latency }) => {
+    const { totalMs, sttMs = 0, ...parts } = latency;
+    const sum = Object.values(parts).reduce((sum, ms) => sum + ms, 0);
+    const turn = events.find((event) => event.type === "user-speech-committed" && event.turnId === turnId);
+    const sinceMs = turn?.type === "user-speech-committed" ? turn.atMs - (turn.waitedMs ?? 0) : undefined;
+    return [
+      ...(Math.min(sttMs, ...Object.values(parts)) < 0 ? ["is negative"] : []),
+      ...(isSame(sum, totalMs) ? [] : ["does not sum to its total"]),
+      ...(sttMs > (parts.endpointingMs ?? 0) ? ["has a transcript later than the turn's end"] : []),
+      ...(sinceMs === undefined || isSame(sinceMs + totalMs, atMs) ? [] : ["is not the time that went by"]),
+    ].map((what) => `the latency of ${replyId} ${what}: ${JSON.stringify(latency)}`);
+  });
+  const told = events.flatMap((event) => event.type === "turn-metrics" && event.latency ? [event] : []);
+  return [
+    ...wrong,
+    ...told.filter(({ latency }) => !begun.some((event) => event.latency === latency))
+      .map(({ turnId }) => `the metrics of ${turnId} have another latency`),
+    ...begun.filter(({ replyId, turnId = replyId }) =>
+      events.some((event) => event.type === "user-speech-committed" && event.turnId === turnId) &&
+      !told.some((event) => event.turnId === turnId)
+    ).map(({ replyId }) => `there are no metrics of ${replyId}`),
+  ];
 }
 
 /** Every turn has exactly one outcome, and is committed once. */

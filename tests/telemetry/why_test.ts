@@ -104,6 +104,21 @@ const cases: Record<string, { steps: Step[]; expected: string[] }> = {
       "speak; first token after 300 ms; first audio after 200 ms",
     ],
   },
+  "what another agent took before": {
+    steps: [
+      [5_500, commit(500)],
+      [6_000, called("sales")],
+      [6_100, finished("done", "sales")],
+      [8_000, {
+        ...started("reply-1", { endpointingMs: 500, heldMs: 700, ...own(1_700, 100), totalMs: 3_000 }),
+        turnId: "turn-1",
+      } as SessionEventBody],
+    ],
+    expected: [
+      "reply-1 at 5000 for 3000: waited 500 ms for the end of the turn; sales called after 500 ms; sales took 100 ms; " +
+      "another agent took over after 100 ms; first token after 1,700 ms; first audio after 100 ms",
+    ],
+  },
   "a failed answer, and the line that stood in for it": {
     steps: [
       [5_500, commit(500)],
