@@ -14,8 +14,8 @@ import type { SpokenForm } from "./text/spoken_form.ts";
 import type { SpeechEvent, TextToSpeech, WordTime } from "./tts/tts.ts";
 import { watchdog } from "./watchdog.ts";
 
-/** How long a reply may go without any progress before it counts as failed, and how long until it is heard; milliseconds. */
-const patienceMs = { firstToken: 8_000, firstSound: 10_000, otherwise: 5_000 };
+/** How long a reply may go without any progress before it counts as failed, and how long silent; milliseconds. */
+const patienceMs = { firstToken: 8_000, sound: 10_000, otherwise: 5_000 };
 /** Audio that comes this long after the piece before it was waited for. */
 const lateMs = 300;
 /** A voice's speed is taken from this much of it, at least. */
@@ -124,22 +124,28 @@ export function startReply(
   const progressMs = () => paused ? clock.now() : Math.max(lastProgressMs, workedMs());
   const progress = () => lastProgressMs = clock.now();
 
+  const silentSinceMs = () => Math.max(releasedMs, workedMs(), lastMs.heard);
+
   /** Whichever stage it waits for, a reply that gets no further is ended. */
   const dueMs = () => {
     // After a tool the model begins anew.
     const begins = firstMs.token === undefined || workedMs() >= lastProgressMs;
     const allowedMs = begins ? patienceMs.firstToken : patienceMs.otherwise;
-    const isHeard = firstMs.played !== undefined && lastMs.audio > workedMs();
-    const beganMs = Math.max(releasedMs, workedMs(), lastMs.heard);
-    const soundMs = paused || isHeard ? Infinity : beganMs + patienceMs.firstSound;
+    // A model may crawl along, word by word: silence has an end of its own.
+    const soundMs = paused ? Infinity : silentSinceMs() + patienceMs.sound;
     // A voice that owes sound is not excused by a tool that is at work.
-    const voiceMs = paused || !owesSound ? Infinity : lastProgressMs + patienceMs.firstSound;
+    const voiceMs = paused || !owesSound ? Infinity : lastProgressMs + patienceMs.sound;
     return Math.min(progressMs() + allowedMs, soundMs, voiceMs);
   };
   const onStall = () => {
-    stalledMs = clock.now() - (firstMs.played === undefined ? releasedMs : lastProgressMs);
-    const stage = firstMs.clause === undefined ? author : "tts";
-    failure = new StageError(stage, `no progress for ${Math.round(stalledMs)} ms`, { retryable: true });
+    const silentMs = clock.now() - silentSinceMs();
+    const isSilent = firstMs.played !== undefined && silentMs >= patienceMs.sound;
+    stalledMs = isSilent
+      ? silentMs
+      : clock.now() - (firstMs.played === undefined ? releasedMs : lastProgressMs);
+    const stage = firstMs.clause === undefined || (isSilent && !owesSound) ? author : "tts";
+    const what = isSilent ? "no sound" : "no progress";
+    failure = new StageError(stage, `${what} for ${Math.round(stalledMs)} ms`, { retryable: true });
     cut.abort(failure);
   };
   const watch = watchdog({ clock, dueMs, onStall });
