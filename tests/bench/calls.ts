@@ -43,7 +43,7 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const tell = (event: CallEvent) => console.log(JSON.stringify(event));
 
 /** What `promise` settles with; undefined when it waited in vain, which is a measurement too. */
-async function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
+export async function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;
   } catch (error) {
@@ -52,7 +52,8 @@ async function inTime<T>(promise: Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function dispatch(plan: CallPlan, room: string): Promise<void> {
+/** Sends the default agent to `room`. */
+export async function dispatch(plan: Pick<CallPlan, "livekit" | "url">, room: string): Promise<void> {
   const token = new AccessToken(plan.livekit.apiKey, plan.livekit.apiSecret, { identity: "bench" });
   token.addGrant({ room, roomAdmin: true });
   const response = await fetch(`${plan.url}/dispatch`, {

@@ -38,3 +38,19 @@ export async function readCost(pid: number): Promise<Cost | undefined> {
 export function cpuPercent(from: Cost | undefined, to: Cost | undefined): number | undefined {
   return from && to && (to.cpuMs - from.cpuMs) / (to.atMs - from.atMs) * 100;
 }
+
+/** What the process `pid` holds now. */
+export interface Handles {
+  /** Open files and sockets. */
+  readonly files: number;
+  readonly threads: number;
+}
+
+/** Counts what the process `pid` holds. */
+export async function readHandles(pid: number): Promise<Handles | undefined> {
+  if (Deno.build.os !== "linux") return undefined;
+  const args = ["-c", `ls /proc/${pid}/fd | wc -l; ls /proc/${pid}/task | wc -l`];
+  const { stdout } = await new Deno.Command("sh", { args, stderr: "null" }).output();
+  const [files = NaN, threads = NaN] = new TextDecoder().decode(stdout).trim().split("\n").map(Number);
+  return { files, threads };
+}

@@ -15,6 +15,13 @@ export interface Spread {
 export type Stages = Readonly<Record<(typeof stageNames)[number], number | undefined>>;
 const stageNames = ["endpointingMs", "sttMs", "llmMs", "clauseMs", "ttsMs", "playoutMs", "totalMs"] as const;
 
+/** How late the server's timers were, milliseconds. */
+export interface Lag {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
 /** Readings of a process's cost: before the calls, and while they go on. */
 export interface Costs {
   readonly idle: Cost | undefined;
@@ -39,6 +46,7 @@ export interface Result {
   readonly idlePssMb: number | undefined;
   readonly pssMb: number | undefined;
   readonly rssMb: number | undefined;
+  readonly lagMs: Lag | undefined;
   /** What the measuring itself took of a core. */
   readonly callersCpuPercent: number | undefined;
   readonly emulatorsCpuPercent: number | undefined;
@@ -49,10 +57,11 @@ export interface Measured {
   readonly readyMs: number;
   readonly events: readonly CallEvent[];
   readonly log: readonly LogEntry[];
+  readonly lagMs: Lag | undefined;
   readonly costs: Readonly<Record<"server" | "callers" | "emulators", Costs>>;
 }
 
-export function summarize({ calls, readyMs, events, log, costs }: Measured): Result {
+export function summarize({ calls, readyMs, events, log, lagMs, costs }: Measured): Result {
   const of = <T extends CallEvent["type"]>(type: T) =>
     events.filter((event): event is Extract<CallEvent, { type: T }> => event.type === type);
   const [greetings, turns, bargeIns] = [of("greeting"), of("turn"), of("barge-in")];
@@ -74,6 +83,7 @@ export function summarize({ calls, readyMs, events, log, costs }: Measured): Res
     idlePssMb: idle?.pssMb,
     pssMb: busy.length ? Math.max(...busy.map(({ pssMb }) => pssMb)) : undefined,
     rssMb: busy.length ? Math.max(...busy.map(({ rssMb }) => rssMb)) : undefined,
+    lagMs,
     callersCpuPercent: useOf(costs.callers),
     emulatorsCpuPercent: useOf(costs.emulators),
   };
@@ -138,9 +148,10 @@ ${stages}
 The callers took, in percent of a core, by calls: ${caller.join(", ")}.`;
 }
 
-function table(
-  results: readonly Result[],
-  columns: Readonly<Record<string, (result: Result) => string>>,
+/** A Markdown table, a row for each of `results`. */
+export function table<T>(
+  results: readonly T[],
+  columns: Readonly<Record<string, (result: T) => string>>,
 ): string {
   const row = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const cells = Object.values(columns);
