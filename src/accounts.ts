@@ -86,7 +86,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
 }
 
 /** What was heard of a reply, in pieces: before, between and after what was done in it; each with when it began. */
-function piecesOf(
+export function piecesOf(
   text: string,
   breaks: readonly Break[],
   startedMs: number,

@@ -151,6 +151,12 @@ export interface AgentDefinition {
    * session with reason "error".
    */
   readonly entry?: (ctx: AgentContext) => void | Promise<void>;
+  /**
+   * What is said first when the conversation goes on in another process, since the one before is gone (default: a sentence
+   * such as "Sorry, I lost you for a second."; empty: nothing). A function is run in place of `entry`, to add its shutdown
+   * callbacks again, say; it has 1 s to return the sentence.
+   */
+  readonly resumed?: string | ((ctx: AgentContext) => string | void | Promise<string | void>);
   /** Told of every failure that the session survived. A throw here is logged and changes nothing. */
   readonly onError?: (error: StageError) => void | Promise<void>;
   /**

@@ -15,7 +15,7 @@ import type { ToolHost } from "./tools/call.ts";
 import { createMcpServers, type OpenMcpServers } from "./tools/mcp.ts";
 import type { ToolResult } from "./tools/result.ts";
 import type { Succession } from "./succession.ts";
-import { createToolRunner, type StepOptions, type ToolRunner } from "./tools/runner.ts";
+import { type CallRecord, createToolRunner, type StepOptions, type ToolRunner } from "./tools/runner.ts";
 import type { VoiceSession } from "./voice_session.ts";
 
 export interface AnswersOptions {
@@ -37,6 +37,10 @@ export interface AnswersOptions {
   readonly successor: Succession["successor"];
   /** In place of `createMcpServers()`. */
   readonly mcpServers?: OpenMcpServers | undefined;
+  /** Calls that were made before, in another process. */
+  readonly callsBefore?: readonly CallRecord[] | undefined;
+  /** See CallOptions. */
+  readonly written?: (() => Promise<void>) | undefined;
   /** Told that a tool is back which has held a conversation of its own: the model goes on with its result. */
   readonly onBack: () => void;
   /** Told of a result that the answer has not waited for. */
@@ -47,6 +51,8 @@ export interface AnswersOptions {
 export interface Asked {
   /** The reply's id: for a user's turn, the turn's. */
   readonly id: string;
+  /** The turn that it is the answer to, where that is not its id: what is done for it is done once in the turn. */
+  readonly turnId?: string | undefined;
   /**
    * What the model is told; called when the answer begins, and once more after each update of the history, with the calls
    * that the answer has made by then.
@@ -60,6 +66,8 @@ export interface Asked {
 }
 
 export interface Answers extends Pick<Questions, "answer"> {
+  /** See ToolRunner. */
+  readonly records: ToolRunner["records"];
   /** An answer, as a reply takes it. */
   make(asked: Asked): Required<Pick<Job, "words" | "workedMs" | "breaks" | "yields" | "spent">>;
   /** The session has ended: settles when every call has its last result, and the servers of tools are left; within 3 s. */
@@ -84,6 +92,8 @@ export function createAnswers(options: AnswersOptions): Answers {
   };
   const runner = createToolRunner({
     sessionId: session.id,
+    before: options.callsBefore,
+    written: options.written,
     clock,
     signal: ended,
     onError,
@@ -129,11 +139,12 @@ export function createAnswers(options: AnswersOptions): Answers {
 
   return {
     answer: questions.answer,
+    records: runner.records,
     async idle() {
       await runner.idle();
       await servers.close();
     },
-    make({ id: replyId, messages, toolChoice, committed, generate }) {
+    make({ id: replyId, turnId = replyId, messages, toolChoice, committed, generate }) {
       const breaks: Break[] = [];
       let spent: Spent = {};
       let written = 0;
@@ -210,7 +221,7 @@ export function createAnswers(options: AnswersOptions): Answers {
           toolChoice,
           runner: { ...runner, run: runStep },
           host,
-          turnId: replyId,
+          turnId,
           signal: AbortSignal.any([signal, cut.signal]),
           committed,
         });

@@ -19,13 +19,15 @@ export interface Broadcast {
 export interface BroadcastOptions {
   /** Told of each event before its readers are. */
   readonly onEvent?: (event: SessionEvent) => void;
+  /** Milliseconds that the session has taken before (default: none). */
+  readonly elapsedMs?: number;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** A broadcast whose time begins now. */
-export function createBroadcast({ onEvent, clock, log }: BroadcastOptions): Broadcast {
-  const beganMs = clock.now();
+/** A broadcast whose time begins now, or goes on. */
+export function createBroadcast({ onEvent, elapsedMs = 0, clock, log }: BroadcastOptions): Broadcast {
+  const beganMs = clock.now() - elapsedMs;
   const readers = new Set<LiveStream<SessionEvent>>();
   let over = false;
   return {

@@ -10,10 +10,14 @@ import type { CloseReason, SessionEventBody } from "./events.ts";
 import { type Ears, type Hearing, readMessages, startHearing } from "./hearing.ts";
 import { startHearingPeople } from "./people.ts";
 import type { Room, RoomEnd } from "./room/room.ts";
+import type { SessionSnapshot } from "./resume/snapshot.ts";
 import type { Succession } from "./succession.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
 import { createSight, type Sight } from "./vision/sight.ts";
 import type { VoiceSession } from "./voice_session.ts";
+
+/** How long the user of a call that is gone on with may take to be there, in milliseconds. */
+const returnMs = 20_000;
 
 export interface CallOptions {
   readonly room: Room;
@@ -27,6 +31,12 @@ export interface CallOptions {
   readonly participant?: string | undefined;
   /** How long the call may last, in milliseconds; as long as it likes when left out. */
   readonly maxCallMs?: number | undefined;
+  /** The session that it goes on from; see Conversation. */
+  readonly before?: SessionSnapshot | undefined;
+  /** What the agent's own code does then; settles with what is said, if not the usual: see Resumption. */
+  readonly resumed?: (() => Promise<string | undefined>) | undefined;
+  /** See CallOptions of tools. */
+  readonly written?: (() => Promise<void>) | undefined;
   /** Aborts when the call has cost as much as it may. */
   readonly spent: AbortSignal;
   /** In place of `createMcpServers()`. */
@@ -52,17 +62,20 @@ export interface Call {
   listenWith(ears: Ears): void;
   /** Settles when no more is heard; undefined before it began. */
   readonly heard: Promise<void> | undefined;
+  /** When the user came, in milliseconds since the session began. */
+  readonly talkingSinceMs: number | undefined;
   /** Tells what of the microphone was lost since that was told last. */
   tellDropped(): void;
 }
 
 /** A call that is ready to begin. */
 export function createCall({ room, agent, charge, succession, ...options }: CallOptions): Call {
-  const { session, participant, maxCallMs, mcpServers, spent, clock, signal, emit, onError, keep, hangUp } =
-    options;
+  const { session, participant, maxCallMs = Infinity, mcpServers, spent, ...more } = options;
+  const { before, resumed, written, clock, signal, emit, onError, keep, hangUp } = more;
   let hearing: Hearing | undefined;
   let attendance: Attendance | undefined;
   let droppedMs = 0;
+  let talkingSinceMs = before?.talkingSinceMs;
   const tellDropped = () => {
     const ms = room.droppedMs - droppedMs;
     droppedMs = room.droppedMs;
@@ -101,6 +114,8 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
       return isNew;
     },
     mcpServers,
+    before,
+    written,
     onError,
     onPresence: (event) => attendance?.note(event),
     askFinal: () => hearing?.askFinal(),
@@ -108,12 +123,22 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
 
   /** Waits for somebody to talk with: from then on the agent speaks, and it is watched whether they are still there. */
   const attend = async () => {
-    await room.waitForParticipant(participant, { signal });
+    const line = resumed?.();
+    {
+      // Who has left while nobody was there to notice does not come.
+      using _ = before && clock.after(returnMs, () => hangUp("participant-left"));
+      await room.waitForParticipant(participant, { signal });
+    }
     await room.audible?.({ signal });
+    const said = await line;
     if (signal.aborted) return;
+    const { elapsedMs } = conversation.history;
+    talkingSinceMs ??= elapsedMs;
+    const leftMs = Math.max(0, maxCallMs - (elapsedMs - talkingSinceMs));
     const say = conversation.speech.say.bind(conversation.speech);
-    attendance = createAttendance({ agent, clock, maxCallMs, spent, signal, emit, say, hangUp });
+    attendance = createAttendance({ agent, clock, maxCallMs: leftMs, spent, signal, emit, say, hangUp });
     conversation.admit();
+    conversation.resumption.goOn(said);
   };
   const listen = (): Hearing => {
     const note = conversation.note.bind(conversation);
@@ -131,6 +156,9 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
     tellDropped,
     get heard() {
       return hearing?.done;
+    },
+    get talkingSinceMs() {
+      return talkingSinceMs;
     },
     begin() {
       room.closed.addEventListener("abort", () => hangUp(room.closed.reason as RoomEnd), { signal });

@@ -21,6 +21,8 @@ import { createRecovery } from "./recovery.ts";
 import { type Job, Replies } from "./replies.ts";
 import type { AgentState, Room } from "./room/room.ts";
 import { createSpeculationMeter } from "./speculation.ts";
+import { createResumption, historyOf, type Resumption, summaryOf } from "./resume/conversation.ts";
+import type { ConversationSnapshot } from "./resume/snapshot.ts";
 import { Speech } from "./speech.ts";
 import { createSpokenLog } from "./spoken.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
@@ -67,10 +69,15 @@ export interface ConversationOptions {
   readonly onPresence: (event: { readonly quiet: boolean; readonly returned: boolean }) => void;
   /** Asks the recognizer for the final words of what it has heard by now. */
   readonly askFinal: () => void;
+  /** The conversation that it goes on from, of a process that is gone, and the milliseconds since it began. */
+  readonly before?: ConversationSnapshot & { readonly elapsedMs: number } | undefined;
+  /** See CallOptions of tools. */
+  readonly written?: (() => Promise<void>) | undefined;
 }
 
 export class Conversation {
   readonly history: History;
+  readonly resumption: Resumption;
   readonly #options: ConversationOptions;
   readonly #replies: Replies;
   readonly #answers: Answers;
@@ -93,8 +100,18 @@ export class Conversation {
   constructor(options: ConversationOptions) {
     this.#options = options;
     const imagesKept = () => options.charge.current.agent.video?.keep ?? videoDefaults.keep;
-    const history = this.history = createHistory(options.clock, options.session.id, imagesKept);
-    this.#prompts = createPrompts({ ...options, history });
+    const { before } = options;
+    const items = before ? historyOf(before) : [];
+    const elapsedMs = before?.elapsedMs ?? 0;
+    const history = this.history = createHistory(options.clock, options.session.id, imagesKept, {
+      items,
+      elapsedMs,
+    });
+    this.#prompts = createPrompts({
+      ...options,
+      history,
+      summaryBefore: before && summaryOf(before, items),
+    });
     this.#lastWords = createLastWords({ clock: options.clock, ask: options.askFinal });
     this.#expectations = createExpectations((event) => this.note(event));
     this.#ledger = createLedger(options.emit);
@@ -104,6 +121,7 @@ export class Conversation {
     this.#heardWords = createHeardWords({ ...options, spoken, upcoming });
     this.#turns = createTurnTaker({
       ...options,
+      turnsBefore: before?.turns,
       perform: (action, event) => this.#perform(action, event),
       onDecided: (event) => options.onPresence({ quiet: this.#isQuiet(), returned: hasWords(event) }),
       onSettled: () => this.#goOn(),
@@ -128,6 +146,7 @@ export class Conversation {
     });
     this.#answers = createAnswers({
       ...options,
+      callsBefore: before?.calls,
       history,
       note: (event) => this.note(event),
       onBack: () => {
@@ -154,6 +173,7 @@ export class Conversation {
     this.#turnAnswers = createTurnAnswers(parts);
     this.#speech = new Speech({
       ...parts,
+      saidBefore: before?.speeches,
       freeInMs: (job) => this.#freeInMs(job),
       goOn: () => this.#goOn(),
       onBegin: (job) => this.#begun(job),
@@ -166,6 +186,7 @@ export class Conversation {
     const apologize = () => this.#speech.apologize();
     this.#accounts = createAccounts({ ...parts, apologize, passOn: this.#passedOn.pass });
     this.#commit = createCommitted({ ...parts, turnAnswers: this.#turnAnswers, late: this.#late });
+    this.resumption = createResumption({ ...parts, before, speech: this.#speech });
     this.#guard = createRecovery({ ...parts, speech: this.#speech, accounts: this.#accounts });
     options.signal.addEventListener("abort", () => this.#end(), { once: true });
   }

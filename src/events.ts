@@ -225,6 +225,8 @@ export type SessionEvent =
     }
     /** So much of the user's voice, in milliseconds, was dropped since the process was too busy to take it in. */
     | { readonly type: "microphone-dropped"; readonly ms: number }
+    /** The session goes on in this process; the one before it is gone. */
+    | { readonly type: "resumed" }
     /**
      * A failure that the session survived, or that ends it; `provider`: whose, where the stage has one. `retried`: what failed
      * is tried again at once, by the provider that stands in, or by the same.
@@ -279,6 +281,7 @@ const types: Readonly<Record<SessionEvent["type"], true>> = {
   "usage": true,
   "cost-cap": true,
   "microphone-dropped": true,
+  "resumed": true,
   "error": true,
   "closed": true,
 };

@@ -74,6 +74,8 @@ export interface History {
   update(update: HistoryUpdate): void;
   /** How often it was updated. */
   readonly revision: number;
+  /** Milliseconds since the session began. */
+  readonly elapsedMs: number;
 }
 
 /** What was said, without what was done. */
@@ -87,16 +89,17 @@ export const isMessage = <T extends { readonly type?: unknown }>(
   item.type !== "tool-call" && item.type !== "tool-result";
 
 /**
- * An empty history whose time begins now. `name`: what the ids begin with, so that no other session has them; `imagesKept`:
- * how many images, the newest.
+ * A history whose time begins now, empty unless it goes on from one `before`. `name`: what the ids begin with, so that no
+ * other session has them; `imagesKept`: how many images, the newest.
  */
 export function createHistory(
   clock: Clock,
   name = "item",
   imagesKept: () => number = () => videoDefaults.keep,
+  before: Pick<History, "items" | "elapsedMs"> = { items: [], elapsedMs: 0 },
 ): History {
-  const beganMs = clock.now();
-  const items: HistoryItem[] = [];
+  const beganMs = clock.now() - before.elapsedMs;
+  const items: HistoryItem[] = [...before.items];
   let given = 0;
   let revision = 0;
   const newId = (isTaken: (id: string) => boolean) => {
@@ -120,6 +123,9 @@ export function createHistory(
     hasCall,
     get revision() {
       return revision;
+    },
+    get elapsedMs() {
+      return clock.now() - beganMs;
     },
     add({ role, text, speaker, images, interrupted, atMs }) {
       const { id, ...at } = about(atMs);

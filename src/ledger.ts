@@ -10,6 +10,8 @@ export interface Ledger {
   endAll(outcome: TurnOutcome): void;
   /** How many turns have no outcome yet. */
   readonly owed: number;
+  /** The newest of them. */
+  readonly newest: string | undefined;
 }
 
 /** A ledger that tells each outcome with a `turn-ended` event. */
@@ -26,6 +28,9 @@ export function createLedger(emit: (event: SessionEventBody) => void): Ledger {
     },
     get owed() {
       return owed.size;
+    },
+    get newest() {
+      return [...owed].at(-1);
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import type { ReplyLatency, SessionEventOf, SpeechGap } from "./events.ts";
 import type { Waiting } from "./line.ts";
-import { type Reply, type ReplyOptions, type ReplyResult, startReply } from "./reply.ts";
+import { type Reply, type ReplyOptions, type ReplyProgress, type ReplyResult, startReply } from "./reply.ts";
 import type { Room } from "./room/room.ts";
 import type { SpareSource, SpareVoice } from "./tts/spare.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
@@ -96,6 +96,11 @@ export class Replies {
   /** What is on its way or in the air. */
   get current(): Job | undefined {
     return this.#current?.job;
+  }
+
+  /** How far that is. */
+  get progress(): ReplyProgress | undefined {
+    return this.#current?.reply.progress;
   }
 
   /** When what is on its way or in the air last got any further (clock milliseconds). */

@@ -67,12 +67,23 @@ export interface ReplyResult {
   readonly voiced: { readonly characters: number; readonly audioMs: number };
 }
 
+/** A reply by now: its text as far as it is made, to its end (`whole`) or not, and as far as it was heard. */
+export interface ReplyProgress {
+  readonly text: string;
+  readonly whole: boolean;
+  readonly heard: string;
+  /** When its first sample was played (clock milliseconds). */
+  readonly startedMs: number | undefined;
+}
+
 export interface Reply {
   readonly id: string;
   /** When it last got any further; now, while it is kept back. */
   readonly progressMs: number;
   /** What is heard of it within the next `ms`, and was not told yet. */
   upcoming(ms: number): string;
+  /** How far it is. */
+  readonly progress: ReplyProgress;
   /** Keeps the reply back, before or after it began to be heard. */
   pause(): void;
   resume(): void;
@@ -109,6 +120,7 @@ export function startReply(
   let paused = options.held ?? false;
   let failure: StageError | undefined;
   let stalledMs: number | undefined;
+  let isWhole = false;
 
   const beganMs = clock.now();
   /** What a held reply had ready by then has taken no time. */
@@ -157,6 +169,7 @@ export function startReply(
         firstMs.token ??= nowMs;
         yield word;
       }
+      isWhole = true;
     } catch (error) {
       if (signal.aborted) return;
       failure ??= asStageError(author, error);
@@ -266,6 +279,14 @@ export function startReply(
       if (firstMs.played === undefined) return "";
       const text = heard((playout?.playedMs ?? 0) + ms, false);
       return text.startsWith(captions.shown) ? text.slice(captions.shown.length) : "";
+    },
+    get progress() {
+      return {
+        text: clauses.map(({ text }) => text).join(""),
+        whole: isWhole,
+        heard: firstMs.played === undefined ? "" : heard(playout?.playedMs ?? 0, false),
+        startedMs: firstMs.played,
+      };
     },
     pause() {
       if (!paused) holds.push({ fromMs: clock.now(), toMs: Infinity });

@@ -12,6 +12,9 @@ import { createHandling, type Handling } from "./handlers.ts";
 import type { HistoryUpdate } from "./history/update.ts";
 import type { Log } from "./log.ts";
 import { createOwnCode, type OwnCode } from "./own_code.ts";
+import { createKeeper, type Keeper } from "./resume/keeper.ts";
+import type { SessionSnapshot } from "./resume/snapshot.ts";
+import { createTaker } from "./resume/take.ts";
 import type { Room } from "./room/room.ts";
 import { askClient } from "./room/rpc.ts";
 import { createSpending, type Spending, type SpendingOptions } from "./spending.ts";
@@ -49,6 +52,10 @@ export interface SessionOptions extends Equipped, Pick<SpendingOptions, "costCap
   readonly maxCallMs?: number | undefined;
   /** In place of `createMcpServers()`. */
   readonly mcpServers?: OpenMcpServers | undefined;
+  /** Writes down how the session stands, after all that changes it (default: nobody does); one call at a time. */
+  readonly keep?: ((snapshot: SessionSnapshot) => Promise<void>) | undefined;
+  /** The session that it goes on from, with the same id, and who is in charge; `agent` is who began. */
+  readonly resume?: { readonly snapshot: SessionSnapshot; readonly inCharge: Agent } | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -79,6 +86,7 @@ class Session implements VoiceSession {
   readonly #broadcast: Broadcast;
   readonly #handling: Handling;
   readonly #own: OwnCode;
+  readonly #keeper: Keeper | undefined;
   readonly #children = new Set<Promise<unknown>>();
   #userdata: unknown;
   #room: Room | undefined;
@@ -91,8 +99,13 @@ class Session implements VoiceSession {
     this.#options = options;
     this.#log = options.log;
     this.#handling = createHandling(options);
-    const onEvent = (event: SessionEvent) => owned(this, () => this.#handling.handle(event));
-    this.#broadcast = createBroadcast({ ...options, onEvent });
+    const { keep, resume } = options;
+    const onEvent = (event: SessionEvent) => {
+      this.#keeper?.note(event);
+      owned(this, () => this.#handling.handle(event));
+    };
+    const elapsedMs = resume?.snapshot.elapsedMs ?? 0;
+    this.#broadcast = createBroadcast({ ...options, onEvent, elapsedMs });
     this.#own = createOwnCode({
       ...options,
       session: this,
@@ -132,6 +145,21 @@ class Session implements VoiceSession {
       onTaken: (about) => this.#takenOver(about),
       onError: (error) => this.#report(error),
     });
+    const take = createTaker({
+      ...options,
+      sessionId: options.id,
+      charge: this.#charge,
+      spending: this.#spending,
+    });
+    this.#keeper = keep && createKeeper({
+      ...options,
+      keep,
+      take: () => this.#call && take(this.#call, this.#userdata),
+    });
+    if (resume) {
+      if (resume.inCharge !== agent) this.#charge.take(equipment.equip(resume.inCharge));
+      this.#spending.spend(resume.snapshot.spentUsd);
+    }
     this.joined = owned(this, () => this.#run());
     this.joined.catch((error) => {
       this.#report(asStageError("agent", error));
@@ -154,6 +182,7 @@ class Session implements VoiceSession {
 
   updateHistory(update: HistoryUpdate) {
     this.#inRoom("updateHistory").updateHistory(update);
+    this.#keeper?.changed();
   }
 
   get userdata() {
@@ -233,9 +262,14 @@ class Session implements VoiceSession {
       await room[Symbol.asyncDispose]();
       throw signal.reason;
     }
-    this.#userdata = agent.userdata?.();
+    const before = this.#options.resume?.snapshot;
+    const { written } = this.#keeper ?? {};
+    this.#userdata = before ? before.userdata : agent.userdata?.();
     this.#call = createCall({
       ...this.#options,
+      before,
+      resumed: before && (() => this.#own.resume(this.#charge.current.agent, { room })),
+      written,
       room,
       charge: this.#charge,
       succession: this.#succession,
@@ -247,8 +281,10 @@ class Session implements VoiceSession {
       keep: (stage, work) => this.#keep(stage, work),
       hangUp: (reason) => void this.close(reason),
     });
+    if (before) this.#broadcast.emit({ type: "resumed" });
     this.#call.begin();
-    await this.#setUp(room);
+    this.#keeper?.changed();
+    if (!before) await this.#setUp(room);
   }
 
   /** Runs the first agent's own code; settles when it is set up, rejects when that fails. */
@@ -294,7 +330,8 @@ class Session implements VoiceSession {
     await this.#call?.conversation.hearOut({ gone, ended: this.#call.heard });
     await this.#own.sayFarewell(reason);
     this.#abort.abort(new DOMException(`the session has ended: ${reason}`, "AbortError"));
-    const children = [...this.#children, this.#call?.conversation?.idle(), this.#leave(reason)];
+    const ending = [this.#call?.conversation?.idle(), this.#keeper?.close(), this.#leave(reason)];
+    const children = [...this.#children, ...ending];
     const timeout = Promise.withResolvers<"late">();
     using _ = clock.after(closeMs, () => timeout.resolve("late"));
     const late = await Promise.race([Promise.allSettled(children), timeout.promise]);

@@ -1,5 +1,5 @@
 /** What the agent is to say other than its answers: it waits in line, and can be taken out of it. */
-import type { Answers } from "./answers.ts";
+import type { Answers, Asked } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import { asStageError, type StageError } from "./errors.ts";
@@ -22,6 +22,8 @@ export interface SpeechOptions {
   readonly signal: AbortSignal;
   /** How long a job waits before it may be said, in milliseconds: Infinity until something happens. */
   readonly freeInMs: (job: Job) => number;
+  /** How often something was to be said before, in another process (default: never). */
+  readonly saidBefore?: number | undefined;
   /** Told that the apology could not be kept. */
   readonly onError: (error: StageError) => void;
   /** Something waits: `startNext()` is to be called when it may be said. */
@@ -38,10 +40,11 @@ export class Speech {
   /** Whether there is somebody who can hear the agent; "nobody": there will not be. */
   #listener: "awaited" | "there" | "nobody" = "awaited";
   #timer: Disposable | undefined;
-  #said = 0;
+  #said: number;
 
   constructor(options: SpeechOptions) {
     this.#options = options;
+    this.#said = options.saidBefore ?? 0;
     options.signal.addEventListener("abort", () => {
       this.#timer?.[Symbol.dispose]();
       this.drop();
@@ -81,9 +84,11 @@ export class Speech {
     return this.#enqueue({ id: this.#newId("say"), words: wordsOf(text), author: "agent" }, options, discard);
   }
 
-  /** See VoiceSession. */
+  /** See VoiceSession; `turnId`: see Asked. */
   generateReply(
-    { instructions, userInput, toolChoice, ...options }: GenerateReplyOptions = {},
+    { instructions, userInput, toolChoice, turnId, ...options }:
+      & GenerateReplyOptions
+      & Pick<Asked, "turnId"> = {},
   ): SpeechHandle {
     const { answers, history, prompts } = this.#options;
     const messages = (own?: OwnCalls) => {
@@ -93,13 +98,20 @@ export class Speech {
       return messages;
     };
     const id = this.#newId("reply");
-    return this.#enqueue({ id, ...answers.make({ id, messages, toolChoice }), author: "llm" }, options);
+    return this.#enqueue(
+      { id, ...answers.make({ id, turnId, messages, toolChoice }), author: "llm" },
+      options,
+    );
   }
 
   /** Says that something failed; when that fails too, nothing more is said of it. */
-  apologize(): void {
-    const words = wordsOf(this.#options.charge.current.agent.apology ?? defaultApology);
-    const made = { id: this.#newId("apology"), words, author: "agent", recovery: true } as const;
+  apologize(text = this.#options.charge.current.agent.apology ?? defaultApology): void {
+    const made = {
+      id: this.#newId("apology"),
+      words: wordsOf(text),
+      author: "agent",
+      recovery: true,
+    } as const;
     this.#enqueue(made, { priority: "high" });
   }
 

@@ -29,6 +29,10 @@ export interface SpendingOptions {
 export interface Spending {
   /** Takes in what was used, and tells of it with its price. */
   add(usage: Usage): void;
+  /** Takes in US dollars that were spent before. */
+  spend(usd: number): void;
+  /** In US dollars, by now. */
+  readonly spentUsd: number;
   /** Aborts when the call has cost as much as it may. */
   readonly over: AbortSignal;
 }
@@ -43,8 +47,11 @@ export function createSpending(
   const add = (usage: Usage) => {
     const costUsd = priceOf(usage);
     emit({ type: "usage", usage: costUsd === undefined ? usage : { ...usage, costUsd } });
+    spend(costUsd ?? 0);
+  };
+  const spend = (usd: number) => {
     const before = spentUsd;
-    spentUsd += costUsd ?? 0;
+    spentUsd += usd;
     if (before < softUsd && spentUsd >= softUsd) {
       const model = llm && { model: `${llm.provider}/${llm.model}` };
       emit({ type: "cost-cap", cap: "soft", spentUsd, ...model });
@@ -55,5 +62,12 @@ export function createSpending(
       over.abort();
     }
   };
-  return { add, over: over.signal };
+  return {
+    add,
+    spend,
+    get spentUsd() {
+      return spentUsd;
+    },
+    over: over.signal,
+  };
 }

@@ -19,6 +19,8 @@ export type UnstampedTurnEvent = Without<TurnEvent, "nowMs">;
 
 export interface TurnTakerOptions {
   readonly charge: { readonly current: { readonly turnTaking: TurnOptions } };
+  /** How many turns the session has had before (default: none). */
+  readonly turnsBefore?: number | undefined;
   readonly clock: Clock;
   readonly emit: (event: SessionEventBody) => void;
   /** Performs what was decided. */
@@ -51,10 +53,10 @@ export const hasWords = (event: TurnEvent): boolean =>
 
 /** Begins in silence. */
 export function createTurnTaker(
-  { charge, clock, emit, perform, onDecided, onSettled }: TurnTakerOptions,
+  { charge, turnsBefore = 0, clock, emit, perform, onDecided, onSettled }: TurnTakerOptions,
 ): TurnTaker {
   const inbox: TurnEvent[] = [];
-  let state: TurnState = initialTurnState;
+  let state: TurnState = { ...initialTurnState, turns: turnsBefore };
   let agentSinceMs = clock.now();
   let deciding = false;
   let wake: Disposable | undefined;

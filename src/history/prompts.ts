@@ -5,7 +5,7 @@ import { asStageError, type StageError } from "../errors.ts";
 import { type History, isMessage, messagesFrom, type PromptItem } from "../history.ts";
 import type { Message } from "../llm/llm.ts";
 import { namesOf } from "./speakers.ts";
-import { createSummaryWriter } from "./summary.ts";
+import { createSummaryWriter, type Summary } from "./summary.ts";
 import { loadTokenizer, type TokenCounter, tokenCounter, tokensPerMessage } from "./tokens.ts";
 import { windowOf } from "./window.ts";
 
@@ -15,6 +15,8 @@ export interface PromptsOptions {
   /** Whose instructions and model they are for. */
   readonly charge: Pick<Charge, "current">;
   readonly history: History;
+  /** The summary to go on from (default: there is none). */
+  readonly summaryBefore?: Summary | undefined;
   readonly clock: Clock;
   /** Aborts when the session ends. */
   readonly signal: AbortSignal;
@@ -31,12 +33,16 @@ export interface Prompts {
    * `own` and their results.
    */
   messages(more?: readonly PromptItem[], own?: OwnCalls): Message[];
+  /** The summary as it is, if there is one. */
+  readonly summary: Summary | undefined;
   /** Settles when nothing is done in the background. */
   idle(): Promise<void>;
 }
 
 /** The prompts of one session. */
-export function createPrompts({ charge, history, clock, signal, onError }: PromptsOptions): Prompts {
+export function createPrompts(
+  { charge, history, summaryBefore, clock, signal, onError }: PromptsOptions,
+): Prompts {
   const settings = () => charge.current.agent.history ?? {};
   const summary = createSummaryWriter({
     llm: () => charge.current.providers.summarizer ?? charge.current.providers.llm,
@@ -47,6 +53,7 @@ export function createPrompts({ charge, history, clock, signal, onError }: Promp
     clock,
     signal,
     onError,
+    before: summaryBefore,
   });
   let counting: { readonly model: string; readonly count: TokenCounter } | undefined;
   /** Counts for the model that is asked; the tokenizer is loaded before it is needed, and nothing waits for it. */
@@ -60,6 +67,9 @@ export function createPrompts({ charge, history, clock, signal, onError }: Promp
   if (settings().maxTokens !== undefined) counter();
 
   return {
+    get summary() {
+      return summary.current;
+    },
     idle: () => summary.idle(),
     messages(more = [], own) {
       const { maxItems = defaultMaxItems, maxTokens, summarize } = settings();

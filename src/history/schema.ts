@@ -2,7 +2,16 @@
 import * as z from "zod";
 import type { HistoryItem } from "../history.ts";
 
-const outcomes = ["done", "failed", "invalid", "declined", "timed-out", "cancelled", "running"] as const;
+/** Of a call: see ToolOutcome. */
+export const outcomes = [
+  "done",
+  "failed",
+  "invalid",
+  "declined",
+  "timed-out",
+  "cancelled",
+  "running",
+] as const;
 const text = z.string({ error: "text" }).regex(/\S/, "text");
 const id = z.string({ error: "an id" }).min(1, "an id").optional();
 const images = z.array(

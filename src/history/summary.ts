@@ -18,6 +18,12 @@ const mostOfSummary = 4_000;
 /** A summary that is not written by then is given up, in milliseconds. */
 const patienceMs = 30_000;
 
+/** A summary, and what it is about. */
+export interface Summary {
+  readonly text: string;
+  readonly covered: ReadonlySet<PromptItem>;
+}
+
 export interface SummaryWriterOptions {
   /** What writes; its tokens count as the agent's do. */
   readonly llm: () => LanguageModel;
@@ -28,6 +34,8 @@ export interface SummaryWriterOptions {
   readonly signal: AbortSignal;
   /** Told of summaries that could not be written; the one before stands. */
   readonly onError: (error: StageError) => void;
+  /** The summary to go on from (default: there is none). */
+  readonly before?: Summary | undefined;
 }
 
 export interface SummaryWriter {
@@ -36,16 +44,18 @@ export interface SummaryWriter {
    * will be, soon.
    */
   about(dropped: readonly PromptItem[], items: readonly PromptItem[]): string | undefined;
+  /** The summary as it is, if there is one. */
+  readonly current: Summary | undefined;
   /** Settles when nothing is being written. */
   idle(): Promise<void>;
 }
 
 /** The summary of one session. */
 export function createSummaryWriter({ llm, prompt, ...options }: SummaryWriterOptions): SummaryWriter {
-  const { clock, signal, onError } = options;
-  let text: string | undefined;
+  const { clock, signal, onError, before } = options;
+  let text = before?.text;
   /** What `text` is about. */
-  let covered = new Set<PromptItem>();
+  let covered = new Set<PromptItem>(before?.covered);
   /** What there was to be summarized when that was last looked at. */
   let dropped: readonly PromptItem[] = [];
   /** So much of that could not be summarized: it is tried again when there is more. */
@@ -106,6 +116,9 @@ export function createSummaryWriter({ llm, prompt, ...options }: SummaryWriterOp
         }).finally(() => writing = undefined);
       }
       return text;
+    },
+    get current() {
+      return text === undefined ? undefined : { text, covered };
     },
     async idle() {
       await writing;

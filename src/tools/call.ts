@@ -55,6 +55,8 @@ export interface RunningCall {
   readonly call: ToolCall;
   /** As it is now: one result at every moment, "running" until there is another. */
   readonly result: ToolResult;
+  /** Whether the tool is, or was, at work: with effect "once" it is not stopped any more. */
+  readonly begun: boolean;
   /** Settles with the last result; never rejects. */
   readonly done: Promise<ToolResult>;
   /** Settles with the result to go on with: the last one, or "running" when that takes too long. Never rejects. */
@@ -73,6 +75,8 @@ export interface CallOptions<UserData> {
   readonly tooOften: boolean;
   /** The calls of effect "once" that were begun, or are about to be, by their keys. */
   readonly once: Map<string, RunningCall>;
+  /** Settles, soon, when it is written down that a call of effect "once" begins (default: nothing is written down). */
+  readonly written?: (() => Promise<void>) | undefined;
   readonly clock: Clock;
   /** Aborts when the user interrupts the answer that the call is made for. */
   readonly signal: AbortSignal;
@@ -122,6 +126,9 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     call,
     get result() {
       return result;
+    },
+    get begun() {
+      return begunMs !== undefined;
     },
     done: done.promise,
     awaited: awaited.promise,
@@ -275,6 +282,10 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
     if (over) return;
     if (!agreed) return settle("declined", "Nothing was done: the user was asked, and did not agree.");
     wait(tool);
+    if (tool.effect === "once" && options.written) {
+      await options.written();
+      if (over || ended.aborted) return settle("cancelled", "The conversation ended, and nothing was done.");
+    }
     const value = await callAtWork.run(atWork, () => tool.execute(checked.value, ctx));
     if (over) return;
     const next = isTaskOver(value) ? value : handoffIn(value);
@@ -285,7 +296,10 @@ export function startCall<UserData>(options: CallOptions<UserData>): RunningCall
   const join = (before: RunningCall, tool: Tool<UserData>) => {
     wait(tool);
     void before.done.then(({ outcome, content, value }) => {
-      settle(outcome, `${content} (This was called twice with the same arguments, and done once.)`, value);
+      const twice = outcome === "cancelled"
+        ? ""
+        : " (This was called twice with the same arguments, and done once.)";
+      settle(outcome, `${content}${twice}`, value);
     });
   };
 

@@ -4,12 +4,20 @@ import type { Clock } from "../clock.ts";
 import type { StageError } from "../errors.ts";
 import type { Message, ToolCall } from "../llm/llm.ts";
 import type { ToolSet } from "../tool.ts";
-import { type RunningCall, startCall, type ToolHost } from "./call.ts";
+import { type CallOptions, type RunningCall, startCall, type ToolHost } from "./call.ts";
 import { createRepeats } from "./repeats.ts";
 import { pendingWords, type ToolResult } from "./result.ts";
 
-export interface ToolRunnerOptions {
+/** A call of effect "once" that was begun. */
+export interface CallRecord extends Pick<ToolResult, "callId" | "name" | "outcome" | "content"> {
+  /** Its idempotency key. */
+  readonly key: string;
+}
+
+export interface ToolRunnerOptions extends Pick<CallOptions<unknown>, "written"> {
   readonly sessionId: string;
+  /** Calls that were made before, in another process: they are not made again (default: none). */
+  readonly before?: readonly CallRecord[] | undefined;
   readonly clock: Clock;
   /** Aborts when the session ends. */
   readonly signal: AbortSignal;
@@ -44,6 +52,8 @@ export interface ToolRunner<UserData = unknown> {
    * user interrupts; never rejects.
    */
   run(calls: readonly ToolCall[], options: StepOptions<UserData>): Promise<ToolResult[]>;
+  /** The calls of effect "once" that are under way, or were made in that turn. */
+  records(turnId: string | undefined): CallRecord[];
   /** What is known of a call by now; undefined when there was none. */
   resultOf(callId: string): ToolResult | undefined;
   /** `messages` with the results, as they are now, of calls that were under way. */
@@ -54,10 +64,10 @@ export interface ToolRunner<UserData = unknown> {
 
 /** The runner of one session; agents may hand over, the runner stays. */
 export function createToolRunner<UserData = unknown>(
-  { sessionId, clock, signal: ended, onError, onCall, onResult }: ToolRunnerOptions,
+  { sessionId, before = [], written, clock, signal: ended, onError, onCall, onResult }: ToolRunnerOptions,
 ): ToolRunner<UserData> {
   const made = new Map<string, Pick<RunningCall, "result">>();
-  const once = new Map<string, RunningCall>();
+  const once = new Map(before.map(({ key, ...result }) => [key, madeBefore(result)]));
   const running = new Set<Promise<void>>();
   const isTooOften = createRepeats(clock);
 
@@ -74,6 +84,7 @@ export function createToolRunner<UserData = unknown>(
         idempotencyKey: `${sessionId}:${turnId}:${key}`,
         tooOften: isTooOften(key),
         once,
+        written,
         clock,
         signal,
         ended,
@@ -94,6 +105,11 @@ export function createToolRunner<UserData = unknown>(
 
   return {
     run,
+    records: (turnId) =>
+      [...once].flatMap(([key, { begun, result: { callId, name, outcome, content } }]) => {
+        const counts = begun && (outcome === "running" || key.startsWith(`${sessionId}:${turnId}:`));
+        return counts ? [{ key, callId, name, outcome, content }] : [];
+      }),
     resultOf: (callId) => made.get(callId)?.result,
     updated: (messages) =>
       messages.map((message) => {
@@ -105,6 +121,20 @@ export function createToolRunner<UserData = unknown>(
       while (running.size > 0) await Promise.all(running);
     },
   };
+}
+
+/** What the model is told of a call that a process which is gone had begun, and of which no result is known. */
+export const unknownWords =
+  "There was a fault while this was being done: whether it was done is not known. Do not call it again by yourself; tell " +
+  "the user.";
+
+function madeBefore(record: Omit<CallRecord, "key">): RunningCall {
+  const { callId: id, name, outcome } = record;
+  const result: ToolResult = outcome === "running"
+    ? { ...record, outcome: "cancelled", content: unknownWords }
+    : record;
+  const done = Promise.resolve(result);
+  return { call: { id, name, arguments: {} }, result, begun: true, done, awaited: done };
 }
 
 /**

@@ -24,15 +24,20 @@ export interface Call extends RunningSession {
 /** Starts a call whose user says "hello there" in the first second, once `talk` lets them. */
 export function startCall(
   definition: Partial<AgentDefinition> = {},
-  { clock = fakeClock(), providers: given = {}, equip, shows, log = silentLog, ...more }: {
-    clock?: FakeClock;
-    providers?: Partial<Providers>;
-    /** What another agent works with (default: what the first does). */
-    equip?: (agent: Agent, first: Pick<Equipped, "providers" | "turnTaking">) => Equipped;
-    /** What the user shows. */
-    shows?: Shown;
-    log?: Log;
-  } & Pick<SessionOptions, "costCaps" | "latest" | "onLeave" | "priceOf"> = {},
+  { clock = fakeClock(), providers: given = {}, equip, shows, log = silentLog, ...more }:
+    & {
+      clock?: FakeClock;
+      providers?: Partial<Providers>;
+      /** What another agent works with (default: what the first does). */
+      equip?: (agent: Agent, first: Pick<Equipped, "providers" | "turnTaking">) => Equipped;
+      /** What the user shows. */
+      shows?: Shown;
+      log?: Log;
+    }
+    & Pick<
+      SessionOptions,
+      "costCaps" | "keep" | "latest" | "maxCallMs" | "onLeave" | "priceOf" | "resume"
+    > = {},
 ): Call {
   const room = memoryRoom({ name: "room", clock, shows });
   const utterances = [{ fromMs: 0, toMs: 1000, words: ["hello", "there"] }];

@@ -71,13 +71,15 @@ function outcomes(events: readonly SessionEvent[]) {
 }
 
 /** The whole call, once it is over. */
-export function checkStory({ events, played, shown, history, isWhole }: {
+export function checkStory({ events, played, shown, history, isWhole, inCharge }: {
   readonly events: readonly SessionEvent[];
   readonly played: readonly PlayedSpan[];
   readonly shown: readonly ShownTranscript[];
   readonly history: readonly HistoryItem[];
   /** Nothing was taken out of the history. */
   readonly isWhole: boolean;
+  /** Who was in charge when it began. */
+  readonly inCharge: string;
 }): string[] {
   return [
     ...checkHistory(history),
@@ -87,7 +89,7 @@ export function checkStory({ events, played, shown, history, isWhole }: {
     ...checkProgress(events, played),
     ...checkTranscripts(events, shown),
     ...checkCalls(events, history, isWhole),
-    ...checkHandoffs(events),
+    ...checkHandoffs(events, inCharge),
     ...checkLatencies(events),
     ...(events.at(-1)?.type === "closed" ? [] : ["the last event is not that the session was closed"]),
   ];
@@ -113,8 +115,8 @@ function checkCalls(
 }
 
 /** Who hands over was handed the conversation before, and none do so for ever. */
-function checkHandoffs(events: readonly SessionEvent[]): string[] {
-  let inCharge = "random";
+function checkHandoffs(events: readonly SessionEvent[], first: string): string[] {
+  let inCharge = first;
   let count = 0;
   return events.flatMap((event) => {
     if (event.type === "user-speech-committed") count = 0;

@@ -5,6 +5,7 @@ import type { HistoryItem } from "../../src/history.ts";
 import type { Message } from "../../src/llm/llm.ts";
 import { memoryRoom } from "../../src/room/memory.ts";
 import { type Providers, startSession } from "../../src/session.ts";
+import { type SessionSnapshot, sessionSnapshot } from "../../src/resume/snapshot.ts";
 import type { ToolEffect } from "../../src/tool.ts";
 import { consentIn } from "../../src/turn/consent.ts";
 import type { TurnOptions } from "../../src/turn/state.ts";
@@ -27,8 +28,26 @@ const restMs = 3_600_000;
 /** Whether it is by now is looked at so often. */
 const lookEveryMs = 30_000;
 
-export async function violations(script: Script): Promise<string[]> {
-  const clock = fakeClock();
+/** What a process has left that is gone. */
+export interface Left {
+  /** The last that was written of the session. */
+  readonly snapshot: SessionSnapshot;
+  /** What is to be done once, and how often it was begun. */
+  readonly once: Map<string, number>;
+}
+
+export interface Life {
+  /** The process ends by `atMs`, as though it were killed, or `toolsMs` after the first call of a tool. */
+  readonly crash?: { readonly atMs: number; readonly toolsMs: number };
+  /** Given what is left then. */
+  readonly leave?: (left: Left) => void;
+  /** What the one before has left: the session goes on from there. */
+  readonly before?: Left;
+}
+
+export async function violations(script: Script, { crash, leave, before }: Life = {}): Promise<string[]> {
+  const { elapsedMs = 0, turns = 0, owed, inCharge = "random" } = before?.snapshot ?? {};
+  const clock = fakeClock(elapsedMs);
   const room = memoryRoom({ name: "random", clock });
   const marks: Parameters<typeof detector>[0] = [];
   const [models, voices, streams] = [{ count: 0 }, { count: 0 }, { count: 0 }];
@@ -36,14 +55,15 @@ export async function violations(script: Script): Promise<string[]> {
   const found = (more: readonly string[]) => void wrong.push(...more);
   const stt = recognizer(clock);
   const otherStt = recognizer(clock);
-  /** What is to be done once, and how often it was begun. */
-  const once = new Map<string, number>();
+  const once = before?.once ?? new Map<string, number>();
+  let written: SessionSnapshot | undefined;
   /** What had an effect, for which turn and when. */
   const effects: { readonly turnId: string; readonly atMs: number }[] = [];
   const begun = (effect: ToolEffect, key: string) => {
     if (effect === "once") once.set(key, (once.get(key) ?? 0) + 1);
     const turnId = key.split(":")[1] ?? "";
-    if (effect !== "none" && turnId.startsWith("turn")) effects.push({ turnId, atMs: clock.now() });
+    const isOwn = turnId.startsWith("turn") && Number(turnId.slice(5)) > turns;
+    if (effect !== "none" && isOwn) effects.push({ turnId, atMs: clock.now() });
   };
   const history = {
     ...(script.maxItems !== undefined && { maxItems: script.maxItems }),
@@ -89,14 +109,27 @@ export async function violations(script: Script): Promise<string[]> {
     detection: script.manual ? "manual" : "silence",
     speculate: script.speculate,
   };
+  const first = defineAgent({
+    instructions: "You are a test.",
+    tools,
+    history,
+    ...(script.away && { away: { afterMs: 3_000, prompts: ["Hello?"], closeAfterMs: 20_000 } }),
+  });
   const { session, joined } = startSession({
     id: "random",
     agentName: "random",
-    agent: defineAgent({
-      instructions: "You are a test.",
-      tools,
-      history,
-      ...(script.away && { away: { afterMs: 3_000, prompts: ["Hello?"], closeAfterMs: 20_000 } }),
+    agent: first,
+    ...(leave && {
+      keep: async (snapshot) => {
+        await clock.sleep(1);
+        written = sessionSnapshot.parse(JSON.parse(JSON.stringify(snapshot)));
+      },
+    }),
+    ...(before && {
+      resume: {
+        snapshot: before.snapshot,
+        inCharge: others.find(({ name }) => name === inCharge) ?? first,
+      },
     }),
     providers,
     turnTaking,
@@ -141,7 +174,17 @@ export async function violations(script: Script): Promise<string[]> {
   room.enter("caller");
   await clock.advance(200);
   await joined;
-  for (const { when, act } of script.acts) if ("atMs" in when) clock.after(when.atMs, () => attempt(act));
+  const afterMs = (atMs: number) => atMs - (before ? elapsedMs : 0);
+  for (const { when, act } of script.acts) {
+    if ("atMs" in when && afterMs(when.atMs) >= 0) clock.after(afterMs(when.atMs), () => attempt(act));
+  }
+  if (crash) {
+    const called = () => events.some(({ type }) => type === "tools-called");
+    while (clock.now() < crash.atMs && !called()) await clock.advance(10);
+    if (called()) await clock.advance(Math.max(0, Math.min(crash.toolsMs, crash.atMs - clock.now())));
+    if (written) leave?.({ snapshot: written, once });
+    return wrong;
+  }
   await clock.advance(script.closeMs ?? busyMs);
   // A slow voice may have much to say yet; whether it gets further is looked at below.
   const mayRest = script.closeMs === undefined;
@@ -160,7 +203,16 @@ export async function violations(script: Script): Promise<string[]> {
   await reading;
   await clock.advance(busyMs); // what was still to happen happens to a session that has ended
   const isWhole = !script.acts.some(({ act }) => act.type === "forget");
-  found(checkStory({ events, played: room.played, shown: room.shown, history: session.history, isWhole }));
+  found(
+    checkStory({
+      events,
+      played: room.played,
+      shown: room.shown,
+      history: session.history,
+      isWhole,
+      inCharge,
+    }),
+  );
   for (const { turnId, atMs } of effects) {
     const committed = events.some((event) =>
       event.type === "user-speech-committed" && event.turnId === turnId && event.atMs <= atMs
@@ -168,6 +220,8 @@ export async function violations(script: Script): Promise<string[]> {
     if (!committed) wrong.push(`something was done for ${turnId} before it was over`);
   }
   for (const [key, count] of once) if (count !== 1) wrong.push(`${key} was done ${count} times`);
+  const outcomes = events.filter((event) => event.type === "turn-ended" && event.turnId === owed).length;
+  if (owed !== undefined && outcomes !== 1) wrong.push(`${owed} was owed, and has ${outcomes} outcomes`);
   if (clock.pending > 0) wrong.push(`${clock.pending} timers are left`);
   for (const [name, { count }] of Object.entries({ models, voices, streams })) {
     if (count > 0) wrong.push(`${count} ${name} are left open`);

@@ -1,0 +1,66 @@
+/** A session as it stands at a moment: all that another process needs to go on with it, as JSON. */
+import * as z from "zod";
+import type { HistoryItem } from "../history.ts";
+import { outcomes, problemOfHistory, problemOfItem } from "../history/schema.ts";
+import type { CallRecord } from "../tools/runner.ts";
+
+const history = z.custom<HistoryItem>(
+  (item) =>
+    problemOfItem(item, "item") === undefined && typeof item === "object" && item !== null &&
+    "id" in item && "atMs" in item,
+  "an item of a history",
+).array().superRefine((items, ctx) => {
+  const problem = problemOfHistory(items, () => true);
+  if (problem) ctx.addIssue(problem);
+});
+
+const callRecord: z.ZodType<CallRecord> = z.object({
+  key: z.string(),
+  callId: z.string(),
+  name: z.string(),
+  outcome: z.enum(outcomes),
+  content: z.string(),
+});
+
+/** The conversation's part. */
+const conversationSnapshot = z.object({
+  /** With what was heard by then of what is being said. A call that is under way has no result. */
+  history,
+  /** How many turns were committed, and how often something was to be said: ids go on from there. */
+  turns: z.int().min(0),
+  speeches: z.int().min(0),
+  /** The turn that has no outcome yet. */
+  owed: z.string().optional(),
+  /** What is being said: as far as its text is made (`whole`: to its end), and as far as it was heard. */
+  saying: z.object({
+    author: z.enum(["llm", "agent"]),
+    text: z.string(),
+    heard: z.string(),
+    whole: z.boolean(),
+  }).optional(),
+  /** What must not be done again. */
+  calls: z.array(callRecord),
+  /** The summary that the model is told, and the ids of the items that it is about. */
+  summary: z.object({ text: z.string(), covered: z.array(z.string()) }).optional(),
+});
+
+/** The format; `version` grows when older ones can no longer be read. */
+export const sessionSnapshot = conversationSnapshot.extend({
+  version: z.literal(1),
+  sessionId: z.string().min(1),
+  /** Who is in charge, by their name in the registry. */
+  inCharge: z.string(),
+  /** Milliseconds since the session began. */
+  elapsedMs: z.number().min(0),
+  /** When the user came, in milliseconds since the session began; missing while nobody has come. */
+  talkingSinceMs: z.number().optional(),
+  /** The identity of the one it talks with. */
+  participant: z.string().optional(),
+  /** What the agent's `userdata()` has made, as it is by now. */
+  userdata: z.json().optional(),
+  /** In US dollars. */
+  spentUsd: z.number().min(0),
+});
+
+export type ConversationSnapshot = Readonly<z.infer<typeof conversationSnapshot>>;
+export type SessionSnapshot = Readonly<z.infer<typeof sessionSnapshot>>;
