@@ -64,7 +64,7 @@ const mayImport: Record<string, readonly string[]> = {
 /** Where alone a package or a global may be used. */
 const homes: readonly [what: RegExp, where: RegExp][] = [
   [/(from |import\()"(hono|jose)\b/, /^routes\//],
-  [/(from |import\()"(@livekit\/|livekit-server-sdk)/, /^src\/(room\/livekit|dispatch)\//],
+  [/(from |import\()"(@livekit\/|livekit-server-sdk)/, /^src\/(room\/livekit|dispatch|doctor)\//],
   [/(from |import\()"@deepgram\/sdk/, /^src\/(stt|tts)\//],
   [/(from |import\()"@ai-sdk\//, /^src\/llm\//],
   [/(from |import\()"openai\b/, /^src\/openai\.ts$/],

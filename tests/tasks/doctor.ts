@@ -1,0 +1,34 @@
+/** `deno task doctor` as a process of its own. */
+import { environment } from "../../src/environment.ts";
+import type { Checked } from "../../src/doctor/check.ts";
+
+export interface Examination {
+  readonly code: number;
+  /** What was printed, to both outputs. */
+  readonly output: string;
+  /** With `--json`, what was found. */
+  readonly checks: readonly Checked[];
+}
+
+/** Runs it with `--json`; it sees no other variables of the server's. `without`: flags of Deno's that it goes without. */
+export async function runDoctor(
+  env: Readonly<Record<string, string>>,
+  { without = [], json = true }: { readonly without?: readonly string[]; readonly json?: boolean } = {},
+): Promise<Examination> {
+  const root = new URL("../..", import.meta.url);
+  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
+  const words: string[] = tasks.doctor.split(" ");
+  const unset = Object.fromEntries(Object.keys(environment.shape).map((name) => [name, ""]));
+  // env(1) takes the variables that the command begins with.
+  const { code, stdout, stderr } = await new Deno.Command("env", {
+    args: [
+      ...words.filter((word) => !without.some((flag) => word.startsWith(flag))),
+      ...json ? ["--json"] : [],
+    ],
+    cwd: root,
+    env: { ...unset, NO_COLOR: "1", ...env },
+  }).output();
+  const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  const checks = json && out ? JSON.parse(out).checks : [];
+  return { code, output: `${out}${error}`, checks };
+}
