@@ -7,6 +7,7 @@ import { systemClock as clock } from "./src/clock.ts";
 import { preloadBackgrounds } from "./src/background.ts";
 import { type Config, loadConfig, secretsIn, warningsFor } from "./src/config.ts";
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
+import { watchIdle } from "./src/dispatch/idle.ts";
 import { pageAgents } from "./src/dispatch/page_agents.ts";
 import { createPages, pageRoomPrefix } from "./src/dispatch/pages.ts";
 import { reloadAgents } from "./src/dispatch/reload.ts";
@@ -30,6 +31,8 @@ import { createReportWebhook } from "./src/telemetry/report_webhook.ts";
 import { prepareMcp } from "./src/tools/mcp.ts";
 import { loadSilero } from "./src/vad/silero.ts";
 
+/** Those who watch the server need nothing of it. */
+const probes: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
 /** How long the sessions' shutdown callbacks may take together. */
 const farewellMs = 10_000;
 /** How long the last reports may take to be taken. */
@@ -43,7 +46,7 @@ const sameSignalMs = 500;
 
 const agents = { ...registered };
 const config = await configuration();
-const log = createLog(config.logLevel);
+const log = createLog(config.logLevel).child({ ...config.fly });
 catchStrayErrors(log);
 const models = createModels({ ...config, clock, log });
 const warnings = [...warningsFor(config), ...agentWarnings()];
@@ -124,7 +127,11 @@ const app = createApp({
   playground,
   corsOrigins,
   clientAddressHeader,
-  onAnswer: metrics.answered,
+  fly: config.fly,
+  onAnswer(answer) {
+    metrics.answered(answer);
+    if (!probes.has(answer.route)) idle?.touch();
+  },
   ...(metricsPort === undefined && { metrics }),
   clock,
   log,
@@ -133,6 +140,15 @@ const app = createApp({
 await prepare(agents).catch(refuseToStart);
 await Promise.all([loadSilero(), preload(Object.values(config.models))]);
 exitOnSignals();
+const idle = config.idleExitMs === undefined ? undefined : watchIdle({
+  idleMs: config.idleExitMs,
+  isBusy: () => dispatcher.sessions.length > 0,
+  onIdle() {
+    log.info({}, "nobody needs the server: it ends");
+    void leave();
+  },
+  clock,
+});
 const servers = [listen("PORT", config.http.port, app, greet)];
 if (metricsPort !== undefined) {
   servers.push(listen("METRICS_PORT", metricsPort, createMetricsApp(metrics, { clock }), () => {}));

@@ -12,6 +12,7 @@ import type { Grants } from "./auth.ts";
 import { allowOrigins } from "./cors.ts";
 import { dispatchRoutes } from "./dispatch.ts";
 import { docsRoutes } from "./docs.ts";
+import { type FlyMachine, goesElsewhere } from "./fly.ts";
 import { healthRoutes } from "./health.ts";
 import { metricsRoutes, type MetricsText } from "./metrics.ts";
 import { openApiRoutes } from "./openapi.ts";
@@ -40,6 +41,8 @@ export interface AppDependencies {
   readonly corsOrigins?: readonly string[] | undefined;
   /** Told of every answer. */
   readonly onAnswer?: ((request: AnsweredRequest) => void) | undefined;
+  /** The machine on Fly.io; without it requests stay here. */
+  readonly fly?: FlyMachine | undefined;
   /** What `/metrics` shows; without it, it is not here. */
   readonly metrics?: MetricsText | undefined;
   readonly clock: Clock;
@@ -71,6 +74,10 @@ export function createApp(dependencies: AppDependencies): Hono<AppEnv> {
   app.route("/", docsRoutes(dependencies));
   app.route("/", healthRoutes(dependencies));
   if (dependencies.metrics) app.route("/", metricsRoutes(dependencies.metrics, dependencies));
+  if (dependencies.fly) {
+    const elsewhere = goesElsewhere(dependencies.dispatcher);
+    app.use("/dispatch", elsewhere).use("/twirp/*", elsewhere);
+  }
   app.route("/", dispatchRoutes(dependencies));
   app.route("/", tokenRoutes(dependencies));
   app.route("/", webhookRoutes(dependencies));

@@ -7,6 +7,7 @@ import { authenticate } from "./auth.ts";
 import { expectedObject, json, name } from "./json_body.ts";
 import { answers, operation, refuses, retryAfter as retryAfterDescribed } from "./operation.ts";
 import { comeBack, problem } from "./problem.ts";
+import { elsewhereIn } from "./fly.ts";
 import { createRateLimit } from "./rate_limit.ts";
 
 const dispatchBody = z.strictObject({
@@ -18,6 +19,14 @@ const dispatchBody = z.strictObject({
   participant: name("a participant's identity").optional().meta({
     description: "Whom the agent talks with; whoever comes first.",
   }),
+  region: z.string("expected a region of Fly.io's").regex(
+    /^[a-z]{3}$/,
+    "expected a region of Fly.io's, such as fra",
+  )
+    .optional().meta({
+      description:
+        "On Fly.io: where the agent is to run, if there is a machine that can; elsewhere it is ignored.",
+    }),
 }, expectedObject('{"room": "my-room"}')).meta({
   id: "Dispatch",
   example: { room: "my-room", agent: "assistant", metadata: "", participant: "caller-1" },
@@ -52,7 +61,7 @@ export const dispatchAnswers = {
   ),
 };
 
-export function dispatchRoutes({ dispatcher, livekit, clock }: AppDependencies): Hono<AppEnv> {
+export function dispatchRoutes({ dispatcher, livekit, fly, clock }: AppDependencies): Hono<AppEnv> {
   const limit = createRateLimit({ burst: 20, perSecond: 5, clock });
   return new Hono<AppEnv>().post(
     "/dispatch",
@@ -64,7 +73,7 @@ export function dispatchRoutes({ dispatcher, livekit, clock }: AppDependencies):
     authenticate(livekit, limit),
     json(dispatchBody),
     async (c) => {
-      const { room, agent, metadata, participant } = c.req.valid("json");
+      const { room, agent, metadata, participant, region } = c.req.valid("json");
       if (c.var.grants.adminOf !== room) {
         return problem(
           c,
@@ -75,6 +84,8 @@ export function dispatchRoutes({ dispatcher, livekit, clock }: AppDependencies):
           },
         );
       }
+      const headers = elsewhereIn(c, { here: fly, wanted: region });
+      if (headers) return problem(c, 503, `The dispatch is for region ${region}.`, { headers });
       return dispatchAnswer(
         c,
         await dispatcher.dispatch({

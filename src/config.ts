@@ -21,6 +21,10 @@ export interface Config extends Keys {
   };
   /** Whom LiveKit's webhooks send to a room whose metadata names nobody. */
   readonly autoAgent?: string;
+  /** How long nobody may need the server before it ends, in milliseconds; for ever when it is left out. */
+  readonly idleExitMs?: number;
+  /** The machine on Fly.io that it runs on. */
+  readonly fly?: { readonly region: string; readonly machine?: string };
   readonly reports: ReportConfig;
   /** Whether agents are being written: their files take effect when they are saved. */
   readonly dev: boolean;
@@ -110,6 +114,10 @@ function configFrom(env: CheckedEnvironment): Config {
       ...defined({ metricsPort: env.METRICS_PORT, clientAddressHeader: env.CLIENT_IP_HEADER }),
     },
     ...defined({ autoAgent: env.AUTO_AGENT }),
+    ...(env.IDLE_EXIT !== undefined && { idleExitMs: env.IDLE_EXIT * 1000 }),
+    ...(env.FLY_REGION !== undefined && {
+      fly: { region: env.FLY_REGION, ...defined({ machine: env.FLY_MACHINE_ID }) },
+    }),
     reports: {
       ttlMs: env.REPORT_TTL * 1000,
       ...(reportUrl && reportSecret && { webhook: { url: reportUrl, secret: reportSecret } }),

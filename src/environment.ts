@@ -30,6 +30,8 @@
  * | `DEV` | `0` | `1`, as `deno task dev` sets it: files in `agents/` take effect when they are saved, and `LOG_LEVEL` is `debug` |
  * | `LOG_LEVEL` | `info` | `debug` (with transcripts), `info`, `warn`, `error`, `silent` |
  * | `AUTO_AGENT` | – | the agent that LiveKit's webhooks send to a room whose metadata names none; without it, none |
+ * | `IDLE_EXIT` | – | seconds without a call and without a request after which the server ends, with 0: for machines that a request starts again |
+ * | `FLY_REGION`, `FLY_MACHINE_ID` | – | set by Fly.io: where the server is; dispatches that it has no place for go to another machine |
  * | `REPORT_TTL` | `3600` | seconds that a session's report is kept after its end |
  * | `REPORT_WEBHOOK_URL`, `REPORT_WEBHOOK_SECRET` | – | where the report is posted when a session ends, and the secret it is signed with (`whsec_…`, Standard Webhooks); both or none |
  * | `CORS_ORIGINS` | – | origins whose pages may call the API, with commas between; without it, none |
@@ -115,6 +117,9 @@ export const environment = z.object({
     error: "debug, info, warn, error or silent",
   }).optional(),
   AUTO_AGENT: z.string().optional(),
+  IDLE_EXIT: wholeNumber(1, 999_999).optional(),
+  FLY_REGION: z.string().optional(),
+  FLY_MACHINE_ID: z.string().optional(),
   REPORT_TTL: wholeNumber(0, 999_999_999).default(3600),
   REPORT_WEBHOOK_URL: address("https:", "http:").optional(),
   REPORT_WEBHOOK_SECRET: z.string().refine((text) => /^whsec_[A-Za-z0-9+/]{32,}={0,2}$/.test(text), {

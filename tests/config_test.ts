@@ -62,6 +62,9 @@ describe("loadConfig", () => {
       COMPATIBLE_API_KEY: "co",
       COMPATIBLE_BASE_URL: "http://127.0.0.1:7/v1/",
       AUTO_AGENT: "support",
+      IDLE_EXIT: "300",
+      FLY_REGION: "fra",
+      FLY_MACHINE_ID: "148e",
       REPORT_TTL: "60",
       REPORT_WEBHOOK_URL: "https://example.com/reports/",
       REPORT_WEBHOOK_SECRET: reportSecret,
@@ -103,6 +106,8 @@ describe("loadConfig", () => {
       google: { apiKey: "go", baseUrl: "http://127.0.0.1:6/v1beta" },
       compatible: { apiKey: "co", baseUrl: "http://127.0.0.1:7/v1" },
       autoAgent: "support",
+      idleExitMs: 300_000,
+      fly: { region: "fra", machine: "148e" },
       reports: { ttlMs: 60_000, webhook: { url: "https://example.com/reports/", secret: reportSecret } },
       http: {
         host: "::1",

@@ -17,6 +17,14 @@ describe("the process", () => {
     });
   }
 
+  it("ends by itself when nobody needs it, if it is to", async () => {
+    await using server = await startServer({ IDLE_EXIT: "1" });
+    const url = await server.url;
+    assertEquals((await fetch(`${url}/healthz`).then((response) => response.json())).status, "ok");
+    assertEquals(await server.exit, 0);
+    assert(server.log.some(({ msg }) => msg === "nobody needs the server: it ends"), server.output);
+  });
+
   it("takes signals that come together as one: Ctrl-C arrives twice through a task runner", async () => {
     await using server = await startServer({});
     await server.url;

@@ -14,7 +14,7 @@ const livekit = { url: "ws://127.0.0.1:1", apiKey: "key", apiSecret: "a-secret-o
 const assistant = defineAgent({ instructions: "Be brief." });
 
 /** An app whose agents arrive at once, unless `arrive` is false. */
-function setUp({ keys = true, arrive = true, maxSessions = 10 } = {}) {
+function setUp({ keys = true, arrive = true, maxSessions = 10, region = "" } = {}) {
   const clock = fakeClock();
   const log = fakeLog();
   const { started, start } = fakeSessions();
@@ -31,7 +31,13 @@ function setUp({ keys = true, arrive = true, maxSessions = 10 } = {}) {
       return session;
     },
   });
-  const app = createApp({ dispatcher, livekit: keys ? livekit : undefined, clock, log });
+  const app = createApp({
+    dispatcher,
+    livekit: keys ? livekit : undefined,
+    ...(region && { fly: { region } }),
+    clock,
+    log,
+  });
   const post = (
     body: unknown,
     token: string | undefined,
@@ -134,6 +140,36 @@ describe("POST /dispatch", () => {
       503,
     );
     assertEquals(detail, "The agent could not be sent: DEEPGRAM_API_KEY is not set.");
+  });
+
+  it("on Fly.io goes on to another machine when there is no place for it, and no further", async () => {
+    const { post, dispatcher } = setUp({ maxSessions: 1, region: "fra" });
+    const sent = async (room: string, headers: Record<string, string> = {}) => {
+      const { status, headers: answered } = await post({ room }, await adminOf(room), headers);
+      return [status, answered.get("fly-replay")];
+    };
+    assertEquals(await sent("a"), [201, null]);
+    assertEquals(await sent("a"), [200, null]);
+    assertEquals(await sent("b"), [503, "elsewhere=true;fallback=prefer_self"]);
+    assertEquals(await sent("b", { "fly-replay-src": "instance=1;region=fra;t=1;state=" }), [503, null]);
+    await dispatcher.drain({ budgetMs: 0 });
+    assertEquals(await sent("c"), [503, "elsewhere=true;fallback=prefer_self"]);
+  });
+
+  it("on Fly.io is for a region, where there is a machine that takes it", async () => {
+    const { post } = setUp({ region: "fra" });
+    const replayOf = async (region: string, headers: Record<string, string> = {}) =>
+      (await post({ room: "a", region }, await adminOf("a"), headers)).headers.get("fly-replay");
+    assertEquals(await replayOf("fra"), null);
+    assertEquals(await replayOf("iad"), "region=iad;fallback=prefer_self");
+    assertEquals(await replayOf("iad", { "fly-replay-src": "instance=1;region=fra;t=1;state=" }), null);
+    const elsewhere = setUp();
+    const { status } = await elsewhere.post({ room: "a", region: "iad" }, await adminOf("a"));
+    assertEquals(status, 201);
+    assertMatch(
+      await problemOf(await post({ room: "a", region: "Europe" }, await adminOf("a")), 400),
+      /region.*such as fra/,
+    );
   });
 
   it("is 503 with Retry-After when full, and while draining", async () => {
