@@ -19,8 +19,8 @@ export const utterances = ["Where is my order?", "And when will it come?"];
 /** How an emulated voice speaks here. */
 export const fastVoice = { msPerWord: 130 };
 
-const answer = "Let me see, it left on Monday. It will be with you in two days, I think.";
-const speechMs = 1_200;
+const answer = "It left on Monday. It will be with you in two days.";
+const speechMs = 1_000;
 /** How long a turn may take to meet its end, and to be begun. */
 const patienceMs = 30_000;
 
@@ -81,13 +81,17 @@ export async function callWith({ kind, name }: Row, served: Served, clock: Clock
     while (!isSo() && clock.now() < giveUpMs) await clock.sleep(50);
     return isSo();
   };
+  const committed = () => events.filter((event) => event.type === "user-speech-committed");
   const outcomes = () => events.filter((event) => event.type === "turn-ended").map(({ outcome }) => outcome);
   /** Says it, and waits until it was answered, or will not be. */
   const say = async (text: string) => {
     const before = outcomes().length;
     const fromMs = clock.now() + 100;
     spoken.push({ fromMs, toMs: fromMs + speechMs, words: text.split(" ") });
-    await until(() => outcomes().length > before);
+    // Of what was not heard nothing comes: that is waited for no longer than the agent may be silent.
+    const overMs = fromMs + speechMs + budget.silentMs;
+    const isLost = () => clock.now() > overMs && !committed().some(({ atMs }) => atMs > fromMs);
+    await until(() => outcomes().length > before || isLost());
     await until(() => session.state === "listening" || session.state === "closed");
   };
   const microphone = listen();

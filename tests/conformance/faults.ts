@@ -23,7 +23,7 @@ export const faults = [
   /** What is sent is taken; nothing comes back. */
   "half-open",
   "malformed",
-  /** A message of 20 MiB. */
+  /** A message that is longer than a provider's ever is. */
   "oversized",
   /** It does not read what it is sent for 3 s. */
   "slow reader",
@@ -31,8 +31,8 @@ export const faults = [
 
 export type FaultName = typeof faults[number];
 
-const KIB = 1024;
-export const oversizedBytes = 20 * KIB * KIB;
+/** More than is taken (see src/socket.ts). */
+export const oversizedBytes = 9 * 1024 * 1024;
 
 /** The faults that fit a provider with a WebSocket, after `afterMs` of audio where they come in the middle. */
 export const socketFaults = (afterMs: number): Partial<Record<FaultName, SocketFault>> => ({

@@ -5,7 +5,7 @@
 import { faults } from "./faults.ts";
 import { rows } from "./providers.ts";
 import { callReal } from "./real.ts";
-import { cellsOf } from "./table.ts";
+import { cellsOf, problemsIn } from "./table.ts";
 
 const [provider] = Deno.args;
 if (provider === undefined) await printTable();
@@ -13,27 +13,24 @@ else await tryReal(provider);
 
 async function printTable(): Promise<void> {
   const columns = [undefined, ...faults];
-  const failed: string[] = [];
-  const line = (cells: readonly string[]) => console.log(`| ${cells.join(" | ")} |`);
+  const cells = await cellsOf(rows);
+  const line = (words: readonly string[]) => console.log(`| ${words.join(" | ")} |`);
   line(["", ...columns.map((fault) => fault ?? "answers")]);
   line(["---", ...columns.map(() => ":-:")]);
   for (const row of rows) {
-    const cells = await cellsOf(row);
     const words = columns.map((fault) => {
-      const cell = cells.find((cell) => cell.fault === fault);
+      const cell = cells.find((cell) => cell.row === row && cell.fault === fault);
       if (!cell) return "–";
       return cell.problems.length > 0 ? "fails" : (cell.outcome.silentMs / 1000).toFixed(1);
     });
     line([`${row.kind} \`${row.name}\``, ...words]);
-    for (const { fault, problems } of cells) {
-      for (const problem of problems) failed.push(`${row.name}, ${fault ?? "nothing wrong"}: ${problem}`);
-    }
   }
   console.log(
     "\nSeconds: the longest silence between the end of a turn and the agent's voice. –: cannot happen to it.",
   );
-  for (const problem of failed) console.error(problem);
-  if (failed.length > 0) Deno.exit(1);
+  const problems = problemsIn(cells);
+  for (const problem of problems) console.error(problem);
+  if (problems.length > 0) Deno.exit(1);
 }
 
 async function tryReal(provider: string): Promise<void> {

@@ -4,13 +4,14 @@ import { callWith, type Outcome, problemsOf } from "./call.ts";
 import type { FaultName } from "./faults.ts";
 import type { Row } from "./providers.ts";
 
-/** So many times faster than real time; a machine that is busy for 100 ms has then lost half a second. */
-const speed = 5;
+/** So many times faster than real time, if the machine can. */
+const speed = 8;
 /** So many calls are made at a time. */
-const atOnce = 4;
+const atOnce = 10;
 
 /** A cell of the table. */
 export interface Cell {
+  readonly row: Row;
   /** Undefined: nothing goes wrong. */
   readonly fault: FaultName | undefined;
   readonly outcome: Outcome;
@@ -18,21 +19,28 @@ export interface Cell {
   readonly problems: readonly string[];
 }
 
-/** Makes the calls of one row, the one in which nothing goes wrong first. */
-export async function cellsOf(row: Row): Promise<readonly Cell[]> {
-  const faults = [undefined, ...row.faults];
+/** Makes the calls of these rows, in each row the one in which nothing goes wrong first. */
+export async function cellsOf(rows: readonly Row[]): Promise<readonly Cell[]> {
+  const calls = rows.flatMap((row) => [undefined, ...row.faults].map((fault) => ({ row, fault })));
   const cells: Cell[] = [];
-  const work = async () => {
-    for (let i = next++; i < faults.length; i = next++) cells[i] = await cellOf(row, faults[i]);
-  };
   let next = 0;
+  const work = async () => {
+    for (let n = next++; n < calls.length; n = next++) cells[n] = await cellOf(calls[n]!);
+  };
   await Promise.all(Array.from({ length: atOnce }, work));
   return cells;
 }
 
-async function cellOf(row: Row, fault: FaultName | undefined): Promise<Cell> {
+/** What is not as it must be, with where. */
+export function problemsIn(cells: readonly Cell[]): string[] {
+  return cells.flatMap(({ row, fault, problems }) =>
+    problems.map((problem) => `${row.kind} ${row.name}, ${fault ?? "nothing wrong"}: ${problem}`)
+  );
+}
+
+async function cellOf({ row, fault }: Pick<Cell, "row" | "fault">): Promise<Cell> {
   const clock = fastClock(speed);
   await using served = await row.serve(fault, clock);
   const outcome = await callWith(row, served, clock);
-  return { fault, outcome, problems: problemsOf(outcome, fault !== undefined) };
+  return { row, fault, outcome, problems: problemsOf(outcome, fault !== undefined) };
 }

@@ -97,8 +97,9 @@ export async function startSocketServer(
         if (!wrong || !("afterMs" in wrong) || audioMs < wrong.afterMs || done) return;
         done = true;
         if (wrong.type === "malformed") webSocket.send(wrong.text);
-        else if (wrong.type === "oversized") webSocket.send("x".repeat(wrong.bytes));
-        else if (wrong.type === "slow-reader") {
+        else if (wrong.type === "oversized") {
+          webSocket.send(new Uint8Array(wrong.bytes).fill(0x78), { binary: false });
+        } else if (wrong.type === "slow-reader") {
           webSocket.pause();
           timers.add(clock.after(wrong.ms, () => webSocket.resume()));
         } else if (wrong.code === 1006) webSocket.terminate();
