@@ -64,7 +64,15 @@ const audio: Partial<Record<FaultName, AudioFault>> = {
   "500": { type: "status", status: 500 },
   "no answer": { type: "hang" },
   "headers only": { type: "headers-only" },
+  "slow": { type: "slow", pieceMs: 3_000 },
   "dies": { type: "die" },
+  "half-open": { type: "stall" },
+};
+/** Sound that is read as it comes has no messages; a transcript has. */
+const transcript: typeof audio = {
+  ...audio,
+  "malformed": { type: "malformed", data: "no {JSON" },
+  "oversized": { type: "malformed", data: "x".repeat(oversizedBytes) },
 };
 
 /** The table's rows. */
@@ -132,11 +140,11 @@ export const rows: readonly Row[] = [
   {
     name: "openai/gpt-4o-transcribe",
     kind: "STT",
-    faults: namesOf(audio),
-    async serve(fault) {
+    faults: namesOf(transcript),
+    async serve(fault, clock) {
       let heard = 0;
       const hears = () => utterances[heard++ % utterances.length] ?? "";
-      const emulator = await startOpenAIAudio({ hears, fault: first(audio, fault) });
+      const emulator = await startOpenAIAudio({ clock, hears, fault: first(transcript, fault) });
       return { ...ending(emulator), keys: { openai: { apiKey, baseUrl: emulator.url } } };
     },
   },
@@ -201,8 +209,8 @@ export const rows: readonly Row[] = [
     name: "openai/gpt-4o-mini-tts",
     kind: "TTS",
     faults: namesOf(audio),
-    async serve(fault) {
-      const emulator = await startOpenAIAudio({ fault: first(audio, fault) });
+    async serve(fault, clock) {
+      const emulator = await startOpenAIAudio({ clock, fault: first(audio, fault) });
       return { ...ending(emulator), keys: { openai: { apiKey, baseUrl: emulator.url } } };
     },
   },

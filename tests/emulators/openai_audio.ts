@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { readWav, type WavAudio } from "../../src/audio/wav.ts";
 
 /** What a request meets in place of what it asked for. */
@@ -18,6 +19,12 @@ export type AudioFault =
   | { readonly type: "hang" }
   /** The connection is cut inside the answer. */
   | { readonly type: "die" }
+  /** Nothing more comes inside the answer. */
+  | { readonly type: "stall" }
+  /** A piece of the answer every so many milliseconds of the clock. */
+  | { readonly type: "slow"; readonly pieceMs: number }
+  /** `data` as it stands, as an event inside the transcript. */
+  | { readonly type: "malformed"; readonly data: string }
   /** The answer ends before it is whole, as if it were. */
   | { readonly type: "short" };
 
@@ -43,6 +50,7 @@ export interface OpenAIAudioOptions {
   readonly hears?: (recording: WavAudio) => string;
   /** What goes wrong with the `n`th request, counted from 0. */
   readonly fault?: (n: number) => AudioFault | undefined;
+  readonly clock?: Clock;
 }
 
 export interface OpenAIAudioEmulator extends AsyncDisposable {
@@ -62,6 +70,7 @@ const tone = (input: string) => new Int16Array(input.length * 240).fill(input.le
 export async function startOpenAIAudio(options: OpenAIAudioOptions = {}): Promise<OpenAIAudioEmulator> {
   const { apiKey = "test-key", voice = tone, pieces = [333, 4_096, 1], hears = () => "Hello there.", fault } =
     options;
+  const { clock = systemClock } = options;
   const requests: AudioRequest[] = [];
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
 
@@ -82,9 +91,10 @@ export async function startOpenAIAudio(options: OpenAIAudioOptions = {}): Promis
     }
     if (wrong?.type === "status") refuse(response, wrong.status);
     else if (message.headers.authorization !== `Bearer ${apiKey}`) refuse(response, 401);
-    else if (path === "/v1/audio/speech") await speak(request, response, voice, pieces, wrong);
-    else if (path === "/v1/audio/transcriptions") await transcribe(request, response, hears, wrong);
-    else refuse(response, 404);
+    else if (path === "/v1/audio/speech") await speak(request, response, voice, pieces, { wrong, clock });
+    else if (path === "/v1/audio/transcriptions") {
+      await transcribe(request, response, hears, { wrong, clock });
+    } else refuse(response, 404);
   };
 
   let connections = 0;
@@ -137,21 +147,21 @@ async function speak(
   response: ServerResponse,
   voiced: (input: string) => Int16Array<ArrayBuffer>,
   pieces: readonly number[],
-  wrong: AudioFault | undefined,
+  trouble: Trouble,
 ): Promise<void> {
   if (typeof input !== "string" || input.length === 0 || input.length > 4_096) return refuse(response, 400);
   if (typeof model !== "string" || typeof voice !== "string" || format !== "pcm") {
     return refuse(response, 400);
   }
   response.writeHead(200, { "content-type": "audio/pcm" });
-  await send(response, new Uint8Array(voiced(input).buffer), pieces, wrong);
+  await send(response, new Uint8Array(voiced(input).buffer), pieces, trouble);
 }
 
 async function transcribe(
   { body, file }: AudioRequest,
   response: ServerResponse,
   hears: (recording: WavAudio) => string,
-  wrong: AudioFault | undefined,
+  trouble: Trouble,
 ): Promise<void> {
   if (!file || typeof body.model !== "string") return refuse(response, 400);
   if (file.samples.length < file.sampleRate / 10) return refuse(response, 400);
@@ -159,31 +169,43 @@ async function transcribe(
   const encode = (content: string) => new TextEncoder().encode(content);
   if (body.stream !== "true" || body.model === "whisper-1") {
     response.writeHead(200, { "content-type": "application/json" });
-    return await send(response, encode(JSON.stringify({ text })), [7], wrong);
+    return await send(response, encode(JSON.stringify({ text })), [7], trouble);
   }
   const deltas = text.match(/\S+\s*/g) ?? [];
   const events = [
     ...deltas.map((delta) => ({ type: "transcript.text.delta", delta })),
-    ...(wrong ? [] : [{ type: "transcript.text.done", text }]),
+    ...(isCut(trouble) ? [] : [{ type: "transcript.text.done", text }]),
   ];
   response.writeHead(200, { "content-type": "text/event-stream" });
-  const stream = events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("");
-  await send(response, encode(stream), [61, 8], wrong);
+  const lines = events.map((event) => `data: ${JSON.stringify(event)}\n\n`);
+  const sizes = trouble.wrong?.type === "slow" ? lines.map(({ length }) => length) : [61, 8];
+  await send(response, encode(lines.join("")), sizes, trouble);
 }
 
-/** Sends `bytes` in pieces of `sizes`; only half of them when something goes `wrong`. */
+interface Trouble {
+  readonly wrong: AudioFault | undefined;
+  readonly clock: Clock;
+}
+
+const isCut = ({ wrong }: Trouble) => wrong !== undefined && wrong.type !== "slow";
+
+/** Sends `bytes` in pieces of `sizes`; only half of them when something goes wrong. */
 async function send(
   response: ServerResponse,
   bytes: Uint8Array,
   sizes: readonly number[],
-  wrong: AudioFault | undefined,
+  trouble: Trouble,
 ): Promise<void> {
-  const end = wrong ? Math.floor(bytes.length / 2) : bytes.length;
+  const { wrong, clock } = trouble;
+  const end = isCut(trouble) ? Math.floor(bytes.length / 2) : bytes.length;
   for (let at = 0, n = 0; at < end && !response.destroyed; n++) {
     const size = Math.min(sizes[n % sizes.length] ?? 1, end - at);
     await new Promise((sent) => response.write(bytes.subarray(at, at + size), sent));
+    if (wrong?.type === "slow") await clock.sleep(wrong.pieceMs);
     at += size;
   }
+  if (wrong?.type === "stall") return;
+  if (wrong?.type === "malformed") response.write(`\n\ndata: ${wrong.data}\n\n`);
   if (wrong?.type === "die") response.destroy();
   else response.end();
 }
