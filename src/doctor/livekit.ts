@@ -17,7 +17,7 @@ export interface LiveKitOptions {
 /** The check that the others are for naught without. */
 export const livekitName = "livekit";
 const identity = "repartee-doctor";
-/** Shorter secrets are refused: https://docs.livekit.io/home/self-hosting/deployment/ */
+/** Shorter ones livekit-server takes with `--dev` alone: https://docs.livekit.io/home/self-hosting/deployment/ */
 const shortestSecret = 32;
 
 export function livekitChecks(options: LiveKitOptions): Check[] {
@@ -40,7 +40,9 @@ async function checkApi(livekit: LiveKitConfig, signal: AbortSignal): Promise<Fi
   const { host } = new URL(livekit.url);
   if (answer.status !== 200) return failed(whyRefused(host, answer));
   if (livekit.apiSecret.length < shortestSecret) {
-    return warning(`${host} takes the keys, though the secret has fewer than ${shortestSecret} characters`);
+    return warning(
+      `${host} takes the keys, though the secret has fewer than ${shortestSecret} characters: make a longer one`,
+    );
   }
   return ok(`${host} takes the keys`);
 }
@@ -67,7 +69,7 @@ export async function callRooms(
 }
 
 /**
- * A room for the doctor alone; disposed, it is deleted. It names an agent that nobody has, so that neither AUTO_AGENT comes.
+ * A room for the doctor alone; disposed, it is deleted. It names an agent that there is not, so that AUTO_AGENT does not come.
  * Rejects in words.
  */
 export async function temporaryRoom(

@@ -52,7 +52,9 @@ export function portChecks(
 ): Check[] {
   const { host, port, metricsPort } = config.http;
   const taken = (variable: string, number: number, why: string) =>
-    failed(`nobody can listen on ${host}:${number}: ${why}; end who does, or change HOST or ${variable}`);
+    failed(
+      `the server cannot listen on ${host}:${number}: ${why}; end the program that does, or change HOST or ${variable}`,
+    );
   const run: Check["run"] = async ({ signal }) => {
     const server = await found(signal);
     if (server.type === "running") return ok(`a Repartee server is running on ${host}:${port}`);

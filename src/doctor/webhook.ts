@@ -34,11 +34,12 @@ export function webhookChecks(options: WebhookOptions): Check[] {
   return [{ name: "livekit webhook", after: livekitName, run }];
 }
 
+/** "refused": not signed as it should be; who knows by whom it was sent. */
+type Seen = { readonly type: "genuine" } | { readonly type: "refused"; readonly why: string };
+
 interface Watch extends AsyncDisposable {
-  /** What has come by now: that of a room, or one that is not signed as it should be. */
-  seen(
-    room: string,
-  ): Promise<{ readonly type: "genuine" } | { readonly type: "refused"; readonly why: string } | undefined>;
+  /** What has come by now. */
+  seen(room: string): Promise<Seen | undefined>;
 }
 
 async function comes(
@@ -50,25 +51,24 @@ async function comes(
   },
 ): Promise<Finding> {
   const where = running ? "at the running server" : "here";
+  let seen: Seen | undefined;
   for (const untilMs = clock.now() + waitMs; clock.now() < untilMs;) {
-    const seen = await watch.seen(room);
+    seen = await watch.seen(room);
     if (seen?.type === "genuine") return ok(`LiveKit's webhooks arrive ${where}, signed by LIVEKIT_API_KEY`);
-    if (seen) {
-      return failed(
-        `a webhook came ${where} that is not signed by LIVEKIT_API_KEY (${seen.why}): choose that key where the ` +
-          `webhook is entered with LiveKit (webhook.api_key)`,
-      );
-    }
     await clock.sleep(lookEveryMs, { signal });
   }
+  if (seen?.type === "refused") {
+    return failed(
+      `a webhook came ${where} that is not signed by LIVEKIT_API_KEY (${seen.why}): choose that key where the ` +
+        "webhook is entered with LiveKit (webhook.api_key)",
+    );
+  }
+  const { host } = new URL(livekit.url);
   return warning(
-    `no webhook came ${where} within ${
+    `no webhook of a new room came ${where} within ${
       waitMs / 1000
-    } s of a new room: if agents are to come by themselves, enter ` +
-      `${path} of this server's public address with ${
-        new URL(livekit.url).host
-      }; LiveKit must reach it, on port ` +
-      `${place.port} behind a proxy or not`,
+    } s: if agents are to come by themselves, ` +
+      `enter this server's public address, with ${path}, at ${host}, from where port ${place.port} must be reached`,
   );
 }
 

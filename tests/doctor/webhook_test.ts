@@ -1,8 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { systemClock } from "../../src/clock.ts";
-import type { Clock } from "../../src/clock.ts";
 import { loadConfig } from "../../src/config.ts";
+import type { Finding } from "../../src/doctor/check.ts";
 import { findServer, portChecks, serverPlace } from "../../src/doctor/server.ts";
 import { webhookChecks } from "../../src/doctor/webhook.ts";
 import { fakeClock } from "../fakes/clock.ts";
@@ -13,12 +12,9 @@ const keys = { apiKey: "key", apiSecret: "a-secret-of-at-least-32-characters" };
 
 /** The check of a server that listens, or is to, on `port`; LiveKit does `onRoom` when a room is made. */
 async function examine(
-  { port, onRoom = () => {}, clock = systemClock }: {
-    readonly port: number;
-    readonly onRoom?: (room: string) => unknown;
-    readonly clock?: Clock;
-  },
+  { port, onRoom = () => {} }: { readonly port: number; readonly onRoom?: (room: string) => unknown },
 ) {
+  const clock = fakeClock();
   await using livekit = answering(async ({ path, body }) => {
     if (path.endsWith("/CreateRoom")) await onRoom(JSON.parse(body).name);
     return Response.json({});
@@ -34,8 +30,11 @@ async function examine(
     found,
     clock,
   });
-  const finding = await check?.run({ signal: new AbortController().signal });
-  return `${finding?.status}: ${finding?.text}`;
+  let finding: Finding | undefined;
+  const done = check?.run({ signal: new AbortController().signal }).then((found) => finding = found);
+  while (!finding) await clock.advance(100);
+  await done;
+  return `${finding.status}: ${finding.text}`;
 }
 
 /** LiveKit sends the webhook of a room that has begun to `port`, signed with `secret`. */
@@ -90,15 +89,9 @@ describe("the doctor and LiveKit's webhook", () => {
 
   it("says how to enter it when none comes, nor one of another room", async () => {
     const port = freePort();
-    const clock = fakeClock();
-    const told = Promise.withResolvers<void>();
-    const found = examine({ port, clock, onRoom: () => tell(port, "other-room").then(told.resolve) });
-    await told.promise;
-    while (clock.pending === 0) await clock.settle();
-    for (let ms = 0; ms < 4_000; ms += 100) await clock.advance(100);
     assertMatch(
-      await found,
-      /^warning: no webhook came here within 4 s .* enter \/webhooks\/livekit of this server/,
+      await examine({ port, onRoom: () => tell(port, "other-room") }),
+      /^warning: no webhook of a new room came here within 4 s: .* enter .* \/webhooks\/livekit, at 127/,
     );
   });
 
@@ -127,7 +120,7 @@ describe("the doctor and the port", () => {
     assertEquals(await look(running.port), `ok: a Repartee server is running on 127.0.0.1:${running.port}`);
     assertMatch(
       await look(other.port),
-      /^failed: nobody can listen on .*; end who does, or change HOST or PORT/,
+      /^failed: the server cannot listen on .*; end the program that does, or change HOST or PORT/,
     );
     assertMatch(await look(port, other.port), /^failed: .* change HOST or METRICS_PORT/);
   });
