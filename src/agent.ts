@@ -7,6 +7,7 @@ import { type HistoryOptions, problemOfHistoryOptions } from "./history/options.
 import type { LanguageModel } from "./llm/llm.ts";
 import {
   type Choice,
+  type LanguageModelRace,
   type LanguageModelSpec,
   problemOfModels,
   type SpeechToTextSpec,
@@ -92,8 +93,11 @@ export interface AgentDefinition {
    * of them, the best first, where the next stands in for those that fail. So `llm` and `tts`.
    */
   readonly stt?: Choice<SpeechToTextSpec, SpeechToText>;
-  /** A model string such as `openai/gpt-4o-mini`, the same with options, or a model of your own (default: `LLM`). */
-  readonly llm?: Choice<LanguageModelSpec, LanguageModel>;
+  /**
+   * A model string such as `openai/gpt-4o-mini`, the same with options, a model of your own (default: `LLM`), or several that
+   * race: `{ race: [...] }`.
+   */
+  readonly llm?: Choice<LanguageModelSpec | LanguageModelRace, LanguageModel>;
   /** A model string such as `deepgram/aura-2-thalia-en`, the same with options, or a voice of your own (default: `TTS`). */
   readonly tts?: Choice<TextToSpeechSpec, TextToSpeech>;
   /** BCP 47 language of the conversation, for recognizers and voices that take one. */

@@ -58,7 +58,12 @@ export { fallbackLanguageModel } from "./llm/fallback.ts";
 export { raceLanguageModels } from "./llm/race.ts";
 export { createLog } from "./log.ts";
 export type { Log } from "./log.ts";
-export type { LanguageModelSpec, SpeechToTextSpec, TextToSpeechSpec } from "./model_specs.ts";
+export type {
+  LanguageModelRace,
+  LanguageModelSpec,
+  SpeechToTextSpec,
+  TextToSpeechSpec,
+} from "./model_specs.ts";
 export type {
   AgentState,
   Participant,

@@ -1,5 +1,6 @@
 /** Models with options, as an agent's definition gives them. */
 import * as z from "zod";
+import type { LanguageModel } from "./llm/llm.ts";
 
 /** A model string, the same with options, or an object of one's own; or several, the best first: the next stands in for those before. */
 export type Choice<Spec, Provider> = OneChoice<Spec, Provider> | readonly OneChoice<Spec, Provider>[];
@@ -31,6 +32,14 @@ export interface LanguageModelSpec {
   readonly maxTokens?: number;
 }
 
+/** Language models that race: see `raceLanguageModels()`. In a model string: `openai/gpt-4o|anthropic/claude-haiku-4-5`. */
+export interface LanguageModelRace {
+  /** In the order in which they are asked. */
+  readonly race: readonly OneChoice<LanguageModelSpec, LanguageModel>[];
+  /** The next is asked too when there is no speakable clause after so many milliseconds (default: learned; 3,000 at first). */
+  readonly afterMs?: number;
+}
+
 /** A voice. */
 export interface TextToSpeechSpec {
   /** Such as `elevenlabs/eleven_turbo_v2`. */
@@ -57,6 +66,10 @@ const from = (min: number, max: number) => {
   const error = `a number from ${min} to ${max}`;
   return z.number({ error }).min(min, error).max(max, error).optional();
 };
+const raceOptions = z.strictObject({
+  race: z.array(z.unknown(), "a list of models").min(2, "two models at least"),
+  afterMs: from(0, 60_000),
+});
 const text = (error: string) => z.string({ error }).regex(/\S/, error);
 const language = text("a BCP 47 language such as en").optional();
 const model = (example: string) => {
@@ -127,10 +140,15 @@ export function problemOfModels(
 function problemOfModel(stage: keyof typeof stages, name: string, given: unknown): string | undefined {
   const { method, options } = stages[stage];
   if (typeof given === "object" && given !== null && method in given) return undefined;
-  const issue = options.safeParse(typeof given === "string" ? { model: given } : given).error?.issues[0];
-  if (!issue) return undefined;
+  const races = stage === "llm" && typeof given === "object" && given !== null && "race" in given;
+  const schema = races ? raceOptions : options;
+  const issue = schema.safeParse(typeof given === "string" ? { model: given } : given).error?.issues[0];
+  if (!issue) {
+    const racers: readonly unknown[] = races ? raceOptions.parse(given).race : [];
+    return racers.map((one, i) => problemOfModel(stage, `${name}.race[${i}]`, one)).find(Boolean);
+  }
   if (issue.code === "unrecognized_keys") {
-    const known = Object.keys(options.shape).join(", ");
+    const known = Object.keys(schema.shape).join(", ");
     return `\`${name}\` has no option ${issue.keys.join(", ")}; expected some of ${known}`;
   }
   if (issue.path.length === 0) {

@@ -14,13 +14,16 @@ import type { Log } from "./log.ts";
 import { createHealth, type Health } from "./health.ts";
 import { isKeyed, type KeyedProvider, keyedProviders, type Keys } from "./keys.ts";
 import { fallbackLanguageModel } from "./llm/fallback.ts";
+import { raceLanguageModels } from "./llm/race.ts";
 import type {
   Choice as ModelChoice,
+  LanguageModelRace,
   LanguageModelSpec,
   OneChoice,
   SpeechToTextSpec,
   TextToSpeechSpec,
 } from "./model_specs.ts";
+import { type Kind, listed, parse, providersIn, racing } from "./model_names.ts";
 import { loadOpenAI } from "./openai.ts";
 import { assemblyaiSpeechToText } from "./stt/assemblyai.ts";
 import { browserSpeechToText } from "./stt/browser.ts";
@@ -61,7 +64,7 @@ export interface Models {
     model: ModelChoice<SpeechToTextSpec, SpeechToText>,
     options?: { readonly language?: string; readonly endpointingMs?: number },
   ): SpeechToText;
-  llm(model: ModelChoice<LanguageModelSpec, LanguageModel>): LanguageModel;
+  llm(model: ModelChoice<LanguageModelSpec | LanguageModelRace, LanguageModel>): LanguageModel;
   /** A voice that fails in a reply is asked once more for the rest of it. */
   tts(
     model: ModelChoice<TextToSpeechSpec, TextToSpeech>,
@@ -80,7 +83,6 @@ interface Choice extends Omit<SpeechToTextSpec & TextToSpeechSpec & LanguageMode
   readonly log: Log;
 }
 
-type Kind = "STT" | "LLM" | "TTS";
 type Provider = KeyedProvider | "openai-responses" | "flite" | "demo" | "local" | "browser";
 interface Maker<T> {
   readonly make: (choice: Choice) => T;
@@ -221,11 +223,26 @@ export function createModels(options: ModelsOptions): Models {
 
   /** How those are doing that stand in for each other, by their names. */
   const healths = new Map<string, Health>();
-  const healthOf = (kind: Kind, models: readonly Named[]): Health => {
-    const name = `${kind} ${models.map(({ provider, model }) => `${provider}/${model}`)}`;
-    const health = healths.get(name) ?? createHealth({ members: models.length, clock });
+  const healthOf = (kind: Kind | "race", models: readonly Named[], firstResultMs?: number): Health => {
+    const name = `${kind} ${models.map(({ provider, model }) => `${provider}/${model}`)} ${firstResultMs}`;
+    const health = healths.get(name) ?? createHealth({ members: models.length, clock, firstResultMs });
     healths.set(name, health);
     return health;
+  };
+
+  const languageModel = (
+    spec: OneChoice<LanguageModelSpec | LanguageModelRace, LanguageModel>,
+  ): LanguageModel => {
+    if (isObject(spec, "generate")) return spec;
+    const given = racing(spec);
+    if (typeof given === "string" || !("race" in given)) return make("LLM", languageModels, given);
+    const { race, afterMs } = given;
+    const racers = race.map(languageModel);
+    return raceLanguageModels(atLeastOne(racers), {
+      clock,
+      afterMs,
+      health: healthOf("race", racers, afterMs),
+    });
   };
 
   return {
@@ -238,9 +255,7 @@ export function createModels(options: ModelsOptions): Models {
         : fallbackSpeechToText(atLeastOne(models), { clock, health: healthOf("STT", models) });
     },
     llm(choice) {
-      const models = listed(choice).map((spec) =>
-        isObject(spec, "generate") ? spec : make("LLM", languageModels, spec)
-      );
+      const models = listed(choice).map(languageModel);
       return isSingle(models)
         ? models[0]
         : fallbackLanguageModel(atLeastOne(models), { clock, health: healthOf("LLM", models) });
@@ -266,13 +281,6 @@ interface Named {
   readonly model: string;
 }
 
-/** Each of a choice; a string may name several, parted by commas. */
-function listed<Spec, Provider>(choice: ModelChoice<Spec, Provider>): readonly OneChoice<Spec, Provider>[] {
-  if (typeof choice === "string") return namesIn(choice);
-  return Array.isArray(choice) ? choice : [choice as OneChoice<Spec, Provider>];
-}
-
-const namesIn = (names: string): string[] => names.split(",").map((name) => name.trim());
 const isSingle = <T>(models: readonly T[]): models is readonly [T] => models.length === 1;
 const isObject = <T extends object, M extends PropertyKey>(
   spec: string | T,
@@ -283,18 +291,6 @@ function atLeastOne<T>(models: readonly T[]): readonly [T, ...T[]] {
   const [first, ...others] = models;
   if (!first) throw new ConfigError("a list of models is empty; expected a model at least");
   return [first, ...others];
-}
-
-/** A language model's name is all that follows the provider: it may hold slashes and colons of its own. */
-function parse(kind: Kind, name: string): { provider: string; model: string; option: string | undefined } {
-  const pattern = kind === "LLM" ? /^([a-z0-9-]+)\/(\S+)$/ : /^([a-z0-9-]+)\/([^\s:]+)(?::(\S+))?$/;
-  const [, provider, model, option] = pattern.exec(name) ?? [];
-  if (provider && model) return { provider, model, option };
-  const example =
-    { STT: "deepgram/nova-3:en", LLM: "openai/gpt-4o-mini", TTS: "deepgram/aura-2-thalia-en" }[kind];
-  throw new ConfigError(
-    `${kind} is ${JSON.stringify(name)}; expected a provider and a model, such as ${example}`,
-  );
 }
 
 /** The libraries of providers that are large: loaded with the first call, unless they were before. */
@@ -309,6 +305,6 @@ const libraries: Readonly<Record<string, () => Promise<unknown>>> = {
 
 /** Loads what the models named need, so that the first call does not wait for it. */
 export async function preload(names: readonly string[]): Promise<void> {
-  const providers = new Set(names.flatMap(namesIn).map((name) => name.split("/")[0] ?? ""));
+  const providers = new Set(names.flatMap(providersIn));
   await Promise.all([...providers].map((provider) => libraries[provider]?.()));
 }

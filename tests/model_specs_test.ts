@@ -21,6 +21,10 @@ describe("an agent's models", () => {
         llm: { model: "openai/gpt-4o", temperature: 0, maxTokens: 1 },
         tts: { model: "elevenlabs/eleven_turbo_v2", voice: "abc", language: "en", speed: 0.7, stability: 0 },
       },
+      { llm: "openai/gpt-4o|anthropic/claude-haiku-4-5" },
+      {
+        llm: [{ race: [own, "openai/gpt-4o", { model: "openai/gpt-4o-mini" }], afterMs: 800 }, "demo/rules"],
+      },
       { llm: own, tts: { model: "openai/tts", instructions: "calm" } },
     ];
     for (const definition of definitions) {
@@ -53,6 +57,22 @@ describe("an agent's models", () => {
     "half a token": [
       { llm: { model: "openai/gpt-4o", maxTokens: 0.5 } },
       "`llm.maxTokens` is 0.5; expected a whole number from 1",
+    ],
+    "a race of one": [
+      { llm: { race: ["openai/gpt-4o"] } },
+      '`llm.race` is ["openai/gpt-4o"]; expected two models at least',
+    ],
+    "a race that is no list": [
+      { llm: { race: "openai/gpt-4o" } },
+      '`llm.race` is "openai/gpt-4o"; expected a list of models',
+    ],
+    "a model of a race": [
+      { llm: [{ race: ["openai/gpt-4o", { model: "openai/gpt-4o-mini", temperature: 3 }] }] },
+      "`llm[0].race[1].temperature` is 3; expected a number from 0 to 2",
+    ],
+    "an option of a race": [
+      { llm: { race: ["openai/gpt-4o", "demo/rules"], after: 3 } },
+      "`llm` has no option after; expected some of race, afterMs",
     ],
     "an empty voice": [
       { tts: { model: "elevenlabs/x", voice: " " } },

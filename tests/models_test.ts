@@ -1,9 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { ConfigError } from "../src/errors.ts";
+import type { LanguageModel } from "../src/llm/llm.ts";
 import { createModels } from "../src/models.ts";
 import { fakeClock } from "./fakes/clock.ts";
 import { silentLog } from "./fakes/log.ts";
+import { ask, finish, hangs, played, words } from "./llm/played.ts";
 
 const common = { clock: fakeClock(), log: silentLog };
 const keys = {
@@ -117,6 +119,31 @@ describe("model strings", () => {
     ]);
     const llm = bare.llm("demo/rules");
     assertEquals(bare.llm(llm), llm, "an object of one's own is taken as it is");
+  });
+
+  it("make language models race, by bars or in a race, alone or in a list", async () => {
+    const racers = (choice: Parameters<typeof models.llm>[0]) => {
+      const members: string[] = [];
+      const note = (member: LanguageModel): LanguageModel => {
+        if (member.each) return member.each(note);
+        members.push(`${member.provider}/${member.model}`);
+        return member;
+      };
+      models.llm(choice).each?.(note);
+      return members;
+    };
+    assertEquals(racers("openai/gpt-4o | openai/gpt-4o-mini, demo/rules"), [
+      "openai/gpt-4o",
+      "openai/gpt-4o-mini",
+      "demo/rules",
+    ]);
+    const { clock } = common;
+    const first = played("first", clock, [hangs]);
+    const second = played("second", clock, [...words("No, never."), finish]);
+    const race = models.llm([{ race: [first, { model: "openai/gpt-4o", temperature: 0 }] }, "demo/rules"]);
+    assertEquals([race.provider, race.model], ["played", "first"]);
+    const { said, ms } = await ask(models.llm({ race: [first, second], afterMs: 400 }), clock);
+    assertEquals([said, ms < 500, first.requests.length], ["No, never.", true, 1]);
   });
 
   it("make what needs no key without one", () => {

@@ -41,11 +41,14 @@ export function pageAgents(
   });
 }
 
-type Model = string | { readonly provider?: string; readonly model: string };
+type Model = string | { readonly provider?: string; readonly model: string } | {
+  readonly race: readonly Model[];
+};
 
-/** A model as its string; several with commas between. */
+/** A model as its string; several with commas between, or bars where they race. */
 function nameOf(choice: Model | readonly Model[]): string {
   if (typeof choice === "string") return choice;
+  if ("race" in choice) return choice.race.map(nameOf).join("|");
   if ("model" in choice) {
     return choice.provider === undefined ? choice.model : `${choice.provider}/${choice.model}`;
   }

@@ -45,9 +45,9 @@ export async function preloadTokenizers(
 ): Promise<void> {
   const limited = Object.values(agents).filter(({ history }) => history?.maxTokens !== undefined);
   await Promise.all(
-    limited.flatMap(({ llm = names.llm }) => llm).map((llm) =>
-      loadTokenizer(typeof llm === "string" ? llm : llm.model)
-    ),
+    limited.flatMap(({ llm = names.llm }) => llm).flatMap((llm) =>
+      typeof llm === "object" && "race" in llm ? llm.race : llm
+    ).map((llm) => loadTokenizer(typeof llm === "string" ? llm : llm.model)),
   );
 }
 

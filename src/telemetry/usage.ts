@@ -78,7 +78,7 @@ export function meteredLanguageModel(
   onUsage: OnUsage,
   onFallback?: (error: StageError) => void,
 ): LanguageModel {
-  if (llm.each) return llm.each((member) => meteredLanguageModel(member, onUsage), onFallback);
+  if (llm.each) return llm.each((member) => meteredLanguageModel(member, onUsage, onFallback), onFallback);
   const { provider, model } = llm;
   return {
     ...llm,

@@ -50,6 +50,10 @@ describe("agents on the page", () => {
       modelsOf({ llm: ["openai/gpt-4o", { model: "openai/gpt-4o-mini" }] })?.[1],
       "openai/gpt-4o, openai/gpt-4o-mini",
     );
+    assertEquals(
+      modelsOf({ llm: { race: ["openai/gpt-4o", "demo/rules"] } })?.[1],
+      "openai/gpt-4o|demo/rules",
+    );
   });
 
   it("hear, see and wait for a key as they are defined", () => {
