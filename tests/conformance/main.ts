@@ -3,8 +3,8 @@
  * `deno task conformance PROVIDER`: the provider's models on the real service, with its key in the environment.
  */
 import { faults } from "./faults.ts";
-import { rows } from "./providers.ts";
-import { callReal } from "./real.ts";
+import { type Row, rows } from "./providers.ts";
+import { behaviours, callReal } from "./real.ts";
 import { cellsOf, problemsIn } from "./table.ts";
 
 const [provider] = Deno.args;
@@ -41,10 +41,16 @@ async function tryReal(provider: string): Promise<void> {
     Deno.exit(2);
   }
   let failed = 0;
+  const tell = (type: string, row: Row, words: string) =>
+    console.log(`${type.padEnd(7)} ${row.kind} ${row.name}, ${words}`);
   for (const row of mine) {
-    const result = await callReal(row);
-    if (result.type === "failed") failed++;
-    console.log(`${result.type.padEnd(7)} ${row.kind} ${row.name}: ${result.words}`);
+    for (const behaviour of behaviours) {
+      const { type, words } = await callReal(row, behaviour);
+      if (type === "failed") failed++;
+      tell(type, row, `${behaviour}: ${words}`);
+    }
+    const emulated = row.faults.filter((fault) => fault !== "401");
+    tell("n/a", row, `${emulated.join(", ")}: a real service does not do that when it is asked to`);
   }
   if (failed > 0) Deno.exit(1);
 }
