@@ -12,8 +12,7 @@ export function tellingResults(
     return result;
   };
   // By descriptors, since a spread would read its getters once and for all.
-  const same: Dispatcher = { ...dispatcher };
-  return Object.defineProperties(same, {
+  return Object.create(Object.prototype, {
     ...Object.getOwnPropertyDescriptors(dispatcher),
     dispatch: { value: dispatch, enumerable: true },
   });

@@ -2,7 +2,7 @@
 import process from "node:process";
 import type { Clock } from "../clock.ts";
 import { ConfigError } from "../errors.ts";
-import { measureLag } from "../telemetry/process_metrics.ts";
+import { type LagMeter, measureLag } from "../telemetry/process_metrics.ts";
 
 export interface Strain {
   /** How late timers are, the 99th percentile of the last 10 s, milliseconds: sound is late by as much. */
@@ -24,13 +24,14 @@ const measuredOverMs = 10_000;
 /** The rest is for what the calls there are need yet, and what the kernel counts beside the resident set. */
 const usable = 0.85;
 
-/** Measures from now on; disposed, no more. */
+/** Measures from the first look on, so that a server's start does not count; disposed, no more. */
 export function measureStrain(
   { maxLagMs, maxRssBytes = usable * memoryBytes(), clock }: StrainOptions,
 ): Strain & Disposable {
-  const lag = measureLag(clock, { overMs: measuredOverMs });
+  let lag: LagMeter | undefined;
   return {
     get lagMs() {
+      lag ??= measureLag(clock, { overMs: measuredOverMs });
       const [p99 = 0] = lag.quantilesMs([0.99]);
       return p99;
     },
@@ -39,7 +40,7 @@ export function measureStrain(
       return Deno.memoryUsage().rss;
     },
     maxRssBytes,
-    [Symbol.dispose]: () => lag[Symbol.dispose](),
+    [Symbol.dispose]: () => lag?.[Symbol.dispose](),
   };
 }
 
