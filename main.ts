@@ -6,6 +6,7 @@ import type { Agent } from "./src/agent.ts";
 import { systemClock as clock } from "./src/clock.ts";
 import { preloadBackgrounds } from "./src/background.ts";
 import { type Config, loadConfig, secretsIn, warningsFor } from "./src/config.ts";
+import { automaticDispatches } from "./src/dispatch/automatic.ts";
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
 import { watchIdle } from "./src/dispatch/idle.ts";
 import { pageAgents } from "./src/dispatch/page_agents.ts";
@@ -16,7 +17,10 @@ import { livekitRooms } from "./src/dispatch/rooms.ts";
 import { checkDefaults, missingKeys, preloadTokenizers } from "./src/dispatch/settings.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
 import { measureStrain, type Strain } from "./src/dispatch/strain.ts";
+import { createRepairs } from "./src/dispatch/repairs.ts";
+import { memoryStore } from "./src/dispatch/store/memory.ts";
 import { createWebhooks } from "./src/dispatch/webhooks.ts";
+import { createWorker, retriesNothing } from "./src/dispatch/worker/worker.ts";
 import { loadSmartTurn, type SmartTurn } from "./src/end_of_turn/smart_turn.ts";
 import { readEnvironment } from "./src/environment.ts";
 import { ConfigError, messageOf } from "./src/errors.ts";
@@ -100,12 +104,14 @@ const dispatcher = tellingResults(
 metrics.gauge("load", "0–1: below 0.7 while another session would be taken, else 1.", () => dispatcher.load);
 const countWebhook = metrics.counter("webhooks", "Genuine webhooks of LiveKit's.", ["event", "outcome"]);
 const countDrop = metrics.counter("webhook_rooms_dropped", "Rooms not looked at since too many waited.");
+/** The page's own business. */
+const isOthers = (room: string) => config.playground.type !== "off" && room.startsWith(pageRoomPrefix);
 const webhooks = rooms && createWebhooks({
   dispatcher,
   rooms,
   agents: Object.keys(agents),
   autoAgent,
-  isOthers: (room) => config.playground.type !== "off" && room.startsWith(pageRoomPrefix), // the page's own business
+  isOthers,
   onWebhook: countWebhook,
   onDrop: () => countDrop({}),
   clock,
@@ -139,6 +145,7 @@ const app = createApp({
 // Loaded before the port opens: a server that answers is ready for a call.
 await prepare(agents).catch(refuseToStart);
 await Promise.all([loadSilero(), preload(Object.values(config.models))]);
+const worker = livekitWorker();
 exitOnSignals();
 const idle = config.idleExitMs === undefined ? undefined : watchIdle({
   idleMs: config.idleExitMs,
@@ -152,6 +159,35 @@ const idle = config.idleExitMs === undefined ? undefined : watchIdle({
 const servers = [listen("PORT", config.http.port, app, greet)];
 if (metricsPort !== undefined) {
   servers.push(listen("METRICS_PORT", metricsPort, createMetricsApp(metrics, { clock }), () => {}));
+}
+
+/** The worker, and what makes good the dispatches that LiveKit loses; they begin at once. */
+function livekitWorker() {
+  const { livekit } = config;
+  if (!livekit || !rooms || !config.livekitWorker) return undefined;
+  const facts = { dispatcher, rooms, agents: Object.keys(agents), autoAgent, clock, log };
+  const automatic = automaticDispatches({ ...facts, presence: dispatcher.presence, isOthers });
+  const repairs = createRepairs({
+    ...facts,
+    automatic,
+    store: memoryStore({ clock }),
+    onRepair: metrics.counter("dispatch_repairs", "Dispatches that LiveKit had lost.", ["outcome"]),
+  });
+  const worker = createWorker({
+    ...facts,
+    livekit,
+    automatic,
+    onJob: metrics.counter("livekit_jobs", "Jobs that LiveKit offered.", ["agent", "outcome"]),
+    onRegistered: (answer) => retriesNothing(answer) && repairs.start(),
+  });
+  metrics.gauge("livekit_registrations", "Names registered with LiveKit.", () => worker.registered);
+  return {
+    report: worker.report,
+    async [Symbol.asyncDispose]() {
+      worker[Symbol.dispose]();
+      await repairs[Symbol.asyncDispose]();
+    },
+  };
 }
 
 async function configuration(): Promise<Config> {
@@ -250,7 +286,9 @@ function exitOnSignals(): void {
 
 /** Ends every session, posts what is left to post, answers what is left to answer, and exits. */
 async function leave(): Promise<never> {
-  const left = await dispatcher.drain({ budgetMs: farewellMs });
+  const drained = dispatcher.drain({ budgetMs: farewellMs });
+  worker?.report();
+  const left = await drained;
   if (left > 0) log.warn({ sessions: left }, "sessions that did not end are left behind");
   if (reportWebhook) {
     await Promise.race([archive.idle().then(reportWebhook.idle), clock.sleep(lastReportsMs)]);
@@ -258,7 +296,8 @@ async function leave(): Promise<never> {
     if (lost > 0) log.error({ reports: lost }, "reports that were not taken in time are lost");
   }
   if (recordings) await Promise.race([recordings.idle(), clock.sleep(lastRecordingsMs)]);
-  const last = [...servers.map((server) => server.shutdown()), webhooks?.[Symbol.asyncDispose]()];
+  const closing = [webhooks, worker].map((one) => one?.[Symbol.asyncDispose]());
+  const last = [...servers.map((server) => server.shutdown()), ...closing];
   await Promise.race([Promise.all(last), clock.sleep(lastAnswersMs)]);
   Deno.exit(0);
 }

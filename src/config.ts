@@ -19,7 +19,9 @@ export interface Config extends Keys {
     /** Where `/metrics` is; the same port as everything else when it is left out. */
     readonly metricsPort?: number;
   };
-  /** Whom LiveKit's webhooks send to a room whose metadata names nobody. */
+  /** Whether this server is a worker of LiveKit's. */
+  readonly livekitWorker: boolean;
+  /** Who is sent to a room that names nobody, by LiveKit's automatic dispatches and its webhooks. */
   readonly autoAgent?: string;
   /** How long nobody may need the server before it ends, in milliseconds; for ever when it is left out. */
   readonly idleExitMs?: number;
@@ -113,6 +115,7 @@ function configFrom(env: CheckedEnvironment): Config {
       corsOrigins: env.CORS_ORIGINS,
       ...defined({ metricsPort: env.METRICS_PORT, clientAddressHeader: env.CLIENT_IP_HEADER }),
     },
+    livekitWorker: env.LIVEKIT_WORKER === "1",
     ...defined({ autoAgent: env.AUTO_AGENT }),
     ...(env.IDLE_EXIT !== undefined && { idleExitMs: env.IDLE_EXIT * 1000 }),
     ...(env.FLY_REGION !== undefined && {

@@ -6,6 +6,7 @@
  * |---|---|---|
  * | `LIVEKIT_URL` | – | where LiveKit runs: `wss://….livekit.cloud` or `ws://localhost:7880` (`https`, `http` are taken too) |
  * | `LIVEKIT_API_KEY`, `LIVEKIT_API_SECRET` | – | its key pair; all three or none |
+ * | `LIVEKIT_WORKER` | `1` | whether LiveKit's own dispatches come here, by a worker that is registered with it, and are watched; `0`: not |
  * | `OPENAI_API_KEY` | – | for models named `openai/…` |
  * | `OPENAI_BASE_URL` | OpenAI's | any server that speaks OpenAI's API |
  * | `DEEPGRAM_API_KEY` | – | for models named `deepgram/…` |
@@ -29,7 +30,7 @@
  * | `PORT` | `8080` | port to listen on; 0: any that is free |
  * | `DEV` | `0` | `1`, as `deno task dev` sets it: files in `agents/` take effect when they are saved, and `LOG_LEVEL` is `debug` |
  * | `LOG_LEVEL` | `info` | `debug` (with transcripts), `info`, `warn`, `error`, `silent` |
- * | `AUTO_AGENT` | – | the agent that LiveKit's webhooks send to a room whose metadata names none; without it, none |
+ * | `AUTO_AGENT` | – | the agent of rooms that name none: LiveKit's automatic dispatches and its webhooks send it; without it, none |
  * | `IDLE_EXIT` | – | seconds without a call and without a request after which the server ends, with 0: for machines that a request starts again |
  * | `FLY_REGION`, `FLY_MACHINE_ID` | – | set by Fly.io: where the server is; dispatches that it has no place for go to another machine |
  * | `REPORT_TTL` | `3600` | seconds that a session's report is kept after its end |
@@ -90,6 +91,7 @@ export const environment = z.object({
     .optional(),
   LIVEKIT_API_KEY: secret.optional(),
   LIVEKIT_API_SECRET: secret.optional(),
+  LIVEKIT_WORKER: z.enum(["0", "1"], { error: "0 or 1" }).default("1"),
   OPENAI_API_KEY: secret.optional(),
   OPENAI_BASE_URL: url("https:", "http:").optional(),
   DEEPGRAM_API_KEY: secret.optional(),

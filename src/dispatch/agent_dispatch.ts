@@ -12,7 +12,8 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { SessionArchive, SessionRecord } from "../telemetry/archive.ts";
 import { dispatchIdOf, dispatchOf, sessionIdOf } from "./dispatch_message.ts";
-import type { Dispatcher, DispatchResult } from "./dispatcher.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { inWords, type NoSession } from "./results.ts";
 
 /** How a message is written: Twirp has both, and answers as it was asked. */
 export type Encoding = "json" | "protobuf";
@@ -167,18 +168,11 @@ function refused(code: RefusalCode, reason: string): Refusal {
 
 const tooLong = (field: string) => `${field} is too long; expected up to ${maxName} characters.`;
 
-function refusalOf(result: Exclude<DispatchResult, { readonly session: unknown }>): Refusal {
-  switch (result.type) {
-    case "unknown-agent":
-      return refused(
-        "not_found",
-        `There is no agent ${JSON.stringify(result.agent)}; there is ${result.known.join(", ")}.`,
-      );
-    case "full":
-      return refused("resource_exhausted", `${result.reason}; try again later.`);
-    case "draining":
-      return refused("unavailable", "The server is shutting down.");
-    case "failed":
-      return refused("unavailable", `The agent could not be sent: ${result.reason}.`);
-  }
-}
+const codes = {
+  "unknown-agent": "not_found",
+  full: "resource_exhausted",
+  draining: "unavailable",
+  failed: "unavailable",
+} as const;
+
+const refusalOf = (result: NoSession): Refusal => refused(codes[result.type], inWords(result));

@@ -1,5 +1,6 @@
 /** A real livekit-server for tests, on free ports of the loopback interface. */
 import { RoomServiceClient } from "livekit-server-sdk";
+import { readLines } from "./lines.ts";
 
 export interface LiveKitServer extends AsyncDisposable {
   /** `ws://…` */
@@ -8,6 +9,8 @@ export interface LiveKitServer extends AsyncDisposable {
   readonly apiKey: string;
   readonly apiSecret: string;
   readonly pid: number;
+  /** What it wrote to its log up to now, where that was asked for. */
+  readonly output: string;
   /** Stops the process at once, as a crash would. */
   kill(): Promise<void>;
 }
@@ -15,6 +18,10 @@ export interface LiveKitServer extends AsyncDisposable {
 export interface LiveKitServerOptions {
   /** Where its webhooks go (default: nowhere). */
   readonly webhookUrl?: string;
+  /** In place of a port that is free, and a new secret: those of one that was there before. */
+  readonly like?: Pick<LiveKitServer, "url" | "apiSecret">;
+  /** Whether it writes a log, and what happens to it goes in there. */
+  readonly logs?: boolean;
 }
 
 const MODULE = "github.com/livekit/livekit-server/cmd/server@v1.11.0";
@@ -48,11 +55,12 @@ export async function startLiveKitServer(
 /** Starts `binary`; undefined when it ends before it is ready. */
 async function start(
   binary: string,
-  { webhookUrl }: LiveKitServerOptions,
+  { webhookUrl, like, logs = false }: LiveKitServerOptions,
 ): Promise<LiveKitServer | undefined> {
-  const [port, tcpPort, udpPort] = [freePort(), freePort(), freePort()];
+  const port = like ? Number(new URL(like.url).port) : freePort();
+  const [tcpPort, udpPort] = [freePort(), freePort()];
   const apiKey = "devkey";
-  const apiSecret = crypto.randomUUID() + crypto.randomUUID();
+  const apiSecret = like?.apiSecret ?? crypto.randomUUID() + crypto.randomUUID();
   const config = `
 port: ${port}
 bind_addresses: [127.0.0.1]
@@ -64,7 +72,7 @@ rtc:
   interfaces: {includes: [lo]}
   enable_loopback_candidate: true
 keys: {${apiKey}: ${apiSecret}}
-logging: {level: warn}
+logging: {level: ${logs ? "info" : "warn"}}
 room: {empty_timeout: 5, departure_timeout: 3}
 ${webhookUrl === undefined ? "" : `webhook: {api_key: ${apiKey}, urls: ["${webhookUrl}"]}`}
 `;
@@ -72,8 +80,13 @@ ${webhookUrl === undefined ? "" : `webhook: {api_key: ${apiKey}, urls: ["${webho
     args: ["--config-body", config],
     stdin: "null",
     stdout: "null",
-    stderr: "null",
+    stderr: logs ? "piped" : "null",
   }).spawn();
+  let output = "";
+  const read = async () => {
+    for await (const line of readLines(child.stderr)) output += `${line}\n`;
+  };
+  const reading = logs ? read() : undefined;
   const stop = async (signal: Deno.Signal) => {
     try {
       child.kill(signal);
@@ -81,6 +94,7 @@ ${webhookUrl === undefined ? "" : `webhook: {api_key: ${apiKey}, urls: ["${webho
       if (!(error instanceof TypeError)) throw error; // it has ended already
     }
     await child.status;
+    await reading;
   };
   const httpUrl = `http://127.0.0.1:${port}`;
   const ended = new AbortController();
@@ -98,6 +112,9 @@ ${webhookUrl === undefined ? "" : `webhook: {api_key: ${apiKey}, urls: ["${webho
     apiKey,
     apiSecret,
     pid: child.pid,
+    get output() {
+      return output;
+    },
     kill: () => stop("SIGKILL"),
     [Symbol.asyncDispose]: () => stop("SIGKILL"),
   };

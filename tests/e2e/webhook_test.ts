@@ -42,6 +42,7 @@ async function startAll(env: Record<string, string> = {}) {
       DEEPGRAM_API_KEY: keys.deepgram,
       DEEPGRAM_BASE_URL: ears.url,
       HOST: "127.0.0.1",
+      LIVEKIT_WORKER: "0", // what LiveKit dispatches by itself is not what is tested
       ...env,
     }),
   );
