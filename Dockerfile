@@ -29,7 +29,7 @@ RUN deno install --frozen --quiet && \
     # what only browsers, tests, installers and another libc use,
     find */node_modules/onnxruntime-web */node_modules/protobufjs */node_modules/rxjs \
       */node_modules/webrtc-adapter */node_modules/playwright-core */node_modules/fast-check */node_modules/tar \
-      */node_modules/@types */node_modules/@img/sharp-*linuxmusl-* \
+      */node_modules/@copilotkit/aimock */node_modules/@types */node_modules/@img/sharp-*linuxmusl-* \
       -type f ! -name package.json ! -iname '*licen[sc]e*' -delete && \
     # of what the pages are served all but the files that they ask for,
     find */node_modules/@ricky0123/vad-web */node_modules/livekit-client */node_modules/swagger-ui-dist -type f \
