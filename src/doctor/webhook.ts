@@ -64,11 +64,10 @@ async function comes(
     );
   }
   const { host } = new URL(livekit.url);
+  const seconds = waitMs / 1000;
   return warning(
-    `no webhook of a new room came ${where} within ${
-      waitMs / 1000
-    } s: if agents are to come by themselves, ` +
-      `enter this server's public address, with ${path}, at ${host}, from where port ${place.port} must be reached`,
+    `no webhook of a new room came ${where} within ${seconds} s: if agents are to come by themselves, enter this ` +
+      `server's public address, with ${path}, at ${host}, from where port ${place.port} must be reached`,
   );
 }
 

@@ -10,10 +10,29 @@ export interface Examination {
   readonly checks: readonly Checked[];
 }
 
-/** Runs it with `--json`; it sees no other variables of the server's. `without`: flags of Deno's that it goes without. */
+export interface DoctorRun {
+  /** Flags of Deno's that it goes without. */
+  readonly without?: readonly string[];
+  readonly json?: boolean;
+}
+
+/**
+ * Runs it, with `--json` unless that is false; it sees no other variables of the server's. Once more where something was not in
+ * time, as happens on a machine that runs many tests.
+ */
 export async function runDoctor(
   env: Readonly<Record<string, string>>,
-  { without = [], json = true }: { readonly without?: readonly string[]; readonly json?: boolean } = {},
+  options: DoctorRun = {},
+): Promise<Examination> {
+  for (let attempt = 1;; attempt++) {
+    const examination = await run(env, options);
+    if (attempt === 5 || !/within \d s:/.test(examination.output)) return examination;
+  }
+}
+
+async function run(
+  env: Readonly<Record<string, string>>,
+  { without = [], json = true }: DoctorRun,
 ): Promise<Examination> {
   const root = new URL("../..", import.meta.url);
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
