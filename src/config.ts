@@ -2,7 +2,8 @@
 import type { EndpointingOptions, InterruptionOptions } from "./agent.ts";
 import { type CheckedEnvironment, checkEnvironment, type Environment } from "./environment.ts";
 import type { LogLevel } from "./log.ts";
-import { forEachKeyed, type KeyedProvider, keyedProviders, type Keys } from "./keys.ts";
+import { accountOf, forEachKeyed, type KeyedProvider, keyedProviders, type Keys } from "./keys.ts";
+import { allIn, providerIn } from "./model_names.ts";
 import { defaultModels, type ModelNames, stageModels } from "./stand_ins.ts";
 import type { VoiceOptions } from "./vad/vad.ts";
 
@@ -90,8 +91,9 @@ export function warningsFor({ livekit, models, ...config }: Config): string[] {
     const what = { stt: "Speech is recognized by", llm: "Answers come from", tts: "The voice is" }[stage];
     warnings.push(`${what} ${model}${simulated ? " (simulated)" : ""}. ${hint}`);
   }
+  const named = Object.values(models).flatMap(allIn);
   for (const provider of Object.keys(keyedProviders) as KeyedProvider[]) {
-    const used = Object.values(models).filter((model) => model.startsWith(`${provider}/`));
+    const used = named.filter((name) => accountOf(providerIn(name)) === provider);
     if (used.length === 0 || config[provider].apiKey) continue;
     warnings.push(`${keyedProviders[provider]}_API_KEY is not set: ${used.join(" and ")} cannot be used.`);
   }

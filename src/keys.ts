@@ -27,6 +27,12 @@ export type Keys = Readonly<Record<KeyedProvider, ProviderKeys>>;
 export const isKeyed = (provider: string): provider is KeyedProvider =>
   Object.hasOwn(keyedProviders, provider);
 
+/** Whose key a model of `provider` needs, as it stands in model strings; undefined: none. */
+export function accountOf(provider: string): KeyedProvider | undefined {
+  const account = provider === "openai-responses" ? "openai" : provider;
+  return isKeyed(account) ? account : undefined;
+}
+
 /** What `make` makes for each of them. */
 export function forEachKeyed<T>(
   make: (provider: KeyedProvider, prefix: (typeof keyedProviders)[KeyedProvider]) => T,

@@ -17,9 +17,14 @@ export function racing<Spec>(spec: string | Spec): string | Spec | LanguageModel
   return typeof spec === "string" && spec.includes("|") ? { race: namesIn(spec, "|") } : spec;
 }
 
+/** All the models that a string names. */
+export const allIn = (names: string): string[] => namesIn(names, /[,|]/);
+
 /** The providers of all the models that a string names. */
-export const providersIn = (names: string): string[] =>
-  namesIn(names, /[,|]/).map((name) => name.split("/")[0] ?? "");
+export const providersIn = (names: string): string[] => allIn(names).map(providerIn);
+
+/** The provider of one model. */
+export const providerIn = (name: string): string => name.split("/")[0] ?? "";
 
 const namesIn = (names: string, mark: string | RegExp): string[] =>
   names.split(mark).map((name) => name.trim());

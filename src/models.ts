@@ -12,7 +12,7 @@ import { openaiLanguageModel } from "./llm/openai.ts";
 import { openaiResponsesModel } from "./llm/openai_responses.ts";
 import type { Log } from "./log.ts";
 import { createHealth, type Health } from "./health.ts";
-import { isKeyed, type KeyedProvider, keyedProviders, type Keys } from "./keys.ts";
+import { accountOf, type KeyedProvider, keyedProviders, type Keys } from "./keys.ts";
 import { fallbackLanguageModel } from "./llm/fallback.ts";
 import { raceLanguageModels } from "./llm/race.ts";
 import type {
@@ -205,9 +205,9 @@ export function createModels(options: ModelsOptions): Models {
         `${kind} ${name}: ${option} is ${value}; expected a number from ${min} to ${max}`,
       );
     }
-    const account = provider === "openai-responses" ? "openai" : provider;
-    const { apiKey = "", baseUrl } = isKeyed(account) ? options[account] ?? {} : {};
-    if (isKeyed(account) && !apiKey) {
+    const account = accountOf(provider);
+    const { apiKey = "", baseUrl } = (account && options[account]) ?? {};
+    if (account && !apiKey) {
       throw new MissingKeyError(`${keyedProviders[account]}_API_KEY is not set; ${kind} ${name} needs it`);
     }
     const chosen = { ...defaults, ...given, model, option, apiKey, baseUrl, clock, log };

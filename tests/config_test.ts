@@ -314,6 +314,21 @@ describe("loadConfig", () => {
       "OPENAI_API_KEY is not set: openai/x cannot be used.",
       "DEEPGRAM_API_KEY is not set: deepgram/nova-3 and deepgram/aura-2-x cannot be used.",
     ]);
+    const every = {
+      ...livekit,
+      STT: "assemblyai/universal-streaming,elevenlabs/scribe_v2_realtime",
+      LLM: "openai-responses/x|anthropic/x,google/x,compatible/openai/x",
+      TTS: "cartesia/sonic-3",
+    };
+    assertEquals(warningsFor(loadConfig(every)), [
+      "OPENAI_API_KEY is not set: openai-responses/x cannot be used.",
+      "ELEVENLABS_API_KEY is not set: elevenlabs/scribe_v2_realtime cannot be used.",
+      "ASSEMBLYAI_API_KEY is not set: assemblyai/universal-streaming cannot be used.",
+      "ANTHROPIC_API_KEY is not set: anthropic/x cannot be used.",
+      "GOOGLE_API_KEY is not set: google/x cannot be used.",
+      "COMPATIBLE_API_KEY is not set: compatible/openai/x cannot be used.",
+      "CARTESIA_API_KEY is not set: cartesia/sonic-3 cannot be used.",
+    ]);
     const keys = { ...livekit, OPENAI_API_KEY: "k", STT: "other/x", TTS: "openai/tts" };
     assertEquals(warningsFor(loadConfig(keys)), []);
   });

@@ -70,6 +70,13 @@ describe("prices", () => {
       { stage: "stt", provider: "openai", model: "gpt-4o-transcribe", audioMs: 1 },
       { stage: "tts", provider: "deepgram", model: "aura-2-thalia-en", characters: 1, audioMs: 1 },
       { stage: "tts", provider: "openai", model: "gpt-4o-mini-tts", characters: 1, audioMs: 1 },
+      { stage: "llm", provider: "anthropic", model: "claude-haiku-4-5", ...tokens },
+      { stage: "llm", provider: "google", model: "gemini-2.5-flash", ...tokens },
+      { stage: "stt", provider: "deepgram", model: "flux-general-en", audioMs: 1 },
+      { stage: "stt", provider: "assemblyai", model: "universal-streaming", audioMs: 1 },
+      { stage: "stt", provider: "elevenlabs", model: "scribe_v2_realtime", audioMs: 1 },
+      { stage: "stt", provider: "openai", model: "gpt-live-transcribe", audioMs: 1 },
+      { stage: "tts", provider: "cartesia", model: "sonic-3", characters: 1, audioMs: 1 },
       { stage: "tts", provider: "elevenlabs", model: "eleven_turbo_v2_5", characters: 1, audioMs: 1 },
     ];
     for (const usage of listed) assertEquals((listedPrice(usage) ?? 0) > 0, true, usage.model);
