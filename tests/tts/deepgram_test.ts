@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { StageError } from "../../src/errors.ts";
 import { deepgramTextToSpeech } from "../../src/tts/deepgram.ts";
 import { type DeepgramEmulatorOptions, type Fault, startDeepgramEmulator } from "../emulators/deepgram.ts";
-import { fakeClock } from "../fakes/clock.ts";
+import { type FakeClock, fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
 import { reply, say } from "../fakes/spoken.ts";
 
@@ -12,7 +12,7 @@ const sampleRate = 24_000;
 const msPerWord = 40;
 
 /** An emulator that answers at once; the sound of a sentence is its length, as every sample. */
-async function start(options: DeepgramEmulatorOptions = {}, key = apiKey) {
+async function start(options: DeepgramEmulatorOptions & { clock?: FakeClock } = {}, key = apiKey) {
   const emulator = await startDeepgramEmulator({
     firstAudioMs: 0,
     speed: 50,
@@ -20,7 +20,7 @@ async function start(options: DeepgramEmulatorOptions = {}, key = apiKey) {
     sound: (text, _, count) => new Int16Array(count).fill(text.trim().length),
     ...options,
   });
-  const clock = fakeClock();
+  const { clock = fakeClock() } = options;
   const log = fakeLog();
   const tts = deepgramTextToSpeech({ apiKey: key, baseUrl: emulator.url, clock, log });
   const session = new AbortController();
@@ -174,6 +174,36 @@ describe("Deepgram, speaking", () => {
     assertEquals(log.lines, []);
     session.abort();
     await emulator.idle();
+  });
+
+  it("is not warned in a long and chatty call, and speaks every first clause at once", async () => {
+    const clock = fakeClock();
+    const { emulator, log, tts, session, sent } = await start({ clock, firstAudioMs: 80 });
+    await using _ = emulator;
+    const voice = tts.connect?.(session) ?? tts;
+    const replies = 60;
+    for (let n = 0; n < replies; n++) {
+      const { text, done, abort, firstAudio } = reply(voice, `Reply ${n}. `);
+      let [sounds, over] = [false, false];
+      void firstAudio.then(() => sounds = true);
+      void done.then(() => over = true);
+      for (let more = 0; more < n % 5; more++) text.push({ text: "And more. " });
+      if (n % 3 !== 0) text.close();
+      while (!over) {
+        if (n % 3 === 0 && sounds) abort.abort(new DOMException("cut off", "AbortError"));
+        await clock.advance(10);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await clock.advance(500);
+    }
+    assert(clock.now() < 60_000, "it was chatty");
+    const all = emulator.connections.flatMap((_, i) => sent(i) ?? []);
+    const firsts = all.flatMap((message, i) => /^Reply/.test(message) ? [all[i + 1]] : []);
+    assertEquals(firsts, Array<string>(replies).fill("Flush"));
+    assertEquals(log.lines, []);
+    session.abort();
+    await emulator.idle();
+    assertEquals(new Set(emulator.connections.map(({ closed }) => closed)), new Set([1000]));
   });
 
   const faults: Record<string, { fault: Fault; message: RegExp; retryable: boolean }> = {
