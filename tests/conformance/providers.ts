@@ -144,7 +144,12 @@ export const rows: readonly Row[] = [
     async serve(fault, clock) {
       let heard = 0;
       const hears = () => utterances[heard++ % utterances.length] ?? "";
-      const emulator = await startOpenAIAudio({ clock, hears, fault: first(transcript, fault) });
+      const emulator = await startOpenAIAudio({
+        clock,
+        hears,
+        wholeEvents: true,
+        fault: first(transcript, fault),
+      });
       return { ...ending(emulator), keys: { openai: { apiKey, baseUrl: emulator.url } } };
     },
   },

@@ -46,6 +46,8 @@ export interface OpenAIAudioOptions {
   readonly voice?: (input: string) => Int16Array<ArrayBuffer>;
   /** The bytes of each piece of speech, again and again (default: 333, 4096, 1). */
   readonly pieces?: readonly number[];
+  /** Each event of a transcript comes whole (default: in pieces of 61 and 8 bytes). */
+  readonly wholeEvents?: boolean;
   /** What the recording says (default "Hello there."). */
   readonly hears?: (recording: WavAudio) => string;
   /** What goes wrong with the `n`th request, counted from 0. */
@@ -70,7 +72,7 @@ const tone = (input: string) => new Int16Array(input.length * 240).fill(input.le
 export async function startOpenAIAudio(options: OpenAIAudioOptions = {}): Promise<OpenAIAudioEmulator> {
   const { apiKey = "test-key", voice = tone, pieces = [333, 4_096, 1], hears = () => "Hello there.", fault } =
     options;
-  const { clock = systemClock } = options;
+  const { clock = systemClock, wholeEvents = false } = options;
   const requests: AudioRequest[] = [];
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
 
@@ -93,7 +95,7 @@ export async function startOpenAIAudio(options: OpenAIAudioOptions = {}): Promis
     else if (message.headers.authorization !== `Bearer ${apiKey}`) refuse(response, 401);
     else if (path === "/v1/audio/speech") await speak(request, response, voice, pieces, { wrong, clock });
     else if (path === "/v1/audio/transcriptions") {
-      await transcribe(request, response, hears, { wrong, clock });
+      await transcribe(request, response, hears, wholeEvents, { wrong, clock });
     } else refuse(response, 404);
   };
 
@@ -161,6 +163,7 @@ async function transcribe(
   { body, file }: AudioRequest,
   response: ServerResponse,
   hears: (recording: WavAudio) => string,
+  wholeEvents: boolean,
   trouble: Trouble,
 ): Promise<void> {
   if (!file || typeof body.model !== "string") return refuse(response, 400);
@@ -178,7 +181,7 @@ async function transcribe(
   ];
   response.writeHead(200, { "content-type": "text/event-stream" });
   const lines = events.map((event) => `data: ${JSON.stringify(event)}\n\n`);
-  const sizes = trouble.wrong?.type === "slow" ? lines.map(({ length }) => length) : [61, 8];
+  const sizes = wholeEvents || trouble.wrong?.type === "slow" ? lines.map(({ length }) => length) : [61, 8];
   await send(response, encode(lines.join("")), sizes, trouble);
 }
 
