@@ -7,15 +7,18 @@ import { systemClock as clock } from "./src/clock.ts";
 import { preloadBackgrounds } from "./src/background.ts";
 import { type Config, loadConfig, secretsIn, warningsFor } from "./src/config.ts";
 import { automaticDispatches } from "./src/dispatch/automatic.ts";
-import { createDispatcher } from "./src/dispatch/dispatcher.ts";
+import { createDispatcher, type Shared } from "./src/dispatch/dispatcher.ts";
 import { watchIdle } from "./src/dispatch/idle.ts";
+import { createLeases } from "./src/dispatch/leases.ts";
 import { pageAgents } from "./src/dispatch/page_agents.ts";
 import { createPages, pageRoomPrefix } from "./src/dispatch/pages.ts";
 import { reloadAgents } from "./src/dispatch/reload.ts";
 import { tellingResults } from "./src/dispatch/results.ts";
 import { livekitRooms } from "./src/dispatch/rooms.ts";
+import { createSharedTombstones } from "./src/dispatch/shared_tombstones.ts";
 import { checkDefaults, missingKeys, preloadTokenizers } from "./src/dispatch/settings.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
+import type { Store } from "./src/dispatch/store/store.ts";
 import { measureStrain, type Strain } from "./src/dispatch/strain.ts";
 import { createRepairs } from "./src/dispatch/repairs.ts";
 import { memoryStore } from "./src/dispatch/store/memory.ts";
@@ -68,6 +71,7 @@ const archive = createArchive({
 });
 const autoAgent = knownAutoAgent();
 const rooms = config.livekit && livekitRooms(config.livekit);
+const store = await sharedStore();
 const { recordFolder } = config;
 const recordings = recordFolder === undefined
   ? undefined
@@ -92,8 +96,11 @@ const dispatcher = tellingResults(
     onSession(session, facts) {
       archive.follow(session, facts);
       metrics.follow(session, facts);
+      // Who came meanwhile may have been told of to another process.
+      if (store) void session.done.then(() => webhooks?.look(facts));
     },
     rooms,
+    shared: shared(),
     maxSessions: config.maxSessions,
     strain: strain(),
     clock,
@@ -170,7 +177,7 @@ function livekitWorker() {
   const repairs = createRepairs({
     ...facts,
     automatic,
-    store: memoryStore({ clock }),
+    store: store ?? memoryStore({ clock }),
     onRepair: metrics.counter("dispatch_repairs", "Dispatches that LiveKit had lost.", ["outcome"]),
   });
   const worker = createWorker({
@@ -224,6 +231,31 @@ function knownAutoAgent(): string | undefined {
       `AUTO_AGENT is ${JSON.stringify(autoAgent)}; expected an agent of the registry: ${known}`,
     ),
   );
+}
+
+/** What is shared with other processes, loaded only where there are such. */
+async function sharedStore(): Promise<Store | undefined> {
+  const { redisUrl: url } = config;
+  if (url === undefined) return undefined;
+  const { redisStore } = await import("./src/dispatch/store/redis.ts");
+  return redisStore({ url, clock, log });
+}
+
+function shared(): Shared | undefined {
+  if (!store || !rooms) return undefined;
+  const tombstones = createSharedTombstones({ store, agents: Object.keys(agents) });
+  const count = metrics.counter("claims", "Claims among several processes, by what became of them.", [
+    "outcome",
+  ]);
+  const leases = createLeases({
+    store,
+    rooms,
+    tombstones,
+    onOutcome: (outcome) => count({ outcome }),
+    clock,
+    log,
+  });
+  return { leases, tombstones };
 }
 
 function strain(): Strain {
@@ -299,6 +331,7 @@ async function leave(): Promise<never> {
   const closing = [webhooks, worker].map((one) => one?.[Symbol.asyncDispose]());
   const last = [...servers.map((server) => server.shutdown()), ...closing];
   await Promise.race([Promise.all(last), clock.sleep(lastAnswersMs)]);
+  await store?.[Symbol.asyncDispose]();
   Deno.exit(0);
 }
 

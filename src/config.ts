@@ -43,6 +43,8 @@ export interface Config extends Keys {
   readonly recordFolder?: string;
   /** Whether answers are prepared before it is known that the user has finished. */
   readonly speculate: boolean;
+  /** A Redis that this process shares with others that take calls; it may hold a password. */
+  readonly redisUrl?: string;
   readonly maxSessions: number;
   /** How late the event loop may be, and how much memory the process may take, before more calls are refused. */
   readonly maxLagMs: number;
@@ -138,6 +140,7 @@ function configFrom(env: CheckedEnvironment): Config {
     interruption: defined({ minDurationMs: env.INTERRUPTION_MIN_MS, minWords: env.INTERRUPTION_MIN_WORDS }),
     ...defined({ turnModel: env.TURN_MODEL, recordFolder: env.RECORD }),
     speculate: env.SPECULATE === "1",
+    ...defined({ redisUrl: env.REDIS_URL }),
     maxSessions: env.MAX_SESSIONS,
     maxLagMs: env.MAX_LAG_MS,
     ...(env.MAX_RSS_MB !== undefined && { maxRssBytes: env.MAX_RSS_MB * 2 ** 20 }),
@@ -156,10 +159,12 @@ function playgroundFor(env: CheckedEnvironment, local: boolean): PlaygroundAcces
 }
 
 /** What nobody may be told, wherever it turns up. */
-export function secretsIn({ livekit, reports, playground, ...config }: Config): string[] {
+export function secretsIn({ livekit, reports, playground, redisUrl, ...config }: Config): string[] {
   const keys = Object.values(forEachKeyed((provider) => config[provider].apiKey));
   const password = playground.type === "password" ? playground.password : undefined;
-  return [...keys, livekit?.apiSecret, reports.webhook?.secret, password].filter((one) => one !== undefined);
+  const redisPassword = redisUrl && decodeURIComponent(new URL(redisUrl).password) || undefined;
+  return [...keys, livekit?.apiSecret, reports.webhook?.secret, password, redisPassword]
+    .filter((one) => one !== undefined);
 }
 
 /** Whether `host` names this machine to itself, however it is resolved. */

@@ -43,6 +43,7 @@
  * | `MAX_RSS_MB` | 85 % of what it may have | memory of the process before more calls are refused |
  * | `MAX_CALL_SECONDS` | – | how long a call may last, unless its agent says so; it ends with a sentence and reason "max-duration" |
  * | `MAX_CALL_USD` | – | what a call may cost in US dollars, by the prices in `src/telemetry/prices.json`, unless its agent says so; it ends with a sentence and reason "cost-cap" |
+ * | `REDIS_URL` | – | a Redis (`redis://…`, with TLS `rediss://…`) that several processes share, so that a room has one agent wherever its calls are taken |
  * | `PLAYGROUND`, `PLAYGROUND_PASSWORD` | – | `1` and a password of 8 characters or more: the page is there, behind it; without both it is only on 127.0.0.1 without LiveKit keys |
  * | `VAD_MIN_SPEECH_MS` | `64` | voice before it counts as speech |
  * | `VAD_MIN_SILENCE_MS` | `400` | silence before speech counts as over |
@@ -135,6 +136,7 @@ export const environment = z.object({
     error: "a header's name, such as Fly-Client-IP",
   }).optional(),
   METRICS_PORT: wholeNumber(1, 65_535).optional(),
+  REDIS_URL: address("redis:", "rediss:").optional(),
   MAX_SESSIONS: wholeNumber(1, 10_000).default(50),
   MAX_LAG_MS: wholeNumber(1, 60_000).default(300),
   MAX_RSS_MB: wholeNumber(1, 999_999).optional(),

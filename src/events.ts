@@ -24,6 +24,8 @@ export type CloseReason =
   | "max-duration"
   /** The call has cost as much as a call may. */
   | "cost-cap"
+  /** Another process has the room's claim: this agent may not be heard there any more. */
+  | "claim-lost"
   /** Setting the agent up failed, or its code did. */
   | "error";
 

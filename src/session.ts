@@ -326,7 +326,7 @@ class Session implements VoiceSession {
 
   async #close(reason: CloseReason): Promise<void> {
     const { clock } = this.#options;
-    const gone = this.#room?.closed.aborted === true;
+    const gone = this.#room?.closed.aborted === true || reason === "claim-lost";
     await this.#call?.conversation.hearOut({ gone, ended: this.#call.heard });
     await this.#own.sayFarewell(reason);
     this.#abort.abort(new DOMException(`the session has ended: ${reason}`, "AbortError"));

@@ -81,6 +81,7 @@ describe("loadConfig", () => {
       LOG_LEVEL: "error",
       DEV: "1",
       MAX_SESSIONS: "2",
+      REDIS_URL: "rediss://me:p%40ss@redis.example.com:6380/2",
       MAX_LAG_MS: "100",
       MAX_RSS_MB: "400",
       MAX_CALL_SECONDS: "600",
@@ -128,6 +129,7 @@ describe("loadConfig", () => {
       turnModel: "models/turn.onnx",
       recordFolder: "recordings/today",
       speculate: false,
+      redisUrl: "rediss://me:p%40ss@redis.example.com:6380/2",
       maxSessions: 2,
       maxLagMs: 100,
       maxRssBytes: 400 * 2 ** 20,
@@ -342,8 +344,9 @@ describe("loadConfig", () => {
       LIVEKIT_URL: "wss://x",
       REPORT_WEBHOOK_URL: "https://x",
       PLAYGROUND: "1",
+      REDIS_URL: "redis://:a%20password@x",
     });
-    const secrets = Object.values(env).filter((value) => value !== "public");
+    const secrets = [...Object.values(env).filter((value) => value !== "public"), "a password"];
     assertEquals(secretsIn(config).toSorted(), secrets.toSorted());
     assertEquals(secretsIn(loadConfig({})), []);
   });

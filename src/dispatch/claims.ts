@@ -1,21 +1,36 @@
 /** One claim per room SID and agent: whoever comes first starts the session, the others are given it. */
 import { ConfigError, messageOf, StageError } from "../errors.ts";
+import type { CloseReason } from "../events.ts";
 import type { Room } from "../room/room.ts";
+import type { RunningSession } from "../session.ts";
 import { createAdmission } from "./admission.ts";
 import type {
+  DispatchedSession,
   DispatcherOptions,
   DispatchRequest,
   DispatchResult,
   Refusal,
   SessionRequest,
+  Shared,
 } from "./dispatcher.ts";
+import { heldBy, suits } from "./held.ts";
+import type { Hold, TakenLease } from "./hold.ts";
 import { type Arrival, createPlaces, type Place, type Places, view } from "./places.ts";
 import { type RoomNow, RoomReplacedError, type Rooms } from "./rooms.ts";
 import { newSessionId } from "./session_id.ts";
+import { StoreError } from "./store/store.ts";
+import type { Tombstone } from "./tombstones.ts";
 
 /** A place that is held for whoever asked, or the answer that there is none. */
 export type Claim =
   | { readonly type: "created" | "existing"; readonly place: Place }
+  /** Another process has the session. */
+  | {
+    readonly type: "elsewhere";
+    readonly session: DispatchedSession;
+    /** Whether its agent comes; pending for as long as that is open, or `signal` aborts. */
+    readonly arrival: (signal: AbortSignal) => Promise<"joined" | "failed">;
+  }
   | Exclude<DispatchResult, { readonly type: "created" | "existing" }>;
 
 export interface Claims {
@@ -24,6 +39,8 @@ export interface Claims {
   claim(request: DispatchRequest): Promise<Claim>;
   /** Settles when every claim in a room of that name that is under way has its place, or was refused. */
   settled(room: string): Promise<void>;
+  /** The sessions that were in the room of that SID, also those of other processes; rejects when these cannot be asked. */
+  endings(roomSid: string): Promise<readonly Tombstone[]>;
   /** Whether no new session is started any more. */
   readonly draining: boolean;
   /** What a new session would be refused with. */
@@ -35,30 +52,66 @@ export interface Claims {
 }
 
 export function createClaims(options: DispatcherOptions): Claims {
-  const { agents, defaultAgent, start, onSession, rooms, clock, log } = options;
+  const { agents, defaultAgent, start, onSession, rooms, shared, clock, log } = options;
   const places = createPlaces({ clock });
   const admit = createAdmission(options);
   const underWay = new Set<{ readonly room: string; readonly done: Promise<unknown> }>();
   /** Questions for a room's SID, by its name. */
   const asking = new Map<string, Promise<string>>();
+  /** Claims that are being taken, one at a time for each room and agent. */
+  const taking = new Map<string, Promise<void>>();
   let draining = false;
 
-  const take = (request: Omit<SessionRequest, "onRoom">, found: RoomNow | undefined): Place => {
+  const begin = (request: SessionRequest, hold: Hold | undefined): RunningSession => {
+    try {
+      return start(request);
+    } catch (error) {
+      void hold?.release();
+      throw error;
+    }
+  };
+
+  const take = (
+    request: SessionRequest,
+    found: RoomNow | undefined,
+    lease: TakenLease | undefined,
+  ): Place => {
     const { id, roomName, agentName, roomSid } = request;
     const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
+    const hold = lease && shared?.leases.hold({
+      lease,
+      roomSid: () => place.room?.id ?? place.roomSid,
+      describe: () => heldBy(place),
+      isAlone: () => place.room?.isAlone ?? false,
+      log: sessionLog,
+    });
+    /** The room is free; others are told first why the session ended, so that nothing that they hear late revives it. */
+    const free = async (reason: CloseReason) => {
+      const tombstone = places.bury(place, reason);
+      await hold?.release(async (fence) =>
+        tombstone && await shared?.tombstones.put(place.roomSid, { ...tombstone, sessionId: id }, fence)
+      );
+    };
     const onRoom = (room: Room) => {
       if (!request.join && room.id !== roomSid) throw new RoomReplacedError(roomName);
       place.room = room;
-      room.closed.addEventListener("abort", () => places.bury(place, room.closed.reason), { once: true });
+      room.closed.addEventListener("abort", () => {
+        const { reason } = room.closed;
+        if (reason === "closed") places.bury(place, reason); // the session itself leaves, and will say why
+        else void free(reason);
+      }, { once: true });
     };
-    const { session, joined } = start({ ...request, onRoom });
-    const ended = session.done.then((reason) => {
-      places.bury(place, reason);
+    const { session, joined } = begin({ ...request, ...(hold && { gate: hold.gate }), onRoom }, hold);
+    hold?.lost.addEventListener("abort", () => void session.close("claim-lost"), { once: true });
+    const ended = session.done.then(async (reason) => {
+      const freed = free(reason);
+      if (hold) await freed;
       places.delete(place);
       sessionLog.info({ reason }, "session ended");
     });
     const arrival = joined.then((): Arrival => {
       place.state = "connected";
+      hold?.tell();
       sessionLog.info({}, "agent joined");
       return { type: "joined" };
     }, async (error): Promise<Arrival> => {
@@ -103,6 +156,67 @@ export function createClaims(options: DispatcherOptions): Claims {
     return full && { type: "full", ...full };
   };
 
+  /** What is wanted, where it is known; the answer is there already, or the session may be started. */
+  const answerHere = (
+    request: DispatchRequest,
+    { roomSid, agentName }: SessionRequest,
+  ): Claim | undefined => {
+    const existing = places.holder(roomSid, agentName);
+    if (!existing) return refusal();
+    if (suits(heldBy(existing), request)) return { type: "existing", place: existing };
+    return { type: "conflict", session: view(existing) };
+  };
+
+  /** Nothing is awaited here: of simultaneous dispatches one starts a session. */
+  const claimHere = (request: DispatchRequest, wanted: SessionRequest, lease?: TakenLease): Claim => {
+    const answer = answerHere(request, wanted);
+    if (answer) return answer;
+    const { id: sessionId, roomName: room, roomSid, agentName: agent, metadata, participant } = wanted;
+    const place = take(wanted, request.found, lease);
+    request.onStart?.(place.session);
+    onSession?.(place.session, {
+      sessionId,
+      room,
+      roomSid,
+      agent,
+      metadata,
+      ...(participant !== undefined && { participant }),
+    });
+    return { type: "created", place };
+  };
+
+  /** The same among several processes; in one it is asked about one room and agent at a time. */
+  const claimAnywhere = async (
+    { leases }: Shared,
+    request: DispatchRequest,
+    wanted: SessionRequest,
+  ): Promise<Claim> => {
+    const { roomSid, agentName } = wanted;
+    const key = JSON.stringify([roomSid, agentName]);
+    while (taking.has(key)) await taking.get(key);
+    const turn = Promise.withResolvers<void>();
+    taking.set(key, turn.promise);
+    try {
+      const answer = answerHere(request, wanted);
+      if (answer) return answer;
+      const session = heldBy({ request: wanted, found: request.found, room: undefined, state: "connecting" });
+      const isOwn = (sessionId: string) => places.all.some(({ request: { id } }) => id === sessionId);
+      const claimed = await leases.take(roomSid, session, isOwn);
+      if (claimed.type === "taken") {
+        const claim = claimHere(request, wanted, claimed.lease);
+        if (claim.type !== "created") await leases.drop(claimed.lease);
+        return claim;
+      }
+      const { sessionId, room, agent, state } = claimed.by;
+      const seen: DispatchedSession = { sessionId, room, agent, state };
+      if (!suits(claimed.by, request)) return { type: "conflict", session: seen };
+      return { type: "elsewhere", session: seen, arrival: (signal) => leases.arrival(roomSid, seen, signal) };
+    } finally {
+      taking.delete(key);
+      turn.resolve();
+    }
+  };
+
   const claim = async (request: DispatchRequest): Promise<Claim> => {
     const { room, agent: agentName = defaultAgent, metadata = "", participant, join, found } = request;
     const { ticket, onLeave } = request;
@@ -113,27 +227,19 @@ export function createClaims(options: DispatcherOptions): Claims {
     const early = asks && places.named(room, agentName).length === 0 ? refusal() : undefined;
     if (early) return early;
     try {
-      const roomSid = asks ? await sidOf(rooms, request, agentName) : found?.sid ?? room;
-      // From here to the place being taken nothing is awaited: of simultaneous dispatches one starts a session.
-      const existing = places.holder(roomSid, agentName);
-      if (existing) {
-        if (suits(existing, request)) return { type: "existing", place: existing };
-        return { type: "conflict", session: view(existing) };
-      }
-      const refused = refusal();
-      if (refused) return refused;
-      const id = ticket?.sessionId ?? newSessionId();
-      const wanted = participant !== undefined && { participant };
-      const given = {
-        ...wanted,
+      const wanted: SessionRequest = {
+        id: ticket?.sessionId ?? newSessionId(),
+        agentName,
+        agent,
+        roomName: room,
+        roomSid: asks ? await sidOf(rooms, request, agentName) : found?.sid ?? room,
+        metadata,
+        ...(participant !== undefined && { participant }),
         ...(join && { join }),
         ...(ticket && { ticket }),
         ...(onLeave && { onLeave }),
       };
-      const place = take({ id, agentName, agent, roomName: room, roomSid, metadata, ...given }, found);
-      request.onStart?.(place.session);
-      onSession?.(place.session, { sessionId: id, room, roomSid, agent: agentName, metadata, ...wanted });
-      return { type: "created", place };
+      return shared && !join ? await claimAnywhere(shared, request, wanted) : claimHere(request, wanted);
     } catch (error) {
       log.error({ error, room, agent: agentName }, "agent could not be sent");
       return { type: "failed", reason: reasonOf(error) };
@@ -150,6 +256,7 @@ export function createClaims(options: DispatcherOptions): Claims {
       underWay.delete(entry);
       return claimed;
     },
+    endings: async (roomSid) => shared ? await shared.tombstones.of(roomSid) : places.endings(roomSid),
     async settled(room) {
       await Promise.all([...underWay].filter((one) => one.room === room).map(({ done }) => done));
     },
@@ -168,22 +275,10 @@ export function createClaims(options: DispatcherOptions): Claims {
   };
 }
 
-/** Whether who holds `place` is what is asked for; where a room asked for them itself, whoever has no other wishes agrees. */
-function suits({ request, found, room }: Place, asked: DispatchRequest): boolean {
-  if (asked.found) return true;
-  const { metadata = "", participant } = asked;
-  if (!found) return request.metadata === metadata && request.participant === participant;
-  // Before it talks with anybody, it is for whoever was there.
-  const callers = room?.participant
-    ? [room.participant]
-    : found.participants.filter(({ canTalk }) => canTalk);
-  return (metadata === "" || request.metadata === metadata) &&
-    (participant === undefined ||
-      callers.length > 0 && callers.every(({ identity }) => identity === participant));
-}
-
 /** What a client is told: our own errors are in words meant to be read; any other stays in the log. */
 function reasonOf(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof StageError) return messageOf(error);
+  if (error instanceof ConfigError || error instanceof StageError || error instanceof StoreError) {
+    return messageOf(error);
+  }
   return "the agent failed while it was set up; the server's log says why";
 }

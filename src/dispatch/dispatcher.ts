@@ -3,12 +3,15 @@ import type { Agent } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { CloseReason } from "../events.ts";
 import type { Log } from "../log.ts";
+import type { Gate } from "../room/gate.ts";
 import type { Room } from "../room/room.ts";
 import type { RunningSession } from "../session.ts";
 import type { Full } from "./admission.ts";
-import { createClaims } from "./claims.ts";
+import { type Claim, type Claims, createClaims } from "./claims.ts";
+import type { Leases } from "./leases.ts";
 import { type Places, view } from "./places.ts";
 import type { RoomNow, Rooms } from "./rooms.ts";
+import type { SharedTombstones } from "./shared_tombstones.ts";
 import type { Strain } from "./strain.ts";
 import type { SessionFacts } from "../telemetry/facts.ts";
 import type { VoiceSession } from "../voice_session.ts";
@@ -63,6 +66,8 @@ export interface SessionRequest {
   readonly join?: (options: { readonly signal: AbortSignal }) => Promise<Room>;
   readonly ticket?: Ticket;
   readonly onLeave?: (reason: CloseReason) => Promise<void>;
+  /** Whether the agent may be heard in the room, and hears (default: always). */
+  readonly gate?: Gate;
   /** To be shown the room as soon as it is joined; the join fails with what this throws. */
   readonly onRoom?: (room: Room) => void;
 }
@@ -106,9 +111,15 @@ export interface Dispatcher {
   drain(options: { readonly budgetMs: number }): Promise<number>;
 }
 
-export interface Presence extends Pick<Places, "visits" | "endings" | "observe"> {
+export interface Presence extends Pick<Places, "visits" | "observe">, Pick<Claims, "endings"> {
   /** Settles when every dispatch to a room of that name that is under way has its place, or was refused. */
   settled(room: string): Promise<void>;
+}
+
+/** What several processes share that take calls together. */
+export interface Shared {
+  readonly leases: Leases;
+  readonly tombstones: SharedTombstones;
 }
 
 export interface DispatcherOptions {
@@ -120,6 +131,8 @@ export interface DispatcherOptions {
   readonly onSession?: (session: VoiceSession, facts: SessionFacts) => void;
   /** LiveKit's rooms; without them `start` has no room to send anybody to. */
   readonly rooms?: Rooms | undefined;
+  /** What is shared with other processes that take calls; without it a claim holds in this one alone. */
+  readonly shared?: Shared | undefined;
   readonly maxSessions: number;
   /** How the process bears what it does; without it the number of sessions alone counts. */
   readonly strain?: Strain | undefined;
@@ -139,6 +152,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   const send = async (request: DispatchRequest, detours: number): Promise<DispatchResult> => {
     const claim = await claims.claim(request);
+    if (claim.type === "elsewhere") return await sendElsewhere(request, claim, detours);
     if (!("place" in claim)) return claim;
     const { type, place } = claim;
     const arrived = async (): Promise<DispatchResult> => {
@@ -152,12 +166,29 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return await within(joinWaitMs, arrived(), clock) ?? { type, session: view(place) };
   };
 
+  /** Waits for an agent that another process sends; when that fails there, it is sent from here. */
+  const sendElsewhere = async (
+    request: DispatchRequest,
+    { session, arrival }: Extract<Claim, { readonly type: "elsewhere" }>,
+    detours: number,
+  ): Promise<DispatchResult> => {
+    const enough = new AbortController();
+    const arrived = await within(joinWaitMs, arrival(enough.signal), clock)
+      .catch((error) => log.warn({ error, ...session }, "it is not known whether an agent has come"));
+    enough.abort();
+    if (arrived === "failed" && detours > 0) return await send(request, detours - 1);
+    return {
+      type: "existing",
+      session: { ...session, state: arrived === "joined" ? "connected" : "connecting" },
+    };
+  };
+
   return {
     presence: {
       get visits() {
         return places.visits;
       },
-      endings: places.endings,
+      endings: claims.endings,
       observe: places.observe,
       settled: claims.settled,
     },

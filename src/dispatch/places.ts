@@ -48,8 +48,11 @@ export interface Places {
   readonly size: number;
   readonly all: readonly Place[];
   add(place: Place): void;
-  /** Its session is ending, or has ended, for `reason`: it holds its room no longer. */
-  bury(place: Place, reason: CloseReason): void;
+  /**
+   * Its session is ending, or has ended, for `reason`: it holds its room no longer. What is remembered of it; undefined
+   * where no other session ever comes to the room.
+   */
+  bury(place: Place, reason: CloseReason): Tombstone | undefined;
   /** Its session has ended. */
   delete(place: Place): void;
   /** Who holds that room for that agent; a session that is ending does not. */
@@ -81,10 +84,12 @@ export function createPlaces({ clock }: { readonly clock: Clock }): Places {
       tombstones.clear(place.roomSid, place.request.agentName);
     },
     bury({ request, room, roomSid, found }, reason) {
-      if (request.join) return; // no other session ever comes to such a room
+      if (request.join) return;
       const known = found?.participants.map(({ sid }) => sid);
       const witnesses = room?.witnesses ?? new Set(known);
-      tombstones.put(roomSid, { agent: request.agentName, reason, witnesses });
+      const tombstone = { agent: request.agentName, reason, witnesses };
+      tombstones.put(roomSid, tombstone);
+      return tombstone;
     },
     delete: (place) => void places.delete(place),
     holder: (roomSid, agent) =>

@@ -53,6 +53,10 @@ export interface Rooms {
   list(): Promise<readonly RoomName[]>;
   /** The dispatches of the room of that name; where there is no room, none, after a while. */
   dispatches(name: string): Promise<readonly RoomDispatch[]>;
+  /** Who is in the room of that name; nobody where there is none. */
+  participants(name: string): Promise<readonly Occupant[]>;
+  /** Puts a participant out of the room of that name, where they are in it. */
+  remove(name: string, identity: string): Promise<void>;
 }
 
 /** The room that an agent joined is not the one it was sent to: that one ended, and another has its name. */
@@ -91,24 +95,26 @@ export function livekitRooms({ url, apiKey, apiSecret }: LiveKitConfig): Rooms {
   };
   const dispatches = async (name: string): Promise<RoomDispatch[]> =>
     (await ask(dispatchClient.listDispatch(name).catch(noneWhereNobodyHasTheRoom))).map(dispatchNow);
+  const participants = async (name: string): Promise<Occupant[]> => {
+    const there = await ask(client.listParticipants(name).catch(nobodyWhereNoRoomIs));
+    return there.filter(({ state }) => state !== disconnected).map(occupant);
+  };
   return {
     dispatches,
+    participants,
     list: () => ask(client.listRooms()),
     async ensure(name) {
       const { sid } = await ask(client.createRoom({ name })); // of a room that is there, it changes nothing
       return sid;
     },
     async find(name) {
-      const [rooms, participants] = await Promise.all([
-        ask(client.listRooms([name])),
-        ask(client.listParticipants(name).catch(nobodyWhereNoRoomIs)),
-      ]);
+      const [rooms, there] = await Promise.all([ask(client.listRooms([name])), participants(name)]);
       const room = rooms.find((room) => room.name === name);
       if (!room) return undefined;
-      const there = participants.filter(({ state }) => state !== disconnected).map(occupant);
       const { sid, metadata } = room;
       return { sid, name, metadata, participants: there, dispatches: await dispatches(name) };
     },
+    remove: (name, identity) => ask(client.removeParticipant(name, identity).catch(ifThere)),
   };
 }
 
@@ -128,6 +134,10 @@ function dispatchNow({ id, agentName: agent, metadata, state }: AgentDispatch): 
     ended: state?.status === JobStatus.JS_SUCCESS || state?.status === JobStatus.JS_FAILED,
   }));
   return { id, agent, metadata, jobs };
+}
+
+function ifThere(error: unknown): void {
+  if (!(error instanceof ServerError && error.status === 404)) throw error;
 }
 
 function nobodyWhereNoRoomIs(error: unknown): ParticipantInfo[] {

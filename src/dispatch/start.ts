@@ -51,7 +51,7 @@ export function sessionStarter(
       turnTaking: turnTakingFor(agent, config),
     };
   };
-  return ({ roomName, join, ticket, onRoom, ...request }) => {
+  return ({ roomName, join, ticket, gate, onRoom, ...request }) => {
     const { id, agentName, agent } = request;
     const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
     const place = {
@@ -61,6 +61,7 @@ export function sessionStarter(
       agentName,
       subscribe: agent.autoSubscribe ?? "audio",
       participants: agent.participants,
+      gate,
     };
     const options: SessionOptions = {
       ...equip(agent),

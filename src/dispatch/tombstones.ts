@@ -22,7 +22,7 @@ export interface Tombstones {
 /** How many are kept; the oldest are forgotten first. */
 const limit = 2_000;
 /** For how long: LiveKit's own webhooks are valid for 5 minutes, but people stay in rooms. */
-const ttlMs = 6 * 60 * 60_000;
+export const tombstoneMs = 6 * 60 * 60_000;
 
 export function createTombstones({ clock }: { readonly clock: Clock }): Tombstones {
   /** In the order of their times. */
@@ -33,7 +33,7 @@ export function createTombstones({ clock }: { readonly clock: Clock }): Tombston
   const keyOf = (roomSid: string, agent: string) => JSON.stringify([roomSid, agent]);
   const forget = () => {
     for (const [key, { atMs }] of all) {
-      if (all.size <= limit && clock.now() - atMs < ttlMs) return;
+      if (all.size <= limit && clock.now() - atMs < tombstoneMs) return;
       all.delete(key);
     }
   };

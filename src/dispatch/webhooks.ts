@@ -12,6 +12,8 @@ import type { RoomNow, Rooms } from "./rooms.ts";
 export interface Webhooks extends AsyncDisposable {
   /** Queues what follows from a webhook of that body, whose signature is known to be good. Never throws. */
   accept(body: string): void;
+  /** Looks whether that room needs an agent, though no webhook told of it. */
+  look(where: ErrandRoom): void;
 }
 
 /** What became of a webhook: LiveKit sends one again when its answer was lost, and most tell nothing that matters here. */
@@ -47,6 +49,8 @@ const idLimit = 10_000;
 const graceMs = 5_000;
 /** After this long LiveKit has put out an agent whose process died, milliseconds. */
 const deadAgentMs = 25_000;
+/** How soon it is tried again to send an agent, when what would say who has one could not be asked, milliseconds. */
+const retryMs = 5_000;
 
 export function createWebhooks(options: WebhookOptions): Webhooks {
   const { dispatcher, agents, autoAgent, isOthers, onWebhook, clock, log } = options;
@@ -70,24 +74,24 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
     const arrivals = tasks.filter((task) => task.type === "arrival");
     if (arrivals.length === 0 || !room) return;
     await presence.settled(room.name);
-    receive(room, { roomSid: where.roomSid, started: arrivals.some(({ started }) => started) });
+    await receive(room, { roomSid: where.roomSid, started: arrivals.some(({ started }) => started) });
   };
   const errands = createErrands<Task>({ ...options, perform });
 
   /** Sends `room` the agent it is to have. */
-  const receive = (
+  const receive = async (
     room: RoomNow,
     hint: { readonly roomSid: string | undefined; readonly started: boolean },
-  ) => {
+  ): Promise<void> => {
     const { sid: roomSid, name } = room;
+    const endings = await presence.endings(roomSid);
     const visits = presence.visits.filter((visit) => visit.roomSid === roomSid);
-    const endings = presence.endings(roomSid);
     const decision = decideArrival(room, { ...hint, visits, endings, agents, autoAgent });
     const again = () => errands.add({ room: name, roomSid }, { type: "arrival", started: false });
     switch (decision.type) {
       case "send":
         // The place is taken before this returns; how the agent fares there is not waited for.
-        return void send(room, decision.agent);
+        return void send(room, decision.agent, again);
       case "wait":
         for (const { sessionId, session } of decision.visits) {
           if (awaited.has(sessionId)) continue;
@@ -111,11 +115,12 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
     }
   };
 
-  const send = async (room: RoomNow, agent: string): Promise<void> => {
+  const send = async (room: RoomNow, agent: string, again: () => void): Promise<void> => {
     const { name, metadata, sid: roomSid } = room;
     const result = await dispatcher.dispatch({ room: name, agent, metadata, found: room });
     if (result.type === "created") log.info({ room: name, roomSid, agent }, "agent sent, as a webhook asked");
     else log.warn({ ...result, room: name, roomSid, agent }, "agent not sent, though a webhook asked");
+    if (result.type === "failed") later(JSON.stringify([name, roomSid]), retryMs, again);
   };
 
   /** Ends a session whose room, or participant, is gone without its knowing. */
@@ -183,6 +188,9 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
         onWebhook?.({ event: "none", outcome: "malformed" });
         log.warn({ error }, "a webhook with a good signature is not what LiveKit sends");
       }
+    },
+    look(where) {
+      if (!closed && !isOthers?.(where.room)) errands.add(where, { type: "arrival", started: false });
     },
     async [Symbol.asyncDispose]() {
       closed = true;

@@ -184,6 +184,8 @@ export interface Room extends AsyncDisposable {
   showEnd?(reason: string): Promise<void>;
   /** Shows the agent's state to clients. Never throws: a client that cannot see it is no reason to end a call. */
   setState(state: AgentState): void;
+  /** Whether the agent is connected, and sees no other agent of its name; missing where there can be none. */
+  readonly isAlone?: boolean;
   /** Aborts, with a RoomEnd as its reason, when there is nobody left to talk with: the session ends then. */
   readonly closed: AbortSignal;
   /** Leaves the room. `delete`: ends it for everybody. Settles within 3 s. */

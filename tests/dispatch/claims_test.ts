@@ -95,7 +95,7 @@ describe("a claim", () => {
     started[0]?.arrive({ id: rooms.open("r"), closed, witnesses: new Set(["PA_1"]) });
     await result;
     closed.abort("participant-left");
-    assertEquals(dispatcher.presence.endings("RM_1"), [
+    assertEquals(await dispatcher.presence.endings("RM_1"), [
       { agent: "assistant", reason: "participant-left", witnesses: new Set(["PA_1"]) },
     ]);
     assertEquals((await connect({ room: "r" })).type, "created");
@@ -129,7 +129,7 @@ describe("a claim", () => {
     const answer = dispatcher.dispatch({ room: "page-1", join: () => Promise.reject(new Error("unused")) });
     started[0]?.arrive({ id: "page" });
     assertEquals([(await answer).type, rooms.asked], ["created", []]);
-    assertEquals([dispatcher.presence.visits, dispatcher.presence.endings("page-1")], [[], []]);
+    assertEquals([dispatcher.presence.visits, await dispatcher.presence.endings("page-1")], [[], []]);
   });
 });
 

@@ -59,6 +59,8 @@ export function fakeRooms(): FakeRooms {
       open(name).dispatches.push({ id: `AD_${++count}`, agent: "", metadata: "", jobs: [], ...what });
     },
     close: (name) => void rooms.delete(name),
+    participants: (name) => answer(`participants of ${name}`, () => rooms.get(name)?.participants ?? []),
+    remove: (name, identity) => answer(`remove ${identity} from ${name}`, () => fake.leave(name, identity)),
     failing: 0,
     asked,
     hold: undefined,

@@ -40,6 +40,8 @@ export interface FakeRoom extends Pick<Room, "id"> {
   participant?: string;
   /** Who else was there when it ended. */
   witnesses?: ReadonlySet<string>;
+  /** Whether the agent sees no other of its name (default: it does not). */
+  isAlone?: boolean;
   /** To end it with a RoomEnd as the reason. */
   readonly closed?: AbortController;
 }
@@ -144,9 +146,12 @@ export function fakeSpeech(replyId: string): SpeechHandle {
 
 function roomFrom(given: FakeRoom, sessionId: string): Room {
   const { id, identity = `agent-${sessionId}`, closed = new AbortController() } = given;
-  const seen: Pick<Room, "id" | "identity" | "participant" | "witnesses" | "closed"> = {
+  const seen: Pick<Room, "id" | "identity" | "participant" | "witnesses" | "isAlone" | "closed"> = {
     id,
     identity,
+    get isAlone() {
+      return given.isAlone ?? true;
+    },
     get participant() {
       return given.participant === undefined
         ? undefined

@@ -1,6 +1,9 @@
 import {
+  ConnectionState,
   DisconnectReason,
   type LocalTrack,
+  ParticipantKind,
+  type RemoteParticipant,
   type Room,
   TrackPublishOptions,
   TrackSource,
@@ -67,6 +70,14 @@ export async function settlesWithin(
     return true;
   });
   return await Promise.race([settled, late.promise]);
+}
+
+/** Whether `room` is connected, and no agent of that name is in it but the own one. */
+export function isAlone(room: Room, agentName: string): boolean {
+  const isRival = ({ kind, attributes }: RemoteParticipant) =>
+    kind === ParticipantKind.AGENT && attributes["lk.agent.name"] === agentName;
+  return room.connectionState === ConnectionState.CONN_CONNECTED &&
+    ![...room.remoteParticipants.values()].some(isRival);
 }
 
 /** What the server's reason for ending the connection means to a conversation. */

@@ -3,6 +3,7 @@ import { type AudioFrame, durationMs, samplesIn } from "../../audio/frame.ts";
 import { liveStream } from "../../audio/live.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
+import type { Gate } from "../gate.ts";
 import { captureTimeline } from "./timeline.ts";
 
 /** What is kept for a reader that is not there yet, milliseconds: a caller's first words while the agent is set up. */
@@ -24,8 +25,14 @@ export interface Microphone {
   close(): void;
 }
 
-/** Builds a Microphone; frames are stamped with `clock`. */
-export function createMicrophone({ clock, log }: { readonly clock: Clock; readonly log: Log }): Microphone {
+export interface MicrophoneOptions {
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Builds a Microphone; frames are stamped with `clock`, and silent while the gate is shut. */
+export function createMicrophone({ gate, clock, log }: MicrophoneOptions): Microphone {
   const live = liveStream<AudioFrame>({ limit: BUFFER_MS, size: durationMs });
   const capturedAt = captureTimeline();
   let attached: { readonly track: RemoteAudioTrack; readonly reader: Reader } | undefined;
@@ -35,7 +42,7 @@ export function createMicrophone({ clock, log }: { readonly clock: Clock; readon
   const push = (samples: Int16Array) => {
     const arrivedMs = clock.now();
     const timestampMs = capturedAt(arrivedMs, samples.length / FORMAT.sampleRate * 1000);
-    live.push({ ...FORMAT, samples, timestampMs });
+    live.push({ ...FORMAT, samples: gate.open ? samples : new Int16Array(samples.length), timestampMs });
   };
   const beSilent = () => {
     silence = clock.after(FRAME_MS, () => {

@@ -1,9 +1,7 @@
 import type { AudioFrame } from "../../audio/frame.ts";
 import { liveStream } from "../../audio/live.ts";
-import type { Clock } from "../../clock.ts";
-import type { Log } from "../../log.ts";
 import type { Participant, ParticipantVoice } from "../room.ts";
-import { createMicrophone, type Microphone } from "./microphone.ts";
+import { createMicrophone, type Microphone, type MicrophoneOptions } from "./microphone.ts";
 
 /** More people than come while nobody reads. */
 const VOICES_KEPT = 1_000;
@@ -21,11 +19,6 @@ export interface Microphones {
   /** Whoever has that identity is gone for good: their own microphone ends. */
   end(identity: string): void;
   close(): void;
-}
-
-interface MicrophoneOptions {
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** One microphone, for whoever is linked. */

@@ -3,9 +3,10 @@ import { createMixer } from "../../audio/mixer.ts";
 import { createSpeaker } from "../../audio/playout.ts";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
+import { type Gate, openGate } from "../gate.ts";
 import type { Room, RoomEnd } from "../room.ts";
 import { whenAudible } from "./audible.ts";
-import { connectRoom, endOf, publishVoice, settlesWithin } from "./connection.ts";
+import { connectRoom, endOf, isAlone, publishVoice, settlesWithin } from "./connection.ts";
 import { sourceDevice } from "./device.ts";
 import { openEars } from "./ears.ts";
 import { installFfiClient } from "./ffi.ts";
@@ -34,6 +35,8 @@ export interface LiveKitRoomOptions {
   readonly subscribe: "audio" | "all";
   /** Whom the agent hears: the linked participant (the default), or everybody who can talk. */
   readonly participants?: "linked" | "all" | undefined;
+  /** Whether the agent may be heard, and hears (default: always). */
+  readonly gate?: Gate | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** How long the participant may take to return after their connection was lost, milliseconds (default 20,000). */
@@ -59,6 +62,7 @@ const LEAVE_MS = 2000;
  */
 export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room> {
   const { url, roomName, identity, subscribe, participants = "linked", clock, log, signal } = options;
+  const { gate = openGate } = options;
   const client = installFfiClient(log);
   const token = options.token ?? await agentToken(options);
   const room = new RtcRoom();
@@ -67,7 +71,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   room.on(RoomEvent.Disconnected, (reason) => end(endOf(reason)));
 
   const createMicrophones = participants === "all" ? microphoneEach : oneMicrophone;
-  const microphones = createMicrophones({ clock, log });
+  const microphones = createMicrophones({ gate, clock, log });
   closed.signal.addEventListener("abort", microphones.close, { once: true });
   const present = () =>
     new Set([...room.remoteParticipants.values()].flatMap(({ sid }) => sid === undefined ? [] : [sid]));
@@ -113,7 +117,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   people.begin();
   answerTurnCalls(room, { from: people.find, push: messages.push });
   const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
-  const mixer = createMixer(sourceDevice(source, { clock, log }), { clock });
+  const mixer = createMixer(sourceDevice(source, { gate, clock, log }), { clock });
   const track = LocalAudioTrack.createAudioTrack(TRACK_NAME, source);
   const leave = async () => {
     mixer[Symbol.dispose]();
@@ -126,7 +130,8 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   };
 
   try {
-    const id = await publishVoice(room, track, { signal });
+    let id = await publishVoice(room, track, { signal });
+    room.on(RoomEvent.RoomSidChanged, (sid) => id = sid);
     const transcripts = createTranscripts({
       client,
       clock,
@@ -141,7 +146,9 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     });
     return {
       name: roomName,
-      id,
+      get id() {
+        return id;
+      },
       identity,
       get participant() {
         return people.participant;
@@ -166,6 +173,9 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
         await settlesWithin(FLUSH_MS, showEnd(room, reason), { clock, log });
       },
       setState: statePublisher(room, { clock, log }),
+      get isAlone() {
+        return isAlone(room, options.agentName);
+      },
       closed: closed.signal,
       async [Symbol.asyncDispose]() {
         await settlesWithin(FLUSH_MS, transcripts.settled(), { clock, log });

@@ -1,0 +1,170 @@
+/** Claims that several processes share: of those that want an agent in a room, on whatever machine, one may start it. */
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { DispatchedSession } from "./dispatcher.ts";
+import { type Claimed, type HeldSession, readClaimed } from "./held.ts";
+import { type Hold, holdLease, type HoldOptions, leaseMs, renewMs, type TakenLease } from "./hold.ts";
+import type { Rooms } from "./rooms.ts";
+import { identityOf, sessionIdFrom } from "./session_id.ts";
+import type { SharedTombstones } from "./shared_tombstones.ts";
+import type { Store } from "./store/store.ts";
+
+/** What became of an attempt to take a claim, or of one that was held. */
+export type ClaimOutcome = "taken" | "held" | "left" | "lost";
+
+export type TakenClaim =
+  | { readonly type: "taken"; readonly lease: TakenLease }
+  /** Another process has the session. */
+  | { readonly type: "held"; readonly by: HeldSession };
+
+export interface Leases {
+  /**
+   * Takes the claim of that room for `session`, or tells whose it is. Rejects with a StoreError, or as `Rooms` does.
+   * `isOwn`: whether a session is this process's.
+   */
+  take(
+    roomSid: string,
+    session: HeldSession,
+    isOwn: (sessionId: string) => boolean,
+  ): Promise<TakenClaim>;
+  /** Holds what was taken. */
+  hold(
+    options: Pick<HoldOptions, "lease" | "describe" | "isAlone" | "log"> & { readonly roomSid: () => string },
+  ): Hold;
+  /** Gives up what was taken and is not needed. Never rejects. */
+  drop(lease: TakenLease): Promise<void>;
+  /**
+   * Whether the agent of another process's session comes; pending for as long as that is open. Rejects with a
+   * StoreError, or with the signal's reason.
+   */
+  arrival(roomSid: string, session: DispatchedSession, signal: AbortSignal): Promise<"joined" | "failed">;
+}
+
+export interface LeasesOptions {
+  readonly store: Store;
+  readonly rooms: Pick<Rooms, "participants" | "remove">;
+  readonly tombstones: Pick<SharedTombstones, "of" | "clear">;
+  readonly onOutcome?: ((outcome: ClaimOutcome) => void) | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How long the session that is found in a room without a claim may take to renew it: longer than it takes a live one. */
+const answerMs = renewMs + 250;
+/** How often it is looked whether it has, and whether another has decided; milliseconds. */
+const pollMs = 50;
+
+export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }: LeasesOptions): Leases {
+  const keyOf = (roomSid: string, agent: string) => `claim:${JSON.stringify([roomSid, agent])}`;
+
+  const drop = async ({ key, token }: TakenLease): Promise<void> => {
+    try {
+      await store.release(key, token);
+    } catch (error) {
+      log.warn({ error, key }, "a claim could not be given up: it lapses");
+    }
+  };
+
+  /** The sessions of others with that agent in the room, that have not ended as far as is known. */
+  const strangers = async (
+    roomSid: string,
+    { room, agent, sessionId: own }: HeldSession,
+    isOwn: (sessionId: string) => boolean,
+  ): Promise<string[]> => {
+    const there = (await rooms.participants(room)).flatMap(({ identity, agentName }) => {
+      const sessionId = sessionIdFrom(identity);
+      return sessionId === undefined || sessionId === own || agentName !== agent || isOwn(sessionId)
+        ? []
+        : [sessionId];
+    });
+    if (there.length === 0) return [];
+    const ended = (await tombstones.of(roomSid)).map(({ sessionId }) => sessionId);
+    return there.filter((sessionId) => !ended.includes(sessionId));
+  };
+
+  /** Leaves the claim to `sessionId`, if it takes it; undefined when it does not, and the claim is free again. */
+  const leaveTo = async (
+    sessionId: string,
+    { key, token }: TakenLease,
+    session: HeldSession,
+  ): Promise<HeldSession | undefined> => {
+    const left = JSON.stringify({ ...session, sessionId, undecided: true } satisfies Claimed);
+    await store.renew(key, token, answerMs, left);
+    while (true) {
+      await clock.sleep(pollMs);
+      const held = await store.read(key);
+      if (!held) return undefined;
+      if (held.value !== left) return readClaimed(held.value);
+    }
+  };
+
+  return {
+    async take(roomSid, session, isOwn) {
+      const key = keyOf(roomSid, session.agent);
+      const claim = JSON.stringify({ ...session, undecided: true } satisfies Claimed);
+      /** Whom it was left to in vain. */
+      const silent = new Set<string>();
+      while (true) {
+        const askedAtMs = clock.now();
+        const [taking, looked] = await Promise.allSettled([
+          store.take(key, claim, leaseMs),
+          strangers(roomSid, session, isOwn),
+        ]);
+        if (taking.status === "rejected") throw taking.reason;
+        if (taking.value.type === "held") {
+          const { undecided, ...by } = readClaimed(taking.value.value);
+          if (!undecided) {
+            onOutcome?.("held");
+            return { type: "held", by };
+          }
+          await clock.sleep(pollMs);
+          continue;
+        }
+        const lease = { key, token: taking.value.token, askedAtMs };
+        try {
+          if (looked.status === "rejected") throw looked.reason;
+          const other = looked.value.find((sessionId) => !silent.has(sessionId));
+          if (other !== undefined) {
+            const by = await leaveTo(other, lease, session);
+            if (by) {
+              onOutcome?.("left");
+              return { type: "held", by };
+            }
+            silent.add(other);
+            continue;
+          }
+          for (const sessionId of looked.value) {
+            log.warn(
+              { room: session.room, sessionId },
+              "an agent whose claim has lapsed is put out of its room",
+            );
+            await rooms.remove(session.room, identityOf(sessionId));
+          }
+          await tombstones.clear(roomSid, session.agent);
+          onOutcome?.("taken");
+          return { type: "taken", lease };
+        } catch (error) {
+          await drop(lease);
+          throw error;
+        }
+      }
+    },
+    hold({ roomSid, describe, ...options }) {
+      const key = () => keyOf(roomSid(), describe().agent);
+      const hold = holdLease({ ...options, store, key, describe, clock });
+      hold.lost.addEventListener("abort", () => onOutcome?.("lost"), { once: true });
+      return hold;
+    },
+    drop,
+    async arrival(roomSid, { sessionId, agent, state }, signal) {
+      if (state === "connected") return "joined";
+      while (true) {
+        const held = await store.read(keyOf(roomSid, agent));
+        const now = held && readClaimed(held.value);
+        if (now?.sessionId !== sessionId) return "failed";
+        if (now.state === "connected") return "joined";
+        await clock.sleep(pollMs, { signal });
+      }
+    },
+  };
+}

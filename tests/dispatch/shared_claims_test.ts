@@ -1,0 +1,414 @@
+/** Claims among processes: several dispatchers, one store, and a LiveKit in memory. */
+import { assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import { defineAgent } from "../../src/agent.ts";
+import { type Clock, clockFrom } from "../../src/clock.ts";
+import { createDispatcher, type DispatchRequest } from "../../src/dispatch/dispatcher.ts";
+import { createLeases } from "../../src/dispatch/leases.ts";
+import { createSharedTombstones } from "../../src/dispatch/shared_tombstones.ts";
+import { memoryStore } from "../../src/dispatch/store/memory.ts";
+import { type Store, StoreError } from "../../src/dispatch/store/store.ts";
+import { fakeClock } from "../fakes/clock.ts";
+import { fakeLog } from "../fakes/log.ts";
+import { fakeRooms } from "../fakes/rooms.ts";
+import { type FakeRoom, fakeSessions } from "../fakes/session.ts";
+
+const assistant = defineAgent({ instructions: "Be brief." });
+const agents = { assistant, other: assistant };
+
+/** Two processes, or as many as are asked for. */
+function setUp({ processes = 2 } = {}) {
+  const clock = fakeClock();
+  const rooms = fakeRooms();
+  let shared = memoryStore({ clock });
+  const all = Array.from({ length: processes }, () => {
+    const log = fakeLog();
+    const { started, start } = fakeSessions();
+    const process = stoppable(clock);
+    const outcomes: string[] = [];
+    const state: { away: boolean; answer?: Promise<never> | undefined } = { away: false };
+    const store = reachable(() => shared, state);
+    const tombstones = createSharedTombstones({ store, agents: Object.keys(agents) });
+    const leases = createLeases({
+      store,
+      rooms,
+      tombstones,
+      onOutcome: (outcome) => void outcomes.push(outcome),
+      clock: process.clock,
+      log,
+    });
+    const dispatcher = createDispatcher({
+      agents,
+      defaultAgent: "assistant",
+      start,
+      rooms,
+      shared: { leases, tombstones },
+      maxSessions: 5,
+      clock: process.clock,
+      log,
+    });
+    /** Lets the last session's agent into its room, where everybody sees it. */
+    const arrive = (more: Omit<FakeRoom, "id"> = {}) => {
+      const last = started.at(-1);
+      if (!last) throw new Error("no session was started");
+      const { id, roomName, roomSid, agentName } = last.request;
+      rooms.enter(roomName, `agent-${id}`, { canTalk: false, agentName });
+      last.arrive({ id: roomSid, ...more });
+    };
+    /** Dispatches, and lets the agent arrive. */
+    const connect = async (request: DispatchRequest) => {
+      const result = dispatcher.dispatch(request);
+      await clock.settle();
+      arrive();
+      return await result;
+    };
+    /** The next question has no answer before the test gives it one. */
+    const hang = () => {
+      const answer = Promise.withResolvers<never>();
+      state.answer = answer.promise;
+      return answer;
+    };
+    return { dispatcher, started, outcomes, log, arrive, connect, state, process, hang };
+  });
+  const [first, second] = all;
+  if (!first || !second) throw new Error("expected two processes or more");
+  return {
+    clock,
+    rooms,
+    all,
+    first,
+    second,
+    /** Every process's sessions that go on. */
+    sessions: () => all.flatMap(({ started }) => started.filter(({ session }) => session.state !== "closed")),
+    /** The store loses all it knew. */
+    wipe: () => shared = memoryStore({ clock }),
+    setAway: (away: boolean) => all.forEach(({ state }) => state.away = away),
+  };
+}
+
+/** The store, as long as it is not away. */
+function reachable(
+  store: () => Store,
+  state: { away: boolean; answer?: Promise<never> | undefined },
+): Store {
+  const through =
+    <Args extends unknown[], T>(method: (store: Store) => (...args: Args) => Promise<T>) =>
+    async (...args: Args): Promise<T> => {
+      const { answer } = state;
+      state.answer = undefined;
+      await answer;
+      if (state.away) throw new StoreError("the store is away");
+      return await method(store())(...args);
+    };
+  return {
+    take: through(({ take }) => take),
+    renew: through(({ renew }) => renew),
+    release: through(({ release }) => release),
+    read: through(({ read }) => read),
+    set: through(({ set }) => set),
+    get: through(({ get }) => get),
+    delete: through(({ delete: remove }) => remove),
+    keys: through(({ keys }) => keys),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+/** A process's clock: while it is stopped none of its timers fire, and those that are due do when it continues. */
+function stoppable(clock: Clock): { readonly clock: Clock; stop(): void; continue(): void } {
+  let due: (() => void)[] | undefined;
+  const later = clockFrom(clock.now, (ms, callback) => {
+    const timer = clock.after(ms, () => due ? due.push(callback) : callback());
+    return () => {
+      timer[Symbol.dispose]();
+      due = due?.filter((one) => one !== callback);
+    };
+  });
+  return {
+    clock: later,
+    stop: () => void (due = []),
+    continue() {
+      for (const callback of due?.splice(0) ?? []) callback();
+      due = undefined;
+    },
+  };
+}
+
+describe("a claim among processes", () => {
+  it("is one for simultaneous dispatches, which all are given the same session", async () => {
+    const { clock, all, sessions } = setUp({ processes: 3 });
+    const answers = all.flatMap(({ dispatcher }) => [1, 2, 3].map(() => dispatcher.dispatch({ room: "r" })));
+    await clock.advance(200);
+    assertEquals(sessions().length, 1);
+    all.find(({ started }) => started.length > 0)?.arrive();
+    await clock.advance(200);
+    const results = await Promise.all(answers);
+    const given = results.map((result) => "session" in result && result.session);
+    assertEquals(new Set(given.map((session) => JSON.stringify(session))).size, 1);
+    assertEquals(given[0] && given[0].state, "connected");
+    assertEquals(results.filter(({ type }) => type === "created").length, 1);
+    assertEquals(all.map(({ outcomes }) => outcomes.join()).sort(), [
+      "held,held,held",
+      "held,held,held",
+      "taken",
+    ]);
+  });
+
+  it("is another for another agent, another room, and the next room of the name", async () => {
+    const { first, second, rooms } = setUp();
+    assertEquals((await first.connect({ room: "r" })).type, "created");
+    assertEquals((await second.connect({ room: "r", agent: "other" })).type, "created");
+    assertEquals((await second.connect({ room: "s" })).type, "created");
+    rooms.close("r");
+    assertEquals((await second.connect({ room: "r" })).type, "created");
+  });
+
+  it("answers after 2 s that the agent is on its way elsewhere; when it fails there it is sent from here", async () => {
+    const { clock, first, second } = setUp();
+    void first.dispatcher.dispatch({ room: "r" });
+    await clock.settle();
+    const late = second.dispatcher.dispatch({ room: "r" });
+    await clock.advance(2_100);
+    const answer = await late;
+    assertEquals([answer.type, "session" in answer && answer.session.state], ["existing", "connecting"]);
+
+    const next = second.dispatcher.dispatch({ room: "r" });
+    await clock.settle();
+    first.started[0]?.refuse(new Error("no"));
+    await clock.advance(100);
+    assertEquals(second.started.length, 1);
+    second.arrive();
+    assertEquals((await next).type, "created");
+  });
+
+  const wishes: [string, Partial<DispatchRequest>, Partial<DispatchRequest>, string][] = [
+    ["the same", { metadata: "m", participant: "p" }, { metadata: "m", participant: "p" }, "existing"],
+    ["other metadata", { metadata: "m" }, { metadata: "n" }, "conflict"],
+    ["another participant", { participant: "p" }, { participant: "q" }, "conflict"],
+  ];
+  for (const [what, one, two, type] of wishes) {
+    it(`is ${type === "existing" ? "good" : "none"} for a dispatch elsewhere with ${what}`, async () => {
+      const { first, second } = setUp();
+      await first.connect({ room: "r", ...one });
+      assertEquals((await second.dispatcher.dispatch({ room: "r", ...two })).type, type);
+    });
+  }
+
+  it("is given up when the session ends, whose end the others know of", async () => {
+    const { first, second, clock } = setUp();
+    await first.connect({ room: "r" });
+    first.started[0]?.end("participant-left");
+    await clock.settle();
+    assertEquals(await second.dispatcher.presence.endings("RM_1"), [{
+      sessionId: first.started[0]?.request.id,
+      agent: "assistant",
+      reason: "participant-left",
+      witnesses: new Set(),
+    }]);
+    // The first agent has not left yet: it is known to be none.
+    assertEquals((await second.connect({ room: "r" })).type, "created");
+    assertEquals(await first.dispatcher.presence.endings("RM_1"), []);
+  });
+
+  it("is renewed for as long as the session lasts, and leaves no timer behind", async () => {
+    const { first, second, clock } = setUp();
+    await first.connect({ room: "r" });
+    await clock.advance(60_000);
+    assertEquals((await second.dispatcher.dispatch({ room: "r" })).type, "existing");
+    assertEquals(first.started[0]?.request.gate?.open, true);
+    first.started[0]?.end("deleted");
+    await clock.advance(100);
+    assertEquals(clock.pending, 0);
+  });
+
+  it("is dropped when the agent cannot be set up, or the process drains meanwhile", async () => {
+    const { first, second, rooms, clock } = setUp();
+    const hold = Promise.withResolvers<void>();
+    rooms.hold = hold.promise;
+    const answer = first.dispatcher.dispatch({ room: "r" });
+    await clock.settle();
+    void first.dispatcher.drain({ budgetMs: 0 });
+    hold.resolve();
+    assertEquals((await answer).type, "draining");
+    assertEquals((await second.connect({ room: "r" })).type, "created");
+    assertEquals(first.started.length, 0);
+  });
+});
+
+describe("a process that stood still", () => {
+  it("is silent before it does anything else, and goes since another has its room by now", async () => {
+    const { first, second, clock, rooms } = setUp();
+    await first.connect({ room: "r" });
+    const [session] = first.started;
+    let shut = 0;
+    session?.request.gate?.onShut(() => shut++);
+    first.process.stop();
+    await clock.advance(3_100);
+    const answer = second.dispatcher.dispatch({ room: "r" });
+    await clock.advance(1_100);
+    assertEquals(rooms.asked.filter((question) => question.startsWith("remove")), [
+      `remove agent-${session?.request.id} from r`,
+    ]);
+    second.arrive();
+    assertEquals((await answer).type, "created");
+
+    assertEquals([session?.request.gate?.open, shut], [false, 0]);
+    first.process.continue();
+    assertEquals([session?.request.gate?.open, shut], [false, 1]);
+    await clock.settle();
+    assertEquals([session?.request.gate?.open, session?.closes], [false, ["claim-lost"]]);
+    await clock.advance(10_000);
+    assertEquals((await first.dispatcher.dispatch({ room: "r" })).type, "existing");
+    assertEquals(second.started[0]?.request.gate?.open, true);
+    assertEquals(first.outcomes, ["taken", "lost", "held"]);
+  });
+
+  it("goes on when nobody has asked for its room", async () => {
+    const { first, clock } = setUp();
+    await first.connect({ room: "r" });
+    const gate = first.started[0]?.request.gate;
+    first.process.stop();
+    await clock.advance(30_000);
+    assertEquals(gate?.open, false);
+    first.process.continue();
+    assertEquals(gate?.open, false);
+    await clock.settle();
+    assertEquals([gate?.open, first.started[0]?.closes], [true, []]);
+  });
+
+  it("does not trust what it sees of the room, where nobody else can be asked, before it has asked anew", async () => {
+    const { first, clock } = setUp();
+    await first.connect({ room: "r" });
+    const gate = first.started[0]?.request.gate;
+    const answer = first.hang();
+    await clock.advance(750); // it has asked
+    first.process.stop();
+    await clock.advance(10_000);
+    first.process.continue();
+    answer.reject(new StoreError("no answer"));
+    await clock.settle();
+    assertEquals(gate?.open, false);
+    await clock.advance(750);
+    assertEquals(gate?.open, true);
+  });
+});
+
+describe("while the store is away", () => {
+  it("sessions go on that see themselves alone in their rooms, and new ones fail in words", async () => {
+    const { first, second, clock, setAway } = setUp();
+    await first.connect({ room: "r" });
+    setAway(true);
+    for (let i = 0; i < 60; i++) {
+      await clock.advance(1_000);
+      assertEquals(first.started[0]?.request.gate?.open, true);
+    }
+    assertEquals((await first.dispatcher.dispatch({ room: "r" })).type, "existing");
+    assertEquals(await second.dispatcher.dispatch({ room: "s" }), {
+      type: "failed",
+      reason: "the store is away",
+    });
+    assertEquals([second.started.length, first.started[0]?.closes], [0, []]);
+  });
+
+  it("who is not alone is silent before its claim lapses", async () => {
+    const { first, clock, setAway } = setUp();
+    const answer = first.dispatcher.dispatch({ room: "r" });
+    await clock.settle();
+    first.arrive({ isAlone: false });
+    await answer;
+    const gate = first.started[0]?.request.gate;
+    let shut = 0;
+    gate?.onShut(() => shut++);
+    setAway(true);
+    await clock.advance(2_499);
+    assertEquals([gate?.open, shut], [true, 0]);
+    await clock.advance(1);
+    assertEquals([gate?.open, shut], [false, 1]);
+    setAway(false);
+    await clock.advance(750);
+    assertEquals([gate?.open, first.started[0]?.closes], [true, []]);
+  });
+
+  it("sessions end, and what could not be told of them lapses", async () => {
+    const { first, second, clock, setAway } = setUp();
+    await first.connect({ room: "r" });
+    setAway(true);
+    first.started[0]?.end("room-deleted");
+    await clock.settle();
+    assertEquals(first.dispatcher.sessions, []);
+    setAway(false);
+    await clock.advance(3_000);
+    assertEquals((await second.connect({ room: "t" })).type, "created");
+    assertEquals(clock.pending, 2); // the renewal and the lapse of the one that goes on
+  });
+});
+
+describe("when the store is back", () => {
+  for (const knows of ["all it knew", "nothing"]) {
+    it(`and knows ${knows}, every session takes its claim again`, async () => {
+      const { first, second, clock, setAway, wipe, sessions } = setUp();
+      await first.connect({ room: "r" });
+      await second.connect({ room: "s" });
+      setAway(true);
+      await clock.advance(20_000);
+      if (knows === "nothing") wipe();
+      setAway(false);
+      await clock.advance(800);
+      assertEquals((await second.dispatcher.dispatch({ room: "r" })).type, "existing");
+      assertEquals((await first.dispatcher.dispatch({ room: "s" })).type, "existing");
+      assertEquals(sessions().length, 2);
+    });
+
+    it(`and knows ${knows}, who asks at once is given the session that is there`, async () => {
+      const { first, second, clock, setAway, wipe } = setUp();
+      await first.connect({ room: "r" });
+      const id = first.started[0]?.request.id;
+      setAway(true);
+      await clock.advance(20_100);
+      if (knows === "nothing") wipe();
+      setAway(false);
+      const answer = second.dispatcher.dispatch({ room: "r" });
+      await clock.advance(1_100);
+      const result = await answer;
+      assertEquals([result.type, "session" in result && result.session.sessionId], ["existing", id]);
+      assertEquals([second.started.length, second.outcomes], [0, ["left"]]);
+      await clock.advance(10_000);
+      assertEquals([first.started[0]?.request.gate?.open, first.started[0]?.closes], [true, []]);
+    });
+  }
+
+  it("of two that have a room the one whose claim is the later stays", async () => {
+    const { first, second, clock, setAway, wipe, rooms } = setUp();
+    await first.connect({ room: "r" });
+    first.state.away = true; // it alone cannot ask, and sees nobody
+    await clock.advance(3_100);
+    rooms.leave("r", `agent-${first.started[0]?.request.id}`); // nor do others see it
+    assertEquals((await second.connect({ room: "r" })).type, "created");
+    setAway(true);
+    wipe();
+    setAway(false);
+    second.state.away = true;
+    await clock.advance(0);
+    second.state.away = false;
+    await clock.advance(5_000);
+    const closes = [first, second].map(({ started }) => started[0]?.closes.length);
+    assertEquals(closes.toSorted(), [0, 1]);
+  });
+});
+
+describe("a room whose agent has died with its process", () => {
+  it("has another in time", async () => {
+    const { first, second, clock, sessions, rooms } = setUp();
+    await first.connect({ room: "r" });
+    first.process.stop();
+    await clock.advance(1_000);
+    assertEquals((await second.dispatcher.dispatch({ room: "r" })).type, "existing");
+    await clock.advance(2_100);
+    const answer = second.dispatcher.dispatch({ room: "r" });
+    await clock.advance(1_100);
+    second.arrive();
+    assertEquals((await answer).type, "created");
+    const there = (await rooms.find("r"))?.participants.map(({ identity }) => identity);
+    assertEquals(there, [`agent-${second.started[0]?.request.id}`]);
+    assertEquals(sessions().length, 2);
+  });
+});
