@@ -11,7 +11,7 @@ import {
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { SessionArchive, SessionRecord } from "../telemetry/archive.ts";
-import { dispatchIdOf, dispatchOf, sessionIdOf } from "./dispatch_message.ts";
+import { dispatchElsewhere, dispatchIdOf, dispatchOf, sessionIdOf } from "./dispatch_message.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { inWords, type NoSession } from "./results.ts";
 
@@ -68,7 +68,9 @@ export function agentDispatchService(options: AgentDispatchOptions): ReadonlyMap
         const result = await dispatcher.dispatch({ room, ...agent, metadata });
         if (!("session" in result)) return refusalOf(result);
         const record = archive.find(result.session.sessionId);
-        return record ? dispatchOf(record) : refused("unavailable", "The agent has left already; try again.");
+        if (record) return dispatchOf(record);
+        if (result.type !== "created") return dispatchElsewhere(result.session);
+        return refused("unavailable", "The agent has left already; try again.");
       }),
     ],
     [

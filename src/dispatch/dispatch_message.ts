@@ -10,6 +10,7 @@ import {
 } from "@livekit/protocol";
 import type { SessionRecord } from "../telemetry/archive.ts";
 import type { SessionReport } from "../telemetry/report.ts";
+import type { DispatchedSession } from "./dispatcher.ts";
 import { identityOf } from "./session_id.ts";
 
 const sessionPrefix = "session_";
@@ -26,10 +27,22 @@ export function sessionIdOf(dispatchId: string): string {
 
 /** How it stands with the session now. Times are nanoseconds, as LiveKit's server has them; 0 when they have not come. */
 export function dispatchOf(record: SessionRecord): AgentDispatch {
-  const { facts: { sessionId, room, roomSid, agent, metadata } } = record;
-  const report = record.report();
+  return messageOf(record.facts, record.report());
+}
+
+/** A session of another process, of which no more is known. */
+export function dispatchElsewhere({ state, ...session }: DispatchedSession): AgentDispatch {
+  const facts = { ...session, roomSid: "", metadata: "" };
+  return messageOf(facts, { state: state === "connected" ? "listening" : "initializing" });
+}
+
+function messageOf(
+  facts: SessionRecord["facts"],
+  report: Pick<SessionReport, "state" | "closeReason"> & Partial<SessionReport>,
+): AgentDispatch {
+  const { sessionId, room, roomSid, agent, metadata } = facts;
   const [startedAt, endedAt] = [nanoseconds(report.startedAt), nanoseconds(report.endedAt)];
-  const id = dispatchIdOf(record);
+  const id = dispatchIdOf({ facts });
   const job = new Job({
     id: id.replace("AD_", "AJ_"),
     dispatchId: id,
@@ -55,7 +68,7 @@ export function dispatchOf(record: SessionRecord): AgentDispatch {
 }
 
 function outcomeOf(
-  { state, closeReason }: SessionReport,
+  { state, closeReason }: Pick<SessionReport, "state" | "closeReason">,
 ): { readonly status: JobStatus; readonly error?: string } {
   if (state === "initializing") return { status: JobStatus.JS_PENDING };
   if (state !== "closed") return { status: JobStatus.JS_RUNNING };
