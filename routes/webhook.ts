@@ -7,14 +7,13 @@ import * as z from "zod";
 import { wallTime } from "../src/clock.ts";
 import type { LiveKitConfig } from "../src/config.ts";
 import { addressOf } from "./address.ts";
+import { leewaySeconds } from "./auth.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
 import { answers, describes, operation, refuses, retryAfter } from "./operation.ts";
 import { problem } from "./problem.ts";
 import { createRateLimit, tooMany } from "./rate_limit.ts";
 
 const maxBodyBytes = 1024 * 1024;
-/** Clocks differ; as for access tokens. */
-const leewaySeconds = 10;
 
 /**
  * Requests that no webhook of LiveKit's are, from one address. Genuine ones are never counted: LiveKit sends them in bursts,

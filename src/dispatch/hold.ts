@@ -69,8 +69,8 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
       shut();
     });
   };
-  const extend = (askedAtMs: number) => {
-    untilMs = Math.max(untilMs, askedAtMs + leaseMs - marginMs);
+  const extend = (fromMs: number) => {
+    untilMs = Math.max(untilMs, fromMs + leaseMs - marginMs);
     if (untilMs <= clock.now()) return; // the process stood still meanwhile: what was true then may not be now
     if (muted) log.info({}, "the agent is heard again");
     muted = false;
@@ -115,7 +115,9 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
     const outcome = await ask();
     if (over) return;
     isKnown = outcome !== "unknown";
-    if (outcome === "held" || outcome === "unknown" && isAlone()) extend(askedAtMs);
+    if (outcome === "held") extend(askedAtMs);
+    // After a stand-still what is seen of the room is old.
+    if (outcome === "unknown" && isAlone() && clock.now() - askedAtMs < leaseMs) extend(clock.now());
     if (outcome === "lost") {
       log.warn({}, "another process has the claim");
       end();

@@ -119,7 +119,9 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
     const { name, metadata, sid: roomSid } = room;
     const result = await dispatcher.dispatch({ room: name, agent, metadata, found: room });
     if (result.type === "created") log.info({ room: name, roomSid, agent }, "agent sent, as a webhook asked");
-    else log.warn({ ...result, room: name, roomSid, agent }, "agent not sent, though a webhook asked");
+    else if (result.type === "existing") {
+      log.debug({ ...result, roomSid }, "no agent sent: another has the room");
+    } else log.warn({ ...result, room: name, roomSid, agent }, "agent not sent, though a webhook asked");
     if (result.type === "failed") later(JSON.stringify([name, roomSid]), retryMs, again);
   };
 

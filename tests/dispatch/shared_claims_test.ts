@@ -309,6 +309,21 @@ describe("while the store is away", () => {
     assertEquals([second.started.length, first.started[0]?.closes], [0, []]);
   });
 
+  it("sessions are heard all the time, also when it takes its time to say nothing", async () => {
+    const { first, clock } = setUp();
+    await first.connect({ room: "r" });
+    const gate = first.started[0]?.request.gate;
+    let shut = 0;
+    gate?.onShut(() => shut++);
+    for (let i = 0; i < 20; i++) {
+      const answer = first.hang();
+      await clock.advance(750 + 1_500);
+      answer.reject(new StoreError("no answer"));
+      await clock.settle();
+    }
+    assertEquals([gate?.open, shut], [true, 0]);
+  });
+
   it("who is not alone is silent before its claim lapses", async () => {
     const { first, clock, setAway } = setUp();
     const answer = first.dispatcher.dispatch({ room: "r" });

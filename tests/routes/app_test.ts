@@ -189,9 +189,9 @@ describe("POST /dispatch", () => {
     ["another algorithm", () => handmade({ algorithm: "HS512" })],
     ["another secret", () => tokenWith({ roomAdmin: true, room: "r" }, "another-secret-of-32-characters!!")],
     ["another key", () => handmade({ issuer: "other" })],
-    ["expired", () => handmade({ exp: -11 })],
+    ["expired", () => handmade({ exp: -70 })],
     ["without an end", () => handmade({ exp: NaN })],
-    ["not valid yet", () => handmade({ nbf: 30 })],
+    ["not valid yet", () => handmade({ nbf: 90 })],
     ["a changed payload", async () => {
       const [head, , signature] = (await adminOf("other")).split(".");
       const [, payload] = (await adminOf("r")).split(".");
@@ -213,7 +213,7 @@ describe("POST /dispatch", () => {
 
   it("takes a token made by hand within the leeway of clocks", async () => {
     const { post } = setUp();
-    assertEquals((await post({ room: "r" }, await handmade({ exp: -5, nbf: 5 }))).status, 201);
+    assertEquals((await post({ room: "r" }, await handmade({ exp: -60, nbf: 60 }))).status, 201);
   });
 
   it("is 401 without a token, and with any token when the server has no keys", async () => {

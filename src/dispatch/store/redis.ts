@@ -14,8 +14,8 @@ export interface RedisStoreOptions {
 }
 
 /** How long a connection may take to be made, and an answer to come; milliseconds. */
-const connectMs = 2_000;
-const answerMs = 1_000;
+const connectMs = 5_000;
+const answerMs = 1_500;
 /** Pauses after attempts to connect, milliseconds; the last is repeated. */
 const backoffMs = [50, 100, 200, 400, 800];
 
@@ -87,6 +87,7 @@ function connectRedis({ url, clock, log: parent }: RedisStoreOptions): Connectio
   let failure: unknown;
   let attempt: Promise<void> = Promise.resolve();
   let connecting = connect();
+  let answeredAtMs = -Infinity;
 
   /** Settles when there is a connection, or there is to be none. */
   async function connect(): Promise<void> {
@@ -140,18 +141,24 @@ function connectRedis({ url, clock, log: parent }: RedisStoreOptions): Connectio
 
   return {
     async ask(question) {
+      const askedAtMs = clock.now();
       let asked: RedisClientType | undefined;
       const late = Promise.withResolvers<never>();
-      using _timer = clock.after(answerMs, () => {
+      const giveUp = () => {
         late.reject(new StoreError(`Redis at ${host} gave no answer within ${answerMs / 1000} s`));
-        if (asked) drop(asked);
-      });
+        if (asked && answeredAtMs < askedAtMs) drop(asked);
+      };
+      // In two halves: a process that stood still reads what has come meanwhile before it gives up.
+      let timer = clock.after(answerMs / 2, () => timer = clock.after(answerMs / 2, giveUp));
+      using _timer = { [Symbol.dispose]: () => timer[Symbol.dispose]() };
       try {
         // Before the first failure there is hope; afterwards nobody is kept waiting.
         if (!client && failure === undefined) await Promise.race([attempt, late.promise]);
         asked = client;
         if (!asked) throw failure ?? new Error("it is closed");
-        return await Promise.race([question(asked), late.promise]);
+        const answer = await Promise.race([question(asked), late.promise]);
+        answeredAtMs = clock.now();
+        return answer;
       } catch (error) {
         if (error instanceof StoreError) throw error;
         throw new StoreError(`Redis at ${host} cannot be asked: ${messageOf(error)}`, { cause: error });

@@ -20,8 +20,8 @@ export interface Fence {
 }
 
 /**
- * Each method rejects with a StoreError when the store cannot be reached or does not answer within a second; what was
- * asked may have been done all the same. A lease and a value may have the same key; times are durations, measured by the
+ * Each method rejects with a StoreError when the store cannot be reached or does not answer within 1.5 s; what was asked
+ * may have been done all the same. A lease and a value may have the same key; times are durations, measured by the
  * store. A key is `kind:name`, both of any characters but that a kind has no ":".
  */
 export interface Store extends AsyncDisposable {

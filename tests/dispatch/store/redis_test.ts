@@ -44,14 +44,14 @@ describe("the store in Redis", options, () => {
     assert(after.token > before.token, `${after.token} is not greater than ${before.token}`);
   });
 
-  it("waits for a second for one that stands still, and comes back to it", async () => {
+  it("waits for a while for one that stands still, and comes back to it", async () => {
     await using store = open();
     assertEquals(await store.read("claim:still"), undefined);
     redis?.signal("SIGSTOP");
     const beganMs = clock.now();
-    await assertRejects(() => store.read("claim:still"), /gave no answer within 1 s/);
+    await assertRejects(() => store.read("claim:still"), /gave no answer within 1.5 s/);
     const waitedMs = clock.now() - beganMs;
-    assert(waitedMs > 900 && waitedMs < 3_000, `${waitedMs} ms`);
+    assert(waitedMs > 1_400, `${waitedMs} ms`);
     redis?.signal("SIGCONT");
     assertEquals(await eventually(() => store.read("claim:still")), undefined);
   });

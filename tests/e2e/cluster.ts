@@ -1,0 +1,140 @@
+/** Several servers that share a Redis, as on several machines, and whoever asks them for agents. */
+import { AccessToken, AgentDispatchClient, RoomServiceClient } from "livekit-server-sdk";
+import { startDeepgramEmulator } from "../emulators/deepgram.ts";
+import { startOpenAIEmulator } from "../emulators/openai.ts";
+import { webhookBody, webhookToken } from "../fakes/webhooks.ts";
+import { type LogEntry, type ServerProcess, startServer } from "./server.ts";
+
+/** What LiveKit is reached with. */
+export interface Access {
+  /** `ws://…` */
+  readonly url: string;
+  readonly httpUrl: string;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+}
+
+/** An answer of `/dispatch`. */
+export interface Answer {
+  readonly status: number;
+  readonly body: { readonly sessionId?: string; readonly state?: string; readonly detail?: string };
+}
+
+export interface Cluster extends AsyncDisposable {
+  readonly servers: readonly ServerProcess[];
+  readonly admin: RoomServiceClient;
+  /** Starts another server. */
+  add(env?: Readonly<Record<string, string>>): Promise<number>;
+  /** Asks one of them for an agent. */
+  dispatch(server: number, room: string): Promise<Answer>;
+  /** Asks as LiveKit's own client does; returns the session's id. */
+  twirp(server: number, room: string): Promise<string>;
+  /** Tells one of them what LiveKit would; the answer's status. */
+  webhook(server: number, body: string, exp?: number): Promise<number>;
+  /** The lines of that message about `room` in all their logs, with the number of the server. */
+  told(room: string, msg: string): (LogEntry & { readonly server: number })[];
+  /** Makes a room that asks for the agent; its SID. */
+  open(room: string): Promise<string>;
+  /** The identities of the agents that are in the room. */
+  agentsIn(room: string): Promise<string[]>;
+}
+
+/** An agent that says nothing by itself. */
+const agent = "echo";
+
+export async function startCluster(
+  { livekits, redisUrl, env = {} }: {
+    /** The LiveKit of each server. */
+    readonly livekits: readonly Access[];
+    readonly redisUrl: string;
+    readonly env?: Readonly<Record<string, string>>;
+  },
+): Promise<Cluster> {
+  const [livekit] = livekits;
+  if (!livekit) throw new Error("expected a LiveKit for each server");
+  const { apiKey, apiSecret, httpUrl } = livekit;
+  await using stack = new AsyncDisposableStack();
+  const ears = stack.use(await startDeepgramEmulator({ apiKey: "deepgram", transcripts: [] }));
+  const model = stack.use(await startOpenAIEmulator({ apiKey: "openai", answer: () => "Yes." }));
+  const servers: ServerProcess[] = [];
+  const addresses: string[] = [];
+  const admin = new RoomServiceClient(httpUrl, apiKey, apiSecret);
+
+  const add = async (access: Access, more: Readonly<Record<string, string>> = {}): Promise<number> => {
+    const server = stack.use(
+      await startServer({
+        LIVEKIT_URL: access.url,
+        LIVEKIT_API_KEY: apiKey,
+        LIVEKIT_API_SECRET: apiSecret,
+        OPENAI_API_KEY: "openai",
+        OPENAI_BASE_URL: model.url,
+        DEEPGRAM_API_KEY: "deepgram",
+        DEEPGRAM_BASE_URL: ears.url,
+        HOST: "127.0.0.1",
+        REDIS_URL: redisUrl,
+        ...env,
+        ...more,
+      }),
+    );
+    const at = servers.push(server) - 1;
+    addresses[at] = await server.url;
+    return at;
+  };
+  await Promise.all(livekits.map((access) => add(access)));
+
+  const owned = stack.move();
+  return {
+    servers,
+    admin,
+    add: (more) => add(livekit, more),
+    async dispatch(server, room) {
+      const token = await adminToken(livekit, room);
+      const response = await fetch(`${addresses[server]}/dispatch`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ room, agent }),
+      });
+      return { status: response.status, body: await response.json() };
+    },
+    async twirp(server, room) {
+      const client = new AgentDispatchClient(addresses[server] ?? "", apiKey, apiSecret);
+      const { id } = await client.createDispatch(room, agent);
+      return id.replace("AD_", "session_");
+    },
+    async webhook(server, body, exp = 300) {
+      const response = await fetch(`${addresses[server]}/webhooks/livekit`, {
+        method: "POST",
+        headers: {
+          authorization: await webhookToken(body, livekit, { exp }),
+          "content-type": "application/webhook+json",
+        },
+        body,
+      });
+      await response.body?.cancel();
+      return response.status;
+    },
+    told: (room, msg) =>
+      servers.flatMap(({ log }, server) =>
+        log.filter((line) => line.room === room && line.msg === msg).map((line) => ({ ...line, server }))
+      ),
+    async open(room) {
+      return (await admin.createRoom({ name: room, metadata: JSON.stringify({ agent }), emptyTimeout: 60 }))
+        .sid;
+    },
+    async agentsIn(room) {
+      const there = await admin.listParticipants(room);
+      return there.map(({ identity }) => identity).filter((identity) => identity.startsWith("agent-"));
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** The webhook that tells of a new room. */
+export const roomStarted = (room: string, sid: string): string =>
+  webhookBody("room_started", { room: { name: room, sid } });
+
+function adminToken({ apiKey, apiSecret }: Access, room: string): Promise<string> {
+  const token = new AccessToken(apiKey, apiSecret, { identity: "operator" });
+  token.addGrant({ room, roomAdmin: true });
+  return token.toJwt();
+}
