@@ -170,7 +170,7 @@ export class Conversation {
       answers: this.#answers,
       replies: this.#replies,
     };
-    this.#turnAnswers = createTurnAnswers(parts);
+    this.#turnAnswers = createTurnAnswers({ ...parts, opening: () => this.#speech.opening() });
     this.#speech = new Speech({
       ...parts,
       saidBefore: before?.speeches,
@@ -274,6 +274,7 @@ export class Conversation {
     this.note({ type: "wake" }); // they may take turns otherwise
     const { turns } = this.#turns.state;
     const { asked } = this.#speech;
+    using _ = this.#speech.takenOver();
     await within(takeOverMs, enter(), { clock, signal });
     const isHeard = this.#speech.asked > asked || this.#turns.state.turns > turns;
     if (!isHeard && !signal.aborted) this.#late.goOn();

@@ -13,6 +13,8 @@ export interface Line<T extends Waiting> {
   add(job: T): void;
   /** Whose turn it is. */
   readonly first: T | undefined;
+  /** All who stand there, in their order. */
+  readonly waiting: readonly T[];
   /** Takes `job` out of the line to be said; false when it did not stand there. */
   take(job: T): boolean;
   /** Takes out those that `which` says (default: all) and settles them as unheard. */
@@ -29,6 +31,9 @@ export function createLine<T extends Waiting>(): Line<T> {
   return {
     get first() {
       return jobs[0];
+    },
+    get waiting() {
+      return jobs;
     },
     add(job) {
       const before = jobs.findIndex(({ priority }) => rank[priority] > rank[job.priority]);

@@ -26,6 +26,8 @@ export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author" | "w
   readonly addToHistory: boolean;
   /** Missing when it answers no turn; "none yet" while it is only prepared, and nobody is told of it. */
   answers?: CommittedTurn | "none yet";
+  /** Its text, where it is the first that is said by who has taken over: see Opening. */
+  readonly opens?: string | undefined;
   /** It stands in for a reply that failed: when it fails too, nothing stands in for it. */
   readonly recovery: boolean;
   readonly settle: (result: SpeechResult) => void;

@@ -6,6 +6,7 @@ import { asStageError, type StageError } from "./errors.ts";
 import type { History } from "./history.ts";
 import type { OwnCalls, Prompts } from "./history/prompts.ts";
 import { createLine, unheard } from "./line.ts";
+import { type Opening, openingOf } from "./opening.ts";
 import type { Job, Replies } from "./replies.ts";
 import { clauses } from "./text/clauses.ts";
 import type { GenerateReplyOptions, SayOptions, SpeechHandle, SpeechResult } from "./voice_session.ts";
@@ -41,6 +42,7 @@ export class Speech {
   #listener: "awaited" | "there" | "nobody" = "awaited";
   #timer: Disposable | undefined;
   #said: number;
+  #takeovers = 0;
 
   constructor(options: SpeechOptions) {
     this.#options = options;
@@ -59,6 +61,17 @@ export class Speech {
   /** How often something was to be said by now. */
   get asked(): number {
     return this.#said;
+  }
+
+  /** Until it is disposed, what is asked for opens for who has taken over. */
+  takenOver(): Disposable {
+    this.#takeovers++;
+    return { [Symbol.dispose]: () => void this.#takeovers-- };
+  }
+
+  /** What opens for who has taken over, while it waits for the user. */
+  opening(): Opening | undefined {
+    return openingOf(this.#line.waiting, { take: (job) => void this.#line.take(job) });
   }
 
   /** There is somebody who can hear what waits. */
@@ -81,7 +94,11 @@ export class Speech {
     const discard = () => {
       if (typeof text !== "string") text.cancel().catch(() => {}); // it has failed by itself: nothing to let go of
     };
-    return this.#enqueue({ id: this.#newId("say"), words: wordsOf(text), author: "agent" }, options, discard);
+    const { interruptible = true, addToHistory = true } = options;
+    const opens = this.#takeovers > 0 && typeof text === "string" && text !== "" && interruptible &&
+      addToHistory;
+    const made = { id: this.#newId("say"), words: wordsOf(text), author: "agent" } as const;
+    return this.#enqueue({ ...made, ...(opens && { opens: text }) }, options, discard);
   }
 
   /** See VoiceSession; `turnId`: see Asked. */
@@ -133,7 +150,9 @@ export class Speech {
 
   /** Takes what waits out of the line, unheard: all, or what `which` says. */
   drop(which?: (job: Job) => boolean): void {
+    const opening = this.opening()?.text;
     this.#line.drop(which);
+    if (opening !== this.opening()?.text) this.#options.replies.dropPrepared(); // it begins with what is not said
   }
 
   /** Begins what waits, if it may be said by now; else looks again when it may. */
@@ -158,7 +177,7 @@ export class Speech {
   }
 
   #enqueue(
-    made: Pick<Job, "id" | "words" | "author" | "workedMs" | "breaks" | "yields" | "spent"> & {
+    made: Pick<Job, "id" | "words" | "author" | "workedMs" | "breaks" | "yields" | "spent" | "opens"> & {
       readonly recovery?: true;
     },
     { interruptible = true, addToHistory = true, priority = "normal" }: SayOptions,
@@ -174,6 +193,7 @@ export class Speech {
     if (signal.aborted || this.#listener === "nobody") settle(unheard);
     else {
       this.#line.add(job);
+      if (job.opens !== undefined) replies.dropPrepared(); // it is to begin with it
       if (priority === "immediate" && replies.busy) cut();
       goOn();
     }
@@ -181,7 +201,7 @@ export class Speech {
       replyId: job.id,
       done,
       interrupt: () => {
-        if (this.#line.take(job)) settle(unheard);
+        if (this.#line.waiting.includes(job)) this.drop((waiting) => waiting === job);
         else if (replies.current === job) cut();
       },
       then: (onSettled, onRejected) => done.then(onSettled, onRejected),

@@ -3,6 +3,7 @@ import type { Answers } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { MessageItem } from "./history.ts";
 import type { Prompts } from "./history/prompts.ts";
+import { opened, type Opening } from "./opening.ts";
 import type { Job } from "./replies.ts";
 import type { SpeculationMeter } from "./speculation.ts";
 import type { TurnAction } from "./turn/state.ts";
@@ -18,12 +19,14 @@ export interface TurnAnswers {
   asSeen(said: SaidTurn["said"]): Pick<MessageItem, "role" | "text" | "speaker" | "images">[];
 }
 
-export function createTurnAnswers({ charge, answers, prompts, speculation, sight }: {
+export function createTurnAnswers({ charge, answers, prompts, speculation, sight, opening: openingNow }: {
   readonly charge: Pick<Charge, "current">;
   readonly answers: Answers;
   readonly prompts: Prompts;
   readonly speculation: SpeculationMeter;
   readonly sight: Pick<Sight, "seen">;
+  /** What the answer begins with, where somebody has taken over. */
+  readonly opening: () => Opening | undefined;
 }): TurnAnswers {
   const asSeen = (said: SaidTurn["said"]) => {
     const { seen } = sight;
@@ -38,7 +41,9 @@ export function createTurnAnswers({ charge, answers, prompts, speculation, sight
     asSeen,
     make({ turnId, said }, { prepared = false } = {}) {
       const { llm } = charge.current.providers;
-      const messages = prompts.messages(asSeen(said));
+      const opening = openingNow();
+      const before = opening ? [{ role: "assistant", text: opening.text } as const] : [];
+      const messages = prompts.messages([...before, ...asSeen(said)]);
       const counts = prepared ? speculation.prepare() : undefined;
       const committed = prepared ? Promise.withResolvers<void>() : undefined;
       const answer = answers.make({
@@ -51,15 +56,26 @@ export function createTurnAnswers({ charge, answers, prompts, speculation, sight
       return {
         id: turnId,
         ...answer,
-        ...(committed && { commit: committed.resolve }),
+        ...(opening && beginning(opening, answer)),
+        commit() {
+          opening?.take();
+          committed?.resolve();
+        },
         author: "llm",
         answers: "none yet",
         recovery: false,
         priority: "normal",
         interruptible: true,
         addToHistory: true,
-        settle: () => {},
+        settle: opening?.settle ?? (() => {}),
       };
     },
   };
 }
+
+/** What of an answer is different when it begins with `opening`. */
+const beginning = (opening: Opening, { words, breaks }: Required<Pick<Job, "words" | "breaks">>) => ({
+  words: opened(opening, words),
+  breaks: () =>
+    breaks().map(({ characters, atMs }) => ({ characters: opening.text.length + 1 + characters, atMs })),
+});
