@@ -14,8 +14,8 @@ interface Server {
   readonly origin: string;
   /** Those who want it open. */
   readonly users: Set<AbortSignal>;
-  /** Clock milliseconds. */
-  askedMs: number;
+  /** When it was last known to be open; clock milliseconds. */
+  answeredMs: number;
   next?: Disposable;
   cut?: AbortController;
 }
@@ -33,13 +33,13 @@ export function createWarmth({ clock, log }: { readonly clock: Clock; readonly l
   };
   const ask = async (server: Server) => {
     const { origin, users } = server;
-    const { signal } = server.cut = new AbortController();
-    server.askedMs = clock.now();
+    const cut = server.cut = new AbortController();
     askAfter(everyMs, server);
-    using _ = clock.after(patienceMs, () => server.cut?.abort());
+    using _ = clock.after(patienceMs, () => cut.abort());
     try {
-      const { body } = await fetch(origin, { method: "HEAD", redirect: "manual", signal });
+      const { body } = await fetch(origin, { method: "HEAD", redirect: "manual", signal: cut.signal });
       await body?.cancel();
+      server.answeredMs = clock.now();
       log.debug({ origin }, "connected ahead");
     } catch (error) {
       if (users.size > 0) log.debug({ origin, error }, "not connected ahead; the next request tries again");
@@ -48,7 +48,7 @@ export function createWarmth({ clock, log }: { readonly clock: Clock; readonly l
 
   return (url, signal) => {
     const { origin } = new URL(url);
-    const server = servers.get(origin) ?? { origin, users: new Set(), askedMs: -Infinity };
+    const server = servers.get(origin) ?? { origin, users: new Set(), answeredMs: -Infinity };
     servers.set(origin, server);
     if (signal.aborted || server.users.has(signal)) return;
     server.users.add(signal);
@@ -58,6 +58,6 @@ export function createWarmth({ clock, log }: { readonly clock: Clock; readonly l
       server.next?.[Symbol.dispose]();
       server.cut?.abort();
     }, { once: true });
-    if (server.users.size === 1) askAfter(server.askedMs + everyMs - clock.now(), server);
+    if (server.users.size === 1) askAfter(server.answeredMs + everyMs - clock.now(), server);
   };
 }

@@ -119,6 +119,12 @@ describe("createWarmth()", () => {
     keepWarm(server.url, AbortSignal.abort());
     await until(() => clock.pending === 0, "the end of the request");
     assertEquals([log.lines.length, server.requests.length], [0, 1]);
+    const next = new AbortController();
+    keepWarm(server.url, next.signal); // there is no connection yet
+    await clock.advance(0);
+    await until(() => server.requests.length === 2, "the next request");
+    next.abort();
+    await until(() => clock.pending === 0, "its end");
   });
 
   it("takes no notice of a server that is not there, at more than debug level", async () => {
