@@ -7,7 +7,7 @@ import { readLines } from "../e2e/lines.ts";
 import { measure } from "./measure.ts";
 import { type Cost, type Handles, readCost, readHandles } from "./process.ts";
 import { type Result, type Spread, summarize, table } from "./results.ts";
-import { run, type Setting, sleep, startReadyServer, startSetting } from "./setting.ts";
+import { readMetrics, run, type Setting, sleep, startReadyServer, startSetting } from "./setting.ts";
 import type { ShortCall, ShortCallsPlan } from "./short_calls.ts";
 
 /** Short calls at the same time, and how often what they cost is read. */
@@ -42,28 +42,34 @@ function capacity(results: readonly Result[]): string {
     "end of speech → answer heard, ms": ({ heardMs }) => spread(heardMs),
     "dispatch → joined, ms": ({ joinedMs }) => spread(joinedMs),
     "failed turns": ({ failedTurns, turns }) => `${failedTurns} of ${turns}`,
-    "event loop's lag, p50 / p99 / max, ms": ({ lagMs }) =>
-      lagMs ? [lagMs.p50, lagMs.p99, lagMs.max].map((ms) => ms.toFixed(1)).join(" / ") : "–",
+    "event loop's lag, p50 / p99, ms": ({ lagMs }) =>
+      lagMs ? [lagMs.p50, lagMs.p99].map((ms) => ms.toFixed(1)).join(" / ") : "–",
   });
 }
 
 /** What the server holds after so many calls. */
 interface Reading {
   readonly calls: number;
+  /** What JavaScript has of the memory, garbage included. */
+  readonly heapMb: number;
   readonly cost: Cost | undefined;
   readonly handles: Handles | undefined;
 }
+
+const held = ({ heapMb, handles, cost }: Reading) =>
+  `${cost?.rssMb.toFixed(0)} MB RSS, ${heapMb.toFixed(0)} of it JavaScript's, ${handles?.files} files and ` +
+  `${handles?.threads} threads`;
 
 /** Makes `calls` short calls through one server. */
 async function shortCalls(setting: Setting, calls: number): Promise<string> {
   const { livekit: { url: livekitUrl, apiKey, apiSecret } } = setting;
   const { server, url } = await startReadyServer(setting);
   await using _ = server;
-  const read = async (calls: number): Promise<Reading> => ({
-    calls,
-    cost: await readCost(server.pid),
-    handles: await readHandles(server.pid),
-  });
+  const read = async (calls: number): Promise<Reading> => {
+    const metric = await readMetrics(url);
+    const heapMb = metric('memory_bytes{kind="heap_used"}') / 1e6;
+    return { calls, heapMb, cost: await readCost(server.pid), handles: await readHandles(server.pid) };
+  };
   const plan: ShortCallsPlan = { livekit: { url: livekitUrl, apiKey, apiSecret }, url, calls, atOnce };
   const readings = [await read(0)];
   let [done, greeted] = [0, 0];
@@ -72,13 +78,15 @@ async function shortCalls(setting: Setting, calls: number): Promise<string> {
     for await (const line of readLines(callers.stdout)) {
       const call: ShortCall = JSON.parse(line);
       if (call.greeted) greeted++;
-      if (++done % readEvery === 0) readings.push(await read(done));
+      if (++done % readEvery > 0) continue;
+      const reading = await read(done);
+      readings.push(reading);
+      console.error(`${done} short calls: ${held(reading)}`);
     }
   }
+  while ((await readMetrics(url))('sessions{agent="assistant"}') > 0) await sleep(1_000);
   await sleep(lettingGoMs);
   const [before, after] = [readings[0], await read(done)];
-  const held = ({ handles, cost }: Reading) =>
-    `${cost?.rssMb.toFixed(0)} MB RSS, ${handles?.files} files and ${handles?.threads} threads`;
   const late = readings.filter(({ calls }) => calls >= done * 0.4);
   return `${done} short calls, ${atOnce} at a time, ${greeted} of them greeted: before ${
     before && held(before)

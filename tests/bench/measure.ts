@@ -3,7 +3,7 @@ import { readLines } from "../e2e/lines.ts";
 import type { CallEvent, CallPlan } from "./calls.ts";
 import { type Cost, readCost } from "./process.ts";
 import type { Lag, Measured } from "./results.ts";
-import { run, type Setting, startReadyServer } from "./setting.ts";
+import { readMetrics, run, type Setting, startReadyServer } from "./setting.ts";
 
 const readCostEveryMs = 2_000;
 
@@ -59,12 +59,9 @@ export async function measure(
   };
 }
 
-/** How late the server's timers were in the last minute, as its metrics tell. */
+/** How late the server's timers were in the last minute. */
 async function readLag(url: string): Promise<Lag> {
-  const metrics = await (await fetch(`${url}/metrics`)).text();
-  const late = (quantile: string) => {
-    const line = new RegExp(`^repartee_event_loop_lag_seconds\\{quantile="${quantile}"\\} (\\S+)$`, "m");
-    return Number(line.exec(metrics)?.[1]) * 1000;
-  };
+  const metric = await readMetrics(url);
+  const late = (quantile: string) => metric(`event_loop_lag_seconds{quantile="${quantile}"}`) * 1000;
   return { p50: late("0.5"), p99: late("0.99"), max: late("1") };
 }

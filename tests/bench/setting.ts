@@ -56,6 +56,18 @@ export async function startReadyServer({ livekit, emulators }: Setting): Promise
   return { server, url, readyMs };
 }
 
+/** What the server's metrics say now: the value of a series by its name, without the prefix; NaN if there is none. */
+export async function readMetrics(url: string): Promise<(series: string) => number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const values = new Map(
+    text.split("\n").map((line) => {
+      const [series = "", value = ""] = line.split(" ");
+      return [series, Number(value)];
+    }),
+  );
+  return (series) => values.get(`repartee_${series}`) ?? NaN;
+}
+
 /** A child that is killed when it is not needed any more. */
 export function run(script: string, ...args: string[]): Deno.ChildProcess & AsyncDisposable {
   const permissions = ["net", "env", "read", "write", "run", "ffi", "sys"].map((name) => `--allow-${name}`);
