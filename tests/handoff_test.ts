@@ -219,14 +219,14 @@ describe("an agent that is written anew during the call", () => {
 
   it("goes on at the next turn with what it is now, and with the history", async () => {
     const edited = agentNamed("edited");
-    let newest: Agent | undefined;
+    const registry: { newest?: Agent } = {};
     const call = startCall({}, {
       providers: { llm: modelThatTransfers() },
-      latest: (agent) => newest ?? agent,
+      latest: (agent) => registry.newest ?? agent,
     });
     call.room.enter("caller");
     await talk(call, 6_000);
-    newest = edited; // while the user talks, and an answer may be prepared
+    registry.newest = edited; // while the user talks, and an answer may be prepared
     call.room.tell({ type: "text", text: "And now?" });
     await call.clock.advance(10_000);
     assertEquals(spokenTo(call), [

@@ -6,8 +6,8 @@ import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { languageCode } from "../text/language.ts";
-import { type Context, createLine, type Line } from "./cartesia_line.ts";
-import { keepOpen } from "./connection.ts";
+import { type ContextListener, createLine } from "./cartesia_line.ts";
+import { type Context, type SpeakOptions, voiceOn } from "./context_line.ts";
 import { sounds, speak } from "./speaking.ts";
 import type { TextToSpeech, WordTime } from "./tts.ts";
 
@@ -83,30 +83,14 @@ export function cartesiaTextToSpeech(
     max_buffer_delay_ms: 0, // whole clauses are sent: none waits for more text
   };
   const newLine = () => createLine({ url: `${baseUrl}/tts/websocket`, apiKey, request, clock, log });
-  const facts = { provider: "cartesia", model, output };
-  return {
-    ...facts,
-    synthesize(text, { signal }) {
-      const line = newLine();
-      return speakOn(text, { line, clock, signal, onEnd: line.close });
-    },
-    connect(session) {
-      const line = newLine();
-      keepOpen(line, session);
-      return { ...facts, synthesize: (text, { signal }) => speakOn(text, { line, clock, signal }) };
-    },
-  };
-}
-
-interface SpeakOptions {
-  readonly line: Line;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  readonly onEnd?: () => void;
+  return voiceOn({ provider: "cartesia", model, output }, { newLine, speakOn, clock });
 }
 
 /** Speaks one reply: on one context, or on several, one after the other, where its text comes with long pauses. */
-function speakOn(text: ReadableStream<string>, { line, clock, signal, onEnd }: SpeakOptions) {
+function speakOn(
+  text: ReadableStream<string>,
+  { line, clock, signal, onEnd }: SpeakOptions<ContextListener>,
+) {
   let read = sampleReader();
   let context: Context | undefined;
   let finished = Promise.withResolvers<void>();

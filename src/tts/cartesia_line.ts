@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { createContextLine } from "./context_line.ts";
+import { createContextLine, type Line } from "./context_line.ts";
 import type { WordTime } from "./tts.ts";
 
 /** The version of the protocol: https://docs.cartesia.ai/2026-03-01/api-reference/tts/websocket */
@@ -19,28 +19,6 @@ export interface ContextListener {
   fail(error: StageError): void;
 }
 
-/** What a reply is spoken on, or a part of it. */
-export interface Context {
-  /** Speaks `text` without waiting for more; what follows is joined to it as it is. */
-  speak(text: string): void;
-  /** There is no more text: `final()` follows what is still being spoken. */
-  end(): void;
-  /** The listener is told nothing from now on, and what is not spoken yet is dropped. */
-  release(): void;
-}
-
-/** One socket at a time, opened when it is needed. */
-export interface Line {
-  /** Opens the socket, unless it is; settles when it can be spoken on. */
-  open(): Promise<void>;
-  /** The same before anybody needs it: a failure is logged. */
-  openAhead(): void;
-  /** A new context; the socket is open. */
-  context(listener: ContextListener): Context;
-  /** Hangs up for good. */
-  close(): void;
-}
-
 export interface LineOptions {
   readonly url: string;
   readonly apiKey: string;
@@ -50,7 +28,7 @@ export interface LineOptions {
   readonly log: Log | undefined;
 }
 
-export function createLine({ url, apiKey, request, clock, log }: LineOptions): Line {
+export function createLine({ url, apiKey, request, clock, log }: LineOptions): Line<ContextListener> {
   const line = createContextLine<ContextListener>({
     provider: "Cartesia",
     url,

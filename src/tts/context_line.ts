@@ -1,6 +1,14 @@
 /** A connection on which several replies are spoken, each in a context of its own. */
+import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
-import { type Connection, type ConnectionOptions, createConnection, sessionEnded } from "./connection.ts";
+import {
+  type Connection,
+  type ConnectionOptions,
+  createConnection,
+  keepOpen,
+  sessionEnded,
+} from "./connection.ts";
+import type { TextToSpeech } from "./tts.ts";
 
 /** A connection on which this long after a clause nothing was heard of its reply is not used again. */
 const deafMs = 3_000;
@@ -13,6 +21,62 @@ export interface LiveContext<Listener> {
   ended?: true;
   /** When it was first spoken on, as long as nothing has come back. */
   unheardSinceMs?: number | undefined;
+}
+
+/** What a reply, or a part of it, is spoken on. */
+export interface Context {
+  /** Speaks `text` without waiting for more. */
+  speak(text: string): void;
+  /** There is no more text: `final()` follows what is still being spoken. */
+  end(): void;
+  /** The listener is told nothing from now on, and what is not spoken yet is dropped. */
+  release(): void;
+}
+
+/** One socket at a time, opened when it is needed. */
+export interface Line<Listener> {
+  /** Opens the socket, unless it is; settles when it can be spoken on. */
+  open(): Promise<void>;
+  /** The same before anybody needs it: a failure is logged. */
+  openAhead(): void;
+  /** A context of its own; the socket is open. */
+  context(listener: Listener): Context;
+  /** Hangs up for good. */
+  close(): void;
+}
+
+/** What a reply on a line is spoken with. */
+export interface SpeakOptions<Listener> {
+  readonly line: Line<Listener>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly onEnd?: () => void;
+}
+
+/** A voice whose replies `speakOn` speaks: each on a line of its own, or those of a session on one. */
+export function voiceOn<Listener>(
+  facts: Pick<TextToSpeech, "provider" | "model" | "output">,
+  { newLine, speakOn, clock }: {
+    readonly newLine: () => Line<Listener>;
+    readonly speakOn: (
+      text: ReadableStream<string>,
+      options: SpeakOptions<Listener>,
+    ) => ReturnType<TextToSpeech["synthesize"]>;
+    readonly clock: Clock;
+  },
+): TextToSpeech {
+  return {
+    ...facts,
+    synthesize(text, { signal }) {
+      const line = newLine();
+      return speakOn(text, { line, clock, signal, onEnd: line.close });
+    },
+    connect(session) {
+      const line = newLine();
+      keepOpen(line, session);
+      return { ...facts, synthesize: (text, { signal }) => speakOn(text, { line, clock, signal }) };
+    },
+  };
 }
 
 export interface ContextLineOptions extends Omit<ConnectionOptions, "onMessage" | "onEnd"> {

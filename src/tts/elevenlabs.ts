@@ -6,8 +6,8 @@ import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { languageCode } from "../text/language.ts";
-import { keepOpen } from "./connection.ts";
-import { type Context, createLine, type Line } from "./elevenlabs_line.ts";
+import { type Context, type SpeakOptions, voiceOn } from "./context_line.ts";
+import { type ContextListener, createLine } from "./elevenlabs_line.ts";
 import { spokenWords } from "./elevenlabs_words.ts";
 import { sounds, speak } from "./speaking.ts";
 import type { TextToSpeech } from "./tts.ts";
@@ -80,30 +80,14 @@ export function elevenlabsTextToSpeech(
     ...(similarity !== undefined && { similarity_boost: similarity }),
   };
   const newLine = () => createLine({ url, apiKey, voiceSettings, clock, log });
-  const facts = { provider: "elevenlabs", model, output };
-  return {
-    ...facts,
-    synthesize(text, { signal }) {
-      const line = newLine();
-      return speakOn(text, { line, clock, signal, onEnd: line.close });
-    },
-    connect(session) {
-      const line = newLine();
-      keepOpen(line, session);
-      return { ...facts, synthesize: (text, { signal }) => speakOn(text, { line, clock, signal }) };
-    },
-  };
-}
-
-interface SpeakOptions {
-  readonly line: Line;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  readonly onEnd?: () => void;
+  return voiceOn({ provider: "elevenlabs", model, output }, { newLine, speakOn, clock });
 }
 
 /** Speaks one reply. */
-function speakOn(text: ReadableStream<string>, { line, clock, signal, onEnd }: SpeakOptions) {
+function speakOn(
+  text: ReadableStream<string>,
+  { line, clock, signal, onEnd }: SpeakOptions<ContextListener>,
+) {
   const read = sampleReader();
   const words = spokenWords();
   let context: Context | undefined;

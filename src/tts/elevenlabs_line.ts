@@ -5,7 +5,7 @@
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { createContextLine, type LiveContext } from "./context_line.ts";
+import { createContextLine, type Line, type LiveContext } from "./context_line.ts";
 import { parse, reported } from "./elevenlabs_messages.ts";
 import type { Alignment } from "./elevenlabs_words.ts";
 
@@ -23,28 +23,6 @@ export interface ContextListener {
   fail(error: StageError): void;
 }
 
-/** What one reply is spoken on. */
-export interface Context {
-  /** Speaks `text`, which ends with a space, without waiting for more. */
-  speak(text: string): void;
-  /** There is no more text: `final()` follows what is still being spoken. Before its first audio this may drop it all. */
-  end(): void;
-  /** The listener is told nothing from now on, and what is not spoken yet is dropped. */
-  release(): void;
-}
-
-/** One socket at a time, opened when it is needed. */
-export interface Line {
-  /** Opens the socket, unless it is; settles when it can be spoken on. */
-  open(): Promise<void>;
-  /** The same before anybody needs it: a failure is logged. */
-  openAhead(): void;
-  /** A context of its own for a reply; the socket is open. */
-  context(listener: ContextListener): Context;
-  /** Hangs up for good. */
-  close(): void;
-}
-
 export interface LineOptions {
   readonly url: string;
   readonly apiKey: string;
@@ -54,7 +32,7 @@ export interface LineOptions {
   readonly log: Log | undefined;
 }
 
-export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptions): Line {
+export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptions): Line<ContextListener> {
   let keepAlive: Disposable | undefined;
   /** Made ahead: what a keep-alive is for, and what the next reply begins on. */
   let spare: LiveContext<ContextListener> | undefined;
@@ -116,12 +94,14 @@ export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptio
       context.listener = listener;
       const { id } = context;
       const on = connection.socket;
+      /** Before the first audio this may drop it all. */
       const end = () => {
         if (context.ended || connection.socket !== on) return;
         context.ended = true;
         send({ context_id: id, close_context: true });
       };
       return {
+        /** `text` is to end with a space. */
         speak(text) {
           if (connection.socket !== on) return;
           line.spoke(context);
