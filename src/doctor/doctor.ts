@@ -9,6 +9,7 @@ import { type Check, ok, skipped, warning } from "./check.ts";
 import { livekitChecks, livekitName } from "./livekit.ts";
 import { machineChecks } from "./machine.ts";
 import { providerChecks } from "./providers.ts";
+import { redisChecks } from "./redis.ts";
 import { findServer, portChecks, type ServerFound, serverPlace } from "./server.ts";
 import { clockChecks } from "./time.ts";
 import { webhookChecks } from "./webhook.ts";
@@ -38,6 +39,7 @@ export function checksFor({ config, agents, address, clock }: DoctorOptions): Ch
     ...clockChecks(config),
     ...livekit ? livekitChecks({ livekit, clock }) : [noLiveKit],
     ...livekit ? webhookChecks({ livekit, place, found, clock }) : [],
+    ...redisChecks(config, clock),
     ...providerChecks(config),
   ];
 }
