@@ -105,7 +105,11 @@ export function createTurnTaker(
     end() {
       wake?.[Symbol.dispose]();
       if (textOf(state.words) === "") return;
-      const { state: next, actions } = commit({ ...state, prepared: undefined }, true);
+      const { state: next, actions } = commit(
+        { ...state, prepared: undefined },
+        true,
+        charge.current.turnTaking,
+      );
       state = next;
       for (const action of actions) perform(action, { type: "wake", nowMs: clock.now() });
     },

@@ -32,6 +32,8 @@ const UNHEARD_SPEECH_MS = 400;
 const UNHEARD_AFTER_MS = 2500;
 /** How long the recognizer is waited for when the voice was heard after a final that was asked for, and no words of it. */
 const UNRECOGNIZED_MS = 400;
+/** The same where the answer is being made meanwhile, and would be spoilt by words that come after the turn. */
+const UNRECOGNIZED_HEARD_MS = 2500;
 /** Most of somebody's pauses are shorter than so many times their average. */
 const OVER_AVERAGE = 1.5;
 
@@ -86,7 +88,9 @@ export function turnEndsMs(state: TurnState, options: TurnOptions): number | und
   }
   const minDelayMs = shortestDelay(state, options);
   const delayMs = delayFor(finished(state, options), { minDelayMs, maxDelayMs });
-  return lastVoicedMs(state) + (isUnrecognized(state) ? Math.max(delayMs, UNRECOGNIZED_MS) : delayMs);
+  if (!isUnrecognized(state)) return lastVoicedMs(state) + delayMs;
+  return lastVoicedMs(state) +
+    Math.max(delayMs, options.hearsVoice ? UNRECOGNIZED_HEARD_MS : UNRECOGNIZED_MS);
 }
 
 /**
@@ -135,7 +139,7 @@ export const decline: Policy = {
     if (!yields(state, options) && weight(state, options) !== "listening") return undefined;
     return lastVoicedMs(state) + Math.max(options.endpointing.minDelayMs, DECLINED_AFTER_MS);
   },
-  decide: (state) => commit(state, true),
+  decide: (state, _, options) => commit(state, true, options),
 };
 
 /** The user spoke, the recognizer is down and nothing will come: say so. */

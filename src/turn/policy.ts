@@ -32,6 +32,17 @@ export const isUnrecognized = ({ asked, words }: TurnState): boolean =>
 export const lastVoicedMs = ({ user, words }: TurnState): number =>
   user.is === "pausing" || user.is === "stopped" ? user.lastVoicedMs : words.atMs;
 
+/** Whether the user has fallen silent after speaking. */
+export const isPausing = ({ user }: TurnState): boolean => user.is === "pausing" || user.is === "stopped";
+
+/** Whether an answer is being prepared to all that the user has said in the turn so far. */
+export function isPrepared(state: TurnState, { hearsVoice }: TurnOptions): boolean {
+  const { prepared, words } = state;
+  if (prepared === undefined) return false;
+  if (!hearsVoice) return sameWords(prepared.text, textOf(words));
+  return isPausing(state) && prepared.voicedMs === lastVoicedMs(state);
+}
+
 /** Whether what the agent is saying is to be played out, whatever the user says. */
 export const isUninterruptible = (agent: AgentVoice): boolean =>
   (agent.is === "thinking" || agent.is === "speaking") && agent.uninterruptible === true;
@@ -64,11 +75,11 @@ export function weight({ words }: TurnState, { interruption }: TurnOptions): Wei
 }
 
 /** Ends the user's turn with the words there are. */
-export function commit(state: TurnState, declined: boolean): Decision {
+export function commit(state: TurnState, declined: boolean, options: TurnOptions): Decision {
   const turns = state.turns + 1;
   const turnId = `turn-${turns}`;
   const text = textOf(state.words);
-  const prepared = state.prepared !== undefined && sameWords(state.prepared, text);
+  const prepared = isPrepared(state, options);
   const action: TurnAction = {
     type: "commit-turn",
     turnId,
@@ -110,15 +121,16 @@ export function interrupt(state: TurnState): Decision {
 }
 
 /** Ends the user's turn: it answers what the agent has asked, or cuts off what it is at. */
-export function endTurn(state: TurnState, { consent }: TurnOptions): Decision {
+export function endTurn(state: TurnState, options: TurnOptions): Decision {
+  const { consent } = options;
   const { agent } = state;
   const agreed = isAsking(agent) ? consent?.(textOf(state.words)) : undefined;
   if (agreed === undefined) {
     const cut = interrupt(state);
-    const committed = commit(cut.state, false);
+    const committed = commit(cut.state, false, options);
     return { state: committed.state, actions: [...cut.actions, ...committed.actions] };
   }
-  const committed = commit(state, false);
+  const committed = commit(state, false, options);
   return {
     state: { ...committed.state, agent: withoutQuestion(agent) },
     actions: committed.actions.map((action) =>

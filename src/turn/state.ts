@@ -112,6 +112,12 @@ export interface Attempts {
   readonly useful: number;
 }
 
+/** An answer that is being prepared: to these words, and the voice that fell silent at `voicedMs`. */
+export interface Prepared {
+  readonly text: string;
+  readonly voicedMs: number;
+}
+
 export interface TurnState {
   readonly user: UserVoice;
   readonly words: Words;
@@ -133,8 +139,8 @@ export interface TurnState {
   readonly fadedMs: number | undefined;
   /** What the sound says of the pause that began at `atMs`: the probability (0–1) that the turn is over. */
   readonly judged: { readonly atMs: number; readonly probability: number } | undefined;
-  /** The words to which an answer is being prepared, before it is known that the turn is over. */
-  readonly prepared: string | undefined;
+  /** What an answer is being prepared to, before it is known that the turn is over. */
+  readonly prepared: Prepared | undefined;
   readonly preparations: Attempts;
   /** What became of the final that the recognizer was last asked for in this turn. */
   readonly asked: AskedFinal | undefined;
@@ -260,6 +266,8 @@ export interface TurnOptions {
   readonly consent?: (text: string) => boolean | undefined;
   /** Whether an answer is prepared as soon as the user falls silent, and kept if the turn ends with the same words. */
   readonly speculate: boolean;
+  /** Who answers hears the voice itself: an answer to it can be prepared before its words are known, and whatever they are. */
+  readonly hearsVoice?: boolean;
 }
 
 const none: Attempts = { made: 0, judged: 0, useful: 0 };
