@@ -55,6 +55,8 @@ const madeFrom: Readonly<Record<keyof Providers, readonly (keyof Agent)[]>> = {
   turnDetector: ["turnDetection"],
   summarizer: ["history"],
 };
+/** What a model makes that hears and speaks by itself. */
+const fromModel: ReadonlySet<keyof Providers> = new Set(["stt", "llm", "tts", "spare"]);
 
 /** `first` is in charge; what it works with is connected at once. */
 export function createCharge({ first, signal, said, onError }: ChargeOptions): Charge {
@@ -75,27 +77,36 @@ export function createCharge({ first, signal, said, onError }: ChargeOptions): C
       pronunciations,
       onError: (error) => onError(asStageError("agent", error)),
     });
-  let current: Cast = {
+  /** An agent takes turns by what answers in it, which may be another than it would have by itself. */
+  const answering = (cast: Cast): Cast => {
+    const { hearsVoice = false } = cast.providers.llm;
+    return { ...cast, turnTaking: { ...cast.turnTaking, hearsVoice } };
+  };
+  let current = answering({
     ...first,
     providers: { ...first.providers, tts: connected(first.providers) },
     spokenForm: formOf(first.agent),
     pace: {},
-  };
+  });
   connect(current.providers);
   return {
     get current() {
       return current;
     },
     take(next) {
+      const isEqual = (key: keyof Agent) => isDeepStrictEqual(current.agent[key], next.agent[key]);
+      const isSameModel = isEqual("model") && isEqual("language");
       const isSame = (stage: keyof Providers) =>
-        madeFrom[stage].every((key) => isDeepStrictEqual(current.agent[key], next.agent[key]));
+        (current.agent.model ?? next.agent.model) !== undefined && fromModel.has(stage)
+          ? isSameModel
+          : madeFrom[stage].every(isEqual);
       const { providers } = current;
       const { turnDetector } = isSame("turnDetector") ? providers : next.providers;
       const { spare } = isSame("spare") ? providers : next.providers;
       const { summarizer } = isSame("summarizer") ? providers : next.providers;
       const before = hangUp;
       const isSameVoice = isSame("tts");
-      current = {
+      current = answering({
         ...next,
         providers: {
           vad: isSame("vad") ? providers.vad : next.providers.vad,
@@ -108,14 +119,14 @@ export function createCharge({ first, signal, said, onError }: ChargeOptions): C
         },
         spokenForm: formOf(next.agent),
         pace: isSameVoice ? current.pace : {},
-      };
+      });
       connect(current.providers);
       if (!isSameVoice) void said().then(() => before.abort());
     },
     economize(llm) {
       cheaper = llm;
       llm.connect?.({ signal });
-      current = { ...current, providers: { ...current.providers, llm } };
+      current = answering({ ...current, providers: { ...current.providers, llm } });
     },
   };
 }

@@ -8,7 +8,7 @@ import type { AudioFrame } from "./audio/frame.ts";
 import type { Playout } from "./room/room.ts";
 import type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt/stt.ts";
 import { type Clause, clauses } from "./text/clauses.ts";
-import type { SpokenForm } from "./text/spoken_form.ts";
+import { type SpokenForm, verbatim } from "./text/spoken_form.ts";
 import type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
 import type { VoiceActivityDetector, VoiceEvent, VoiceMark } from "./vad/vad.ts";
 
@@ -67,6 +67,8 @@ export interface Speaking {
   /** What of the text is read aloud, and how. */
   readonly spokenForm: SpokenForm;
   readonly playout: Playout;
+  /** Settles with how much of it was heard, in milliseconds. */
+  readonly heardMs: Promise<number>;
   /** Told of each clause before it is spoken; the concatenated `text` of all is the whole reply. */
   readonly onClause: (clause: Clause) => void;
   /** Told of each event of the voice before it is played. */
@@ -77,14 +79,15 @@ export interface Speaking {
 /** Speaks `words` as they come; settles when they were played out. Aborting `signal` cuts them off. */
 export async function speak(
   words: ReadableStream<string>,
-  { tts, spokenForm, playout, onClause, onSpeech, signal }: Speaking,
+  { tts, spokenForm, playout, heardMs, onClause, onSpeech, signal }: Speaking,
 ): Promise<void> {
-  const text = words
-    .pipeThrough(clauses())
-    .pipeThrough(spokenForm())
+  const spoken = tts.verbatim
+    ? words.pipeThrough(verbatim())
+    : words.pipeThrough(clauses()).pipeThrough(spokenForm());
+  const text = spoken
     .pipeThrough(observe(onClause))
     .pipeThrough(spokenText());
-  const frames = tts.synthesize(text, { signal })
+  const frames = tts.synthesize(text, { signal, heardMs })
     .pipeThrough(observe(onSpeech))
     .pipeThrough(audioFrames());
   // The speaker holds the signal itself: pipeTo() would play every frame it has read already.

@@ -188,7 +188,7 @@ export function startReply(
     progress();
     owesSound = false;
     if (event.type === "words") wordTimes.push(...event.words);
-    else if (event.type === "mark") marks.push({ characters: event.characters, audioMs });
+    else if (event.type === "mark") marks.push({ audioMs, ...event });
     else {
       const nowMs = clock.now();
       firstMs.audio ??= nowMs;
@@ -231,6 +231,7 @@ export function startReply(
     captions.start();
   };
 
+  const heardMs = Promise.withResolvers<number>();
   const source = begin(words, signal);
   const run = async (): Promise<ReplyResult> => {
     let complete = false;
@@ -243,6 +244,7 @@ export function startReply(
         tts,
         spokenForm,
         playout,
+        heardMs: heardMs.promise,
         onClause,
         onSpeech,
         signal,
@@ -258,6 +260,7 @@ export function startReply(
     watch[Symbol.dispose]();
     cut.abort(); // Whatever is still under way of this reply ends here, also when only the voice failed.
     const end = await playout?.done;
+    heardMs.resolve(end?.playedMs ?? 0);
     const text = captions.end(audioMs === 0 ? "" : heard(end?.playedMs ?? 0, complete));
     learn(pace, marks.at(-1));
     return {

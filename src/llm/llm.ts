@@ -51,6 +51,21 @@ export interface TokenUsage {
   readonly outputTokens: number;
   /** Those of the input that it had in its cache, where it tells. */
   readonly cachedInputTokens?: number;
+  /** Those of them all that are sound, of a model that hears and speaks. */
+  readonly audio?: Omit<TokenUsage, "audio">;
+}
+
+/** The tokens of two requests together, as far as they were counted. */
+export function sumTokens<U extends TokenUsage | undefined>(a: U, b: U): U {
+  if (!a || !b) return a ?? b;
+  const cachedInputTokens = (a.cachedInputTokens ?? 0) + (b.cachedInputTokens ?? 0);
+  const audio = sumTokens(a.audio, b.audio);
+  return {
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    ...(cachedInputTokens > 0 && { cachedInputTokens }),
+    ...(audio && { audio }),
+  } as U;
 }
 
 /** What comes back, in order; `finish` is the last event of a whole answer. */
@@ -77,6 +92,8 @@ export interface LanguageRequest {
 export interface LanguageModel {
   readonly provider: string;
   readonly model: string;
+  /** It hears the user's voice itself: it need not be told what they have said last to answer it. */
+  readonly hearsVoice?: true;
   /**
    * Generates one answer. A failure errors the stream with a StageError of stage "llm"; aborting `signal`, or
    * cancelling the stream, stops the request. Calls of tools are told, not carried out.

@@ -34,6 +34,12 @@ export interface OpenAIRealtimeSpeechToTextOptions extends OpenAIServer {
 /** Whether `model` is to be reached by a WebSocket alone. */
 export const isRealtimeOnly = (model: string): boolean => realtimeOnly.test(model);
 
+/** How a session is told what transcribes: `language` as above. */
+export function transcriptionOf(model: string, language: string | undefined) {
+  const code = language?.replace(/-.*/, "");
+  return { model, ...(code && (multilingual.test(model) ? { languages: [code] } : { language: code })) };
+}
+
 /**
  * Transcribes speech over one WebSocket, which is sent what is said and the half second before; the words are final when our
  * detector hears the voice end. An aborted `transcribe()` fails with the signal's reason; any other failure is a StageError
@@ -43,10 +49,8 @@ export function openaiRealtimeSpeechToText(
   { apiKey, baseUrl = "https://api.openai.com/v1", model = "gpt-live-transcribe", language, clock }:
     OpenAIRealtimeSpeechToTextOptions,
 ): SpeechToText {
-  const code = language?.replace(/-.*/, "");
-  const languages = code && (multilingual.test(model) ? { languages: [code] } : { language: code });
   const format = { type: "audio/pcm", rate: sampleRate };
-  const transcription = { model, ...languages };
+  const transcription = transcriptionOf(model, language);
   const input = { format, transcription, turn_detection: null };
   const settings = { type: "session.update", session: { type: "transcription", audio: { input } } };
   const server = { url: `${baseUrl}/realtime?intent=transcription`, apiKey, settings };

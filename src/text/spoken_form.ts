@@ -65,7 +65,7 @@ export function spokenForm(options: SpokenFormOptions = {}): SpokenForm {
 }
 
 /** Everything is read as it is written. */
-function verbatim(): TransformStream<string, Clause> {
+export function verbatim(): TransformStream<string, Clause> {
   return new TransformStream({
     transform: (text, controller) => controller.enqueue({ text, spoken: text }),
   });

@@ -5,6 +5,7 @@ import {
   type LanguageModel,
   type Message,
   newCallId,
+  sumTokens,
   type TokenUsage,
   type ToolCall,
   type ToolChoice,
@@ -116,7 +117,7 @@ async function* steps<UserData>(
         yield event;
       } else if (event.type === "finish") {
         reason = event.reason;
-        usage = sum(usage, event.usage);
+        usage = sumTokens(usage, event.usage);
       } else {
         const { type: _, ...call } = event;
         // Some models begin anew with each answer; others give none.
@@ -162,14 +163,4 @@ async function* steps<UserData>(
 function hasEffect(tools: ToolSet, name: string): boolean {
   const found = Object.hasOwn(tools, name) ? tools[name] : undefined;
   return found !== undefined && (found.effect !== "none" || found.confirm !== undefined);
-}
-
-function sum(a: TokenUsage | undefined, b: TokenUsage | undefined): TokenUsage | undefined {
-  if (!a || !b) return a ?? b;
-  const cachedInputTokens = (a.cachedInputTokens ?? 0) + (b.cachedInputTokens ?? 0);
-  return {
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    ...(cachedInputTokens > 0 && { cachedInputTokens }),
-  };
 }

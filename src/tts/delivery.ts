@@ -35,8 +35,12 @@ export function createDelivery(from: number): Delivery {
           audioMs += durationMs(event.frame);
           return event;
         case "mark":
-          marks.push({ characters: event.characters, audioMs });
-          return { ...event, characters: event.characters + from };
+          marks.push({ audioMs, ...event });
+          return {
+            ...event,
+            characters: event.characters + from,
+            ...(event.audioMs !== undefined && { audioMs: event.audioMs + fromMs }),
+          };
         case "words":
           words.push(...event.words);
           return {

@@ -9,12 +9,12 @@ export interface WordTime {
 }
 
 /**
- * One reply as sound. `mark`: the audio delivered so far speaks exactly the first `characters` characters of the text
- * that was taken in (sent where the provider acknowledges a flush). `words`: where the provider gives word times.
+ * One reply as sound. `mark`: the first `audioMs` milliseconds of the audio (default: all delivered so far) speak exactly
+ * the first `characters` characters of the text (sent where the provider acknowledges a flush). `words`: where the provider gives word times.
  */
 export type SpeechEvent =
   | { readonly type: "audio"; readonly frame: AudioFrame }
-  | { readonly type: "mark"; readonly characters: number }
+  | { readonly type: "mark"; readonly characters: number; readonly audioMs?: number }
   | { readonly type: "words"; readonly words: readonly WordTime[] };
 
 /** A voice. */
@@ -23,6 +23,8 @@ export interface TextToSpeech {
   readonly model: string;
   /** The format of the audio it delivers. */
   readonly output: AudioFormat;
+  /** It takes the words as they are written, piece by piece: not in clauses, nor as they are read aloud. */
+  readonly verbatim?: true;
   /**
    * Speaks one reply. `text` arrives in speakable clauses, white space included; the first is to be spoken without
    * waiting for the second. The result closes after the last sample; a failure errors it with a StageError of stage
@@ -30,7 +32,11 @@ export interface TextToSpeech {
    */
   synthesize(
     text: ReadableStream<string>,
-    options: { readonly signal: AbortSignal },
+    options: {
+      readonly signal: AbortSignal;
+      /** Settles with how much of the audio was heard, in milliseconds, when the reply has ended. */
+      readonly heardMs?: Promise<number>;
+    },
   ): ReadableStream<SpeechEvent>;
   /**
    * The same voice with a connection kept open for one session, until `signal` aborts, so that no reply waits for a
