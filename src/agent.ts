@@ -10,10 +10,12 @@ import {
   type LanguageModelRace,
   type LanguageModelSpec,
   problemOfModels,
+  type SpeechToSpeechSpec,
   type SpeechToTextSpec,
   type TextToSpeechSpec,
 } from "./model_specs.ts";
 import type { Participant, Room } from "./room/room.ts";
+import type { SpeechToSpeech } from "./realtime/realtime.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import type { TextTransform } from "./text/spoken_form.ts";
 import { problemOfTools, type ToolSet } from "./tool.ts";
@@ -100,6 +102,11 @@ export interface AgentDefinition {
   readonly llm?: Choice<LanguageModelSpec | LanguageModelRace, LanguageModel>;
   /** A model string such as `deepgram/aura-2-thalia-en`, the same with options, or a voice of your own (default: `TTS`). */
   readonly tts?: Choice<TextToSpeechSpec, TextToSpeech>;
+  /**
+   * A model that hears and speaks by itself, in place of `stt`, `llm` and `tts`: a model string such as
+   * `openai-realtime/gpt-realtime:marin`, the same with options, or what `openaiRealtime()` makes.
+   */
+  readonly model?: string | SpeechToSpeechSpec | SpeechToSpeech;
   /** BCP 47 language of the conversation, for recognizers and voices that take one. */
   readonly language?: string;
   /**
@@ -218,6 +225,11 @@ export function defineAgent(definition: AgentDefinition): Agent {
     throw new TypeError(
       `defineAgent(): participants is ${JSON.stringify(participants)}, maxRecognizers ${maxRecognizers}; ` +
         'expected "linked" or "all", and a whole number from 1 on',
+    );
+  }
+  if (definition.model !== undefined && participants === "all") {
+    throw new TypeError(
+      'defineAgent(): `model` hears one voice, and participants is "all"; expected "linked", or stt, llm and tts',
     );
   }
   const problem = problemOfModels(definition) ?? problemOfModels({ llm: cheaper }, "costCaps.model") ??

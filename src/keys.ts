@@ -29,7 +29,7 @@ export const isKeyed = (provider: string): provider is KeyedProvider =>
 
 /** Whose key a model of `provider` needs, as it stands in model strings; undefined: none. */
 export function accountOf(provider: string): KeyedProvider | undefined {
-  const account = provider === "openai-responses" ? "openai" : provider;
+  const account = /^openai-(responses|realtime)$/.test(provider) ? "openai" : provider;
   return isKeyed(account) ? account : undefined;
 }
 

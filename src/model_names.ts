@@ -2,7 +2,7 @@
 import { ConfigError } from "./errors.ts";
 import type { Choice, LanguageModelRace, OneChoice } from "./model_specs.ts";
 
-export type Kind = "STT" | "LLM" | "TTS";
+export type Kind = "STT" | "LLM" | "TTS" | "model";
 
 /** Each of a choice; a string may name several, parted by commas. */
 export function listed<Spec, Provider>(
@@ -37,8 +37,12 @@ export function parse(
   const pattern = kind === "LLM" ? /^([a-z0-9-]+)\/(\S+)$/ : /^([a-z0-9-]+)\/([^\s:]+)(?::(\S+))?$/;
   const [, provider, model, option] = pattern.exec(name) ?? [];
   if (provider && model) return { provider, model, option };
-  const example =
-    { STT: "deepgram/nova-3:en", LLM: "openai/gpt-4o-mini", TTS: "deepgram/aura-2-thalia-en" }[kind];
+  const example = {
+    STT: "deepgram/nova-3:en",
+    LLM: "openai/gpt-4o-mini",
+    TTS: "deepgram/aura-2-thalia-en",
+    model: "openai-realtime/gpt-realtime:marin",
+  }[kind];
   throw new ConfigError(
     `${kind} is ${JSON.stringify(name)}; expected a provider and a model, such as ${example}`,
   );

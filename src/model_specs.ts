@@ -62,6 +62,20 @@ export interface TextToSpeechSpec {
   readonly emotion?: string;
 }
 
+/** A model that hears and speaks by itself. */
+export interface SpeechToSpeechSpec {
+  /** Such as `openai-realtime/gpt-realtime`. */
+  readonly model: string;
+  /** The voice's name (default "marin"). */
+  readonly voice?: string;
+  /** 0.25–1.5: 1 is the voice's own. */
+  readonly speed?: number;
+  /** The model that transcribes the user, for the transcript and the history (default `gpt-transcribe`). */
+  readonly transcription?: string;
+  /** BCP 47 (default: the agent's `language`). */
+  readonly language?: string;
+}
+
 const from = (min: number, max: number) => {
   const error = `a number from ${min} to ${max}`;
   return z.number({ error }).min(min, error).max(max, error).optional();
@@ -112,6 +126,16 @@ const stages = {
       emotion: text("the name of an emotion, such as calm").optional(),
     }),
   },
+  model: {
+    method: "stages",
+    options: z.strictObject({
+      model: model("openai-realtime/gpt-realtime"),
+      voice: text("a voice's name").optional(),
+      speed: from(0.25, 1.5),
+      transcription: text("a model's name, such as gpt-transcribe").optional(),
+      language,
+    }),
+  },
 } as const;
 
 /**
@@ -119,13 +143,21 @@ const stages = {
  * `name`: what the field is called (default: as the stage is).
  */
 export function problemOfModels(
-  choices: { readonly stt?: unknown; readonly llm?: unknown; readonly tts?: unknown },
+  choices: {
+    readonly stt?: unknown;
+    readonly llm?: unknown;
+    readonly tts?: unknown;
+    readonly model?: unknown;
+  },
   name?: string,
 ): string | undefined {
-  for (const stage of ["stt", "llm", "tts"] as const) {
+  for (const stage of ["stt", "llm", "tts", "model"] as const) {
     const given = choices[stage];
     if (given === undefined) continue;
     const field = name ?? stage;
+    if (choices.model !== undefined && stage !== "model") {
+      return `\`${stage}\` is there beside \`model\`, which takes its place; expected one of them`;
+    }
     if (Array.isArray(given) && given.length === 0) {
       return `\`${field}\` is an empty list; expected a model at least`;
     }

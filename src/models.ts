@@ -20,6 +20,7 @@ import type {
   LanguageModelRace,
   LanguageModelSpec,
   OneChoice,
+  SpeechToSpeechSpec,
   SpeechToTextSpec,
   TextToSpeechSpec,
 } from "./model_specs.ts";
@@ -40,6 +41,8 @@ import { deepgramTextToSpeech } from "./tts/deepgram.ts";
 import { elevenlabsTextToSpeech } from "./tts/elevenlabs.ts";
 import { fallbackTextToSpeech } from "./tts/fallback.ts";
 import { fliteTextToSpeech } from "./tts/flite.ts";
+import { openaiRealtime } from "./realtime/openai.ts";
+import type { SpeechStages, SpeechToSpeech } from "./realtime/realtime.ts";
 import { openaiTextToSpeech } from "./tts/openai.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import { createWarmth } from "./warm.ts";
@@ -70,10 +73,16 @@ export interface Models {
     model: ModelChoice<TextToSpeechSpec, TextToSpeech>,
     options?: { readonly language?: string },
   ): TextToSpeech;
+  /** For one session. A voice that fails before its first sound is asked once more. */
+  speech(
+    model: string | SpeechToSpeechSpec | SpeechToSpeech,
+    options?: { readonly language?: string },
+  ): SpeechStages;
 }
 
 /** A model, its string taken apart, with the provider's key (empty where none is needed). */
-interface Choice extends Omit<SpeechToTextSpec & TextToSpeechSpec & LanguageModelSpec, "model"> {
+interface Choice
+  extends Omit<SpeechToTextSpec & TextToSpeechSpec & LanguageModelSpec & SpeechToSpeechSpec, "model"> {
   readonly model: string;
   readonly option?: string | undefined;
   readonly endpointingMs?: number | undefined;
@@ -83,7 +92,14 @@ interface Choice extends Omit<SpeechToTextSpec & TextToSpeechSpec & LanguageMode
   readonly log: Log;
 }
 
-type Provider = KeyedProvider | "openai-responses" | "flite" | "demo" | "local" | "browser";
+type Provider =
+  | KeyedProvider
+  | "openai-responses"
+  | "openai-realtime"
+  | "flite"
+  | "demo"
+  | "local"
+  | "browser";
 interface Maker<T> {
   readonly make: (choice: Choice) => T;
   /** The server that a model of it makes HTTP requests of. */
@@ -171,6 +187,13 @@ const voices: Table<TextToSpeech> = {
   flite: { make: ({ model }) => fliteTextToSpeech({ voice: model }) },
 };
 
+const speechModels: Table<SpeechToSpeech> = {
+  "openai-realtime": {
+    make: (choice) => openaiRealtime({ ...choice, voice: choice.voice ?? choice.option }),
+    takes: () => ["voice", "speed", "transcription"],
+  },
+};
+
 export function createModels(options: ModelsOptions): Models {
   const { clock, log } = options;
   const keepWarm = createWarmth({ clock, log });
@@ -178,7 +201,7 @@ export function createModels(options: ModelsOptions): Models {
   function make<T extends object>(
     kind: Kind,
     table: Table<T>,
-    spec: string | SpeechToTextSpec | LanguageModelSpec | TextToSpeechSpec,
+    spec: string | SpeechToTextSpec | LanguageModelSpec | TextToSpeechSpec | SpeechToSpeechSpec,
     defaults: { readonly language?: string; readonly endpointingMs?: number } = {},
   ): T {
     const { model: name, ...given } = typeof spec === "string" ? { model: spec } : spec;
@@ -270,6 +293,8 @@ export function createModels(options: ModelsOptions): Models {
       }
       return fallbackTextToSpeech(atLeastOne(models), { clock, health: healthOf("TTS", models) });
     },
+    speech: (spec, defaults) =>
+      (isObject(spec, "stages") ? spec : make("model", speechModels, spec, defaults)).stages(),
   };
 }
 

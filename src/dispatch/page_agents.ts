@@ -26,7 +26,7 @@ export function pageAgents(
   { models, names }: { readonly models: Models; readonly names: ModelNames },
 ): PageAgent[] {
   return Object.entries(agents).map(([name, agent]) => {
-    const { stt = names.stt, llm = names.llm, tts = names.tts } = agent;
+    const { model, stt = model ?? names.stt, llm = model ?? names.llm, tts = model ?? names.tts } = agent;
     const used = { stt: nameOf(stt), llm: nameOf(llm), tts: nameOf(tts) };
     const [unusable] = missingKeys({ [name]: agent }, models);
     return {

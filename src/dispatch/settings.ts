@@ -19,13 +19,14 @@ export function providersFor(
   const spoken = agent.language === undefined ? {} : { language: agent.language };
   const { minDelayMs } = { ...delays, ...endpointing, ...agent.endpointing };
   const heard = { ...spoken, ...(turnDetection === "stt" && { endpointingMs: minDelayMs }) };
+  const stages = agent.model === undefined
+    ? { stt: models.stt(stt, heard), llm: models.llm(llm), tts: models.tts(tts, spoken) }
+    : models.speech(agent.model, spoken);
   return {
     vad: "detect" in vad ? vad : sileroDetector({ ...voice, ...vad }),
-    stt: models.stt(stt, heard),
-    llm: models.llm(llm),
-    tts: models.tts(tts, spoken),
+    ...stages,
     ...(typeof turnDetection === "object" && { turnDetector: turnDetection }),
-    ...summarizerOf(agent, models),
+    ...summarizerOf(agent, names, models),
   };
 }
 
@@ -52,8 +53,14 @@ export async function preloadTokenizers(
 }
 
 /** What writes its summaries, where that is not the model that answers. */
-function summarizerOf({ history }: Agent, models: Models): Pick<Providers, "summarizer"> {
-  const { llm } = typeof history?.summarize === "object" ? history.summarize : {};
+function summarizerOf(
+  { history, model }: Agent,
+  names: Config["models"] | undefined,
+  models: Models,
+): Pick<Providers, "summarizer"> {
+  // A model that speaks has one conversation, in which nothing else can be asked.
+  const spare = model !== undefined && history?.summarize ? names?.llm : undefined;
+  const { llm = spare } = typeof history?.summarize === "object" ? history.summarize : {};
   if (llm === undefined) return {};
   return { summarizer: models.llm(llm) };
 }
@@ -75,9 +82,10 @@ export function checkDefaults({ stt, llm, tts }: Config["models"], models: Model
  */
 export function missingKeys(agents: Readonly<Record<string, Agent>>, models: Models): string[] {
   return Object.entries(agents).flatMap(([name, agent]) => {
-    const { stt, llm, tts, costCaps: { model } = {} } = agent;
+    const { stt, llm, tts, model: speech, costCaps: { model } = {} } = agent;
     const makers = [
-      () => summarizerOf(agent, models),
+      () => summarizerOf(agent, undefined, models),
+      () => speech && models.speech(speech),
       () => stt && models.stt(stt),
       () => llm && models.llm(llm),
       () => model && models.llm(model),

@@ -79,7 +79,7 @@ export function sessionStarter(
 }
 
 /** Names of agents' voices: the same for the same voice. */
-function voiceKeys(): (agent: Pick<Agent, "tts" | "language">) => string {
+function voiceKeys(): (agent: Pick<Agent, "tts" | "model" | "language">) => string {
   const own = new WeakMap<object, number>();
   let count = 0;
   const nameOf = (voice: object) => {
@@ -87,9 +87,10 @@ function voiceKeys(): (agent: Pick<Agent, "tts" | "language">) => string {
     own.set(voice, name);
     return name;
   };
-  const isOwn = (value: unknown) => typeof value === "object" && value !== null && "synthesize" in value;
-  return ({ tts, language }) =>
-    JSON.stringify([tts, language], (_, value) => isOwn(value) ? nameOf(value) : value);
+  const isOwn = (value: unknown) =>
+    typeof value === "object" && value !== null && ("synthesize" in value || "stages" in value);
+  return ({ tts, model, language }) =>
+    JSON.stringify([tts, model, language], (_, value) => isOwn(value) ? nameOf(value) : value);
 }
 
 function livekitRoom(

@@ -1,0 +1,355 @@
+/**
+ * OpenAI's speech-to-speech sessions on 127.0.0.1, as strict as the real ones, with faults on demand:
+ * https://developers.openai.com/api/docs/guides/realtime-conversations
+ */
+// @ts-types="npm:@types/ws@8.18.1"
+import type { WebSocket } from "ws";
+import * as z from "zod";
+import { type Clock, systemClock } from "../../src/clock.ts";
+import { createEar, type EarOptions } from "./ear.ts";
+import {
+  clientEvent,
+  createItems,
+  Refusal,
+  type SpeechItem,
+  type SpeechMessage,
+} from "./openai_realtime_speech_items.ts";
+import { type Fault, type SocketServer, startSocketServer } from "./socket_server.ts";
+import { voice } from "./voice.ts";
+
+const sampleRate = 24_000;
+const models = ["gpt-realtime", "gpt-realtime-mini", "gpt-realtime-1.5", "gpt-realtime-2"];
+/** Those that transcribe while one speaks. */
+const live = ["gpt-live-transcribe", "gpt-realtime-whisper"];
+
+/** What the model answers. */
+export interface SpokenAnswer {
+  readonly text?: string;
+  readonly calls?: readonly { readonly name: string; readonly arguments?: unknown }[];
+  /** "hang": nothing more comes of it; "fail": it fails after its words; "drop": the connection is lost in its middle. */
+  readonly then?: "hang" | "fail" | "drop";
+}
+
+/** What is asked for, by a `response.create`. */
+export interface AskedResponse {
+  readonly instructions: string;
+  readonly tools: readonly string[];
+  /** The conversation at that moment, or the text that is to be read. */
+  readonly items: readonly Readonly<SpeechItem>[];
+  readonly inConversation: boolean;
+}
+
+export interface SpeechConnection {
+  readonly authorization: string | undefined;
+  /** What came, in order. */
+  readonly messages: SpeechMessage[];
+  readonly asked: AskedResponse[];
+  /** What it was told that it cannot do. */
+  readonly refused: string[];
+  /** The conversation as it is. */
+  items: readonly Readonly<SpeechItem>[];
+  /** The code it was closed with; undefined while it is open. */
+  closed: number | undefined;
+}
+
+export interface SpeechEmulatorOptions extends EarOptions {
+  /** The key it takes (default "test-key"). */
+  readonly apiKey?: string;
+  readonly clock?: Clock;
+  /** What is answered to the `n`th request in conversation, counted from 0 (default: "You said: …"). */
+  readonly answer?: (asked: AskedResponse, n: number) => SpokenAnswer;
+  /** Milliseconds to the first words (default 100), of audio a word (default 200), and of audio a millisecond (default 5). */
+  readonly firstMs?: number;
+  readonly msPerWord?: number;
+  readonly speed?: number;
+  /** How long a session lasts, in milliseconds (default: an hour). */
+  readonly sessionMs?: number;
+  /** How long the words of the `n`th commit take, in milliseconds (default `delayMs`); Infinity: they fail. */
+  readonly transcriptionMs?: (n: number) => number;
+  /** What goes wrong with the `n`th connection, counted from 0. */
+  readonly fault?: (path: string, n: number) => Fault | undefined;
+}
+
+export interface SpeechEmulator extends SocketServer {
+  /** The base URL to give a client: http://127.0.0.1:port/v1. */
+  readonly url: string;
+  readonly connections: readonly SpeechConnection[];
+}
+
+/** Starts one; disposing it ends its connections. */
+export async function startSpeechEmulator(options: SpeechEmulatorOptions = {}): Promise<SpeechEmulator> {
+  const { apiKey = "test-key", clock = systemClock, fault } = options;
+  const connections: SpeechConnection[] = [];
+  const told = { utterances: 0, commits: 0, answers: 0 };
+  const server = await startSocketServer({
+    clock,
+    fault,
+    accept({ pathname, searchParams }, { authorization }) {
+      if (pathname !== "/v1/realtime") return 404;
+      if (authorization !== `Bearer ${apiKey}`) return 401;
+      if (!models.includes(searchParams.get("model") ?? "")) return 400;
+      const connection: SpeechConnection = {
+        authorization,
+        messages: [],
+        asked: [],
+        refused: [],
+        items: [],
+        closed: undefined,
+      };
+      connections.push(connection);
+      return {
+        onClose: (code) => connection.closed = code,
+        serve: (socket, progress) => converse(socket, connection, progress, clock, options, told),
+      };
+    },
+  });
+  return {
+    url: `${server.url}/v1`,
+    connections,
+    get open() {
+      return server.open;
+    },
+    idle: server.idle,
+    drop: server.drop,
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+function converse(
+  socket: WebSocket,
+  connection: SpeechConnection,
+  progress: (audioMs: number) => void,
+  clock: Clock,
+  options: SpeechEmulatorOptions,
+  told: { utterances: number; commits: number; answers: number },
+): void {
+  const { delayMs = 60, sessionMs = 3_600_000, transcriptionMs = () => delayMs } = options;
+  const { firstMs = 100, msPerWord = 200, speed = 5 } = options;
+  const { answer = ({ items }) => ({ text: `You said: ${items.at(-1)?.text}` }) } = options;
+  const ear = createEar(sampleRate, options, told);
+  const conversation = createItems();
+  connection.items = conversation.items;
+  const timers = new Set<Disposable>();
+  let transcriber = "";
+  let ids = 0;
+  let audioMs = 0;
+  let toldWords = 0;
+  let nextItem = "";
+  /** Responses that are being made, by their ids. */
+  const active = new Map<string, { readonly inConversation: boolean; end: (status: string) => void }>();
+
+  const newId = (kind: string) => `${kind}_server_${++ids}`;
+  const newItem = () => nextItem = newId("item");
+  newItem();
+  const send = (type: string, more: Record<string, unknown> = {}) => {
+    if (socket.readyState === socket.OPEN) {
+      socket.send(JSON.stringify({ type, event_id: newId("event"), ...more }));
+    }
+  };
+  const complain = (code: string | null, message: string, event_id?: string) => {
+    connection.refused.push(message);
+    send("error", { error: { type: "invalid_request_error", code, message, param: null, event_id } });
+  };
+  const later = (ms: number, act: () => void) => {
+    const timer = clock.after(ms, () => {
+      timers.delete(timer);
+      if (socket.readyState === socket.OPEN) act();
+    });
+    timers.add(timer);
+  };
+  const sounded = (ms: number) => progress(audioMs += ms);
+  const transcribed = (kind: string, item_id: string, more: object) =>
+    send(`conversation.item.input_audio_transcription.${kind}`, { item_id, content_index: 0, ...more });
+
+  const append = (bytes: Uint8Array) => {
+    const words = ear.hear(bytes)?.split(" ");
+    if (words && live.includes(transcriber)) {
+      const id = nextItem;
+      const delta = words.slice(toldWords).map((word) => `${word} `).join("");
+      toldWords = words.length;
+      if (delta !== "") later(delayMs, () => transcribed("delta", id, { delta }));
+    }
+    sounded(bytes.length / 48);
+  };
+  const commit = () => {
+    if (ear.uncommittedMs < 100) {
+      throw new Refusal(
+        "input_audio_buffer_commit_empty",
+        `Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but buffer only has ` +
+          `${ear.uncommittedMs.toFixed(2)}ms of audio.`,
+      );
+    }
+    const ms = ear.uncommittedMs;
+    const { text } = ear.commit();
+    const id = nextItem;
+    newItem();
+    toldWords = 0;
+    const previous_item_id = conversation.items.at(-1)?.id ?? null;
+    conversation.add({ id, type: "message", role: "user", text, audioMs: ms });
+    send("input_audio_buffer.committed", { item_id: id, previous_item_id });
+    const waitMs = transcriptionMs(told.commits++);
+    const error = { type: "transcription_error", code: null, message: "Too many requests." };
+    if (waitMs === Infinity) return transcribed("failed", id, { error });
+    later(waitMs, () => {
+      if (!live.includes(transcriber)) transcribed("delta", id, { delta: text });
+      transcribed("completed", id, { transcript: text, usage: { type: "duration", seconds: ms / 1000 } });
+    });
+  };
+
+  const respond = ({ response: asked, event_id }: Extract<SpeechMessage, { type: "response.create" }>) => {
+    const inConversation = asked.conversation === "auto";
+    if (inConversation && [...active.values()].some((one) => one.inConversation)) {
+      return complain(
+        "conversation_already_has_active_response",
+        "Conversation already has an active response in progress. Wait until the response is finished before creating a new one.",
+        event_id,
+      );
+    }
+    const read = asked.input?.flatMap(({ content }) => content.map(({ text }) => text)).join(" ") ?? "";
+    const items = inConversation
+      ? conversation.items.map((item) => ({ ...item }))
+      : [{ id: "input", type: "message", role: "user", text: read } as const];
+    const about: AskedResponse = {
+      instructions: asked.instructions,
+      tools: asked.tools.map(({ name }) => name),
+      items,
+      inConversation,
+    };
+    connection.asked.push(about);
+    const spokenAnswer: SpokenAnswer = inConversation ? answer(about, told.answers++) : { text: read };
+    const { text = "", calls = [], then } = spokenAnswer;
+    const id = newId("resp");
+    const response = { id, object: "realtime.response", metadata: asked.metadata, conversation_id: null };
+    const words = text.match(/\S+\s*/g) ?? [];
+    let spoken: SpeechItem | undefined;
+    let sample = 0;
+    const done = (status: string, details?: object) => {
+      if (!active.delete(id)) return;
+      const tokens = { text_tokens: 20, audio_tokens: Math.round((spoken?.audioMs ?? 0) / 50) };
+      const usage = {
+        total_tokens: 120 + tokens.text_tokens + tokens.audio_tokens,
+        input_tokens: 120,
+        output_tokens: tokens.text_tokens + tokens.audio_tokens,
+        input_token_details: {
+          text_tokens: 80,
+          audio_tokens: 40,
+          cached_tokens: 64,
+          cached_tokens_details: { text_tokens: 48, audio_tokens: 16 },
+        },
+        output_token_details: tokens,
+      };
+      send("response.done", { response: { ...response, status, status_details: details ?? null, usage } });
+    };
+    active.set(id, {
+      inConversation,
+      end: (status) => done(status, { type: status, reason: "client_cancelled" }),
+    });
+    const unless = (act: () => void) => () => {
+      if (active.has(id)) act();
+    };
+    const where = (item_id: string) => ({ response_id: id, item_id, output_index: 0, content_index: 0 });
+    const addItem = (item: SpeechItem) => {
+      if (inConversation) conversation.add(item);
+      const { id: item_id, type, callId: call_id } = item;
+      send("response.output_item.added", { response_id: id, item: { id: item_id, type, call_id } });
+    };
+    const say = (word: string, n: number) => {
+      if (!spoken) {
+        addItem(spoken = { id: newId("item"), type: "message", role: "assistant", text: "", audioMs: 0 });
+      }
+      const count = msPerWord * sampleRate / 1000;
+      const samples = voice(sampleRate, sample, count);
+      sample += count;
+      spoken.text += word;
+      spoken.audioMs! += msPerWord;
+      send("response.output_audio_transcript.delta", { ...where(spoken.id), delta: word });
+      const delta = new Uint8Array(samples.slice().buffer).toBase64();
+      send("response.output_audio.delta", { ...where(spoken.id), delta });
+      sounded(msPerWord);
+      if (then === "drop" && n >= words.length / 2) socket.terminate();
+    };
+    const finish = () => {
+      if (then === "hang") return;
+      if (then === "fail") {
+        const error = { type: "server_error", code: "server_error", message: "It failed on purpose." };
+        return done("failed", { type: "failed", error });
+      }
+      if (spoken) send("response.output_audio.done", where(spoken.id));
+      for (const call of calls) {
+        const call_id = newId("call");
+        const given = JSON.stringify(call.arguments ?? {});
+        const item: SpeechItem = {
+          id: newId("item"),
+          type: "function_call",
+          callId: call_id,
+          text: call.name,
+        };
+        addItem(item);
+        const called = { ...where(item.id), call_id, name: call.name, arguments: given };
+        send("response.function_call_arguments.done", called);
+      }
+      done("completed");
+    };
+    send("response.created", { response: { ...response, status: "in_progress" } });
+    for (const [n, word] of words.entries()) {
+      later(firstMs + n * msPerWord / speed, unless(() => say(word, n)));
+    }
+    later(firstMs + words.length * msPerWord / speed, unless(finish));
+  };
+
+  const cancel = (response_id: string | undefined) => {
+    const found = response_id === undefined
+      ? active.values().find(({ inConversation }) => inConversation)
+      : active.get(response_id);
+    if (!found) {
+      throw new Refusal("response_cancel_not_active", "Cancellation failed: no active response found");
+    }
+    found.end("cancelled");
+  };
+  const obey = (message: SpeechMessage) => {
+    switch (message.type) {
+      case "session.update":
+        transcriber = message.session.audio.input.transcription.model;
+        return send("session.updated", { session: message.session });
+      case "input_audio_buffer.append":
+        return append(Uint8Array.fromBase64(message.audio));
+      case "input_audio_buffer.commit":
+        return commit();
+      case "input_audio_buffer.clear":
+        if (ear.uncommittedMs > 0) ear.commit();
+        return send("input_audio_buffer.cleared");
+      case "conversation.item.create":
+        return conversation.create(message);
+      case "conversation.item.delete":
+        return conversation.delete(message.item_id);
+      case "conversation.item.truncate":
+        return conversation.truncate(message.item_id, message.audio_end_ms);
+      case "response.create":
+        return respond(message);
+      case "response.cancel":
+        return cancel(message.response_id);
+    }
+  };
+  later(sessionMs, () => {
+    complain(
+      "session_expired",
+      `Your session hit the maximum duration of ${sessionMs / 60_000} minutes.`,
+    );
+    socket.close(1001);
+  });
+  send("session.created", { session: { type: "realtime", id: "sess_emulator" } });
+  socket.on("message", (data: Uint8Array) => {
+    const message = clientEvent.safeParse(JSON.parse(new TextDecoder().decode(data)));
+    if (!message.success) return complain("invalid_value", z.prettifyError(message.error));
+    connection.messages.push(message.data);
+    try {
+      obey(message.data);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      complain(error.code, error.message, message.data.event_id);
+    }
+  });
+  socket.on("close", () => {
+    for (const timer of timers) timer[Symbol.dispose]();
+  });
+}
