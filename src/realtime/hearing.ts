@@ -46,7 +46,13 @@ export function hearingOn(
 }
 
 const eventName = (kind: string) => `conversation.item.input_audio_transcription.${kind}`;
-const newUtterance = (): Utterance => ({ type: "heard", id: undefined, words: "", isFinal: false });
+const newUtterance = (): Utterance => ({
+  type: "heard",
+  id: undefined,
+  words: "",
+  isFinal: false,
+  isTold: false,
+});
 
 function listenOn(line: Line, listener: CommitListener, clock: Clock): CommitConnection {
   const held = line.hold();

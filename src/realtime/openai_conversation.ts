@@ -11,6 +11,8 @@ export interface Utterance {
   /** What was told of it by now; all of it once that is final. */
   words: string;
   isFinal: boolean;
+  /** The history has had it. */
+  isTold: boolean;
 }
 
 type Item =
@@ -49,6 +51,8 @@ export interface Conversation {
 export function createConversation(newId: () => string): Conversation {
   let items: Item[] = [];
   const isUnknown = (item: Item) => item.type === "heard" && !item.isFinal;
+  const isFresh = (item: Item) =>
+    isUnknown(item) || (item.type === "heard" && !item.isTold && item.words !== "");
 
   /** The first of `items`, from `at` on, that say what is wanted: several where the user paused. */
   const find = ({ key, said }: Wanted, at: number): { from: number; to: number } | undefined => {
@@ -92,18 +96,24 @@ export function createConversation(newId: () => string): Conversation {
       const events: ClientEvent[] = [];
       const next: Item[] = [];
       let at = 0;
-      const passOver = (until: number) => {
+      const passOver = (until: number, isKept: (item: Item) => boolean) => {
         for (const item of items.slice(at, until)) {
-          if (isUnknown(item)) next.push(item);
+          if (isKept(item)) next.push(item);
           else if (item.id !== undefined) events.push({ type: "conversation.item.delete", item_id: item.id });
         }
         at = until;
       };
-      for (const wanted of wantedOf(messages)) {
+      const all = wantedOf(messages);
+      const lastOfUser = all.findLastIndex(({ said }) => said?.by === "user");
+      for (const [n, wanted] of all.entries()) {
         const found = find(wanted, at);
         if (found) {
-          passOver(found.from);
-          next.push(...items.slice(found.from, found.to));
+          // What is answered may be in no history yet, while the model goes on with its answer.
+          passOver(found.from, n > lastOfUser ? isFresh : isUnknown);
+          for (const item of items.slice(found.from, found.to)) {
+            if (item.type === "heard") item.isTold = true;
+            next.push(item);
+          }
           at = found.to;
           continue;
         }
@@ -117,7 +127,7 @@ export function createConversation(newId: () => string): Conversation {
         });
         next.push({ type: "told", id, key: wanted.key });
       }
-      passOver(items.length);
+      passOver(items.length, isUnknown);
       items = next;
       return events;
     },

@@ -18,10 +18,13 @@ const INTERRUPTION_MS = 700;
 /** Silence after which an interruption may have been all. */
 const PAUSE_MS = 200;
 
+/** Whether the voice surely goes on after what can be told of it now. */
+const isGoingOn = (state: TurnState): boolean => state.user.is === "speaking" && !isFading(state);
+
 /** Whether the user seems to interrupt an agent that hears the voice itself, and nothing says by what words yet. */
 const interruptsWordless = (state: TurnState, { hearsVoice }: TurnOptions): boolean =>
   hearsVoice === true && (state.agent.is === "paused" || state.agent.is === "held") &&
-  wordsOf(state) === 0 && state.asked?.voice !== "none";
+  wordsOf(state) === 0 && (!state.asked || (state.asked.answered && state.asked.voice === "unrecognized"));
 
 /** Whether all that the user has said had no words. */
 export const hasNoWords = (state: TurnState): boolean =>
@@ -60,7 +63,7 @@ export const askFinal: Policy = {
   decide: (state) => ({
     state: {
       ...state,
-      asked: { answered: false, voice: "none", early: isFading(state) },
+      asked: { answered: false, voice: isGoingOn(state) ? "unrecognized" : "none", early: isFading(state) },
       asks: tried(judgeAsked(state, false)),
     },
     actions: [{ type: "ask-final" }],

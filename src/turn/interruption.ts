@@ -1,4 +1,5 @@
 /** The user's voice while the agent is at a reply: what pauses it, stops it, or lets it go on. */
+import { hasNoWords } from "./finals.ts";
 import {
   type Decision,
   interrupt,
@@ -102,6 +103,7 @@ export const falseInterruption: Policy = {
     const words = weight(state, options);
     if (words === "none" && echo.atMs >= agent.sinceMs) return NOW;
     if (user.is === "speaking") return latest;
+    if (options.hearsVoice && hasNoWords(state)) return NOW;
     if (words === "listening") return Math.min(latest, lastVoicedMs(state) + AFTER_VOICE_MS);
     if (agent.is === "paused") return latest;
     return user.is === "silent" ? NOW : Math.min(latest, user.lastVoicedMs + AFTER_VOICE_MS);

@@ -14,7 +14,12 @@ import {
 import { turnTaking } from "../fakes/call.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { silentLog as log } from "../fakes/log.ts";
-import { scriptedLanguageModel, scriptedSpeechToText, scriptedTextToSpeech } from "../fakes/providers.ts";
+import {
+  type Answer,
+  scriptedLanguageModel,
+  scriptedSpeechToText,
+  scriptedTextToSpeech,
+} from "../fakes/providers.ts";
 import { frameMs, loudnessDetector, microphoneFrame } from "../fakes/speech.ts";
 
 const instructions = "You are a test.";
@@ -25,18 +30,21 @@ export interface RealtimeCallOptions extends Pick<SessionOptions, "costCaps" | "
   readonly speculate?: boolean;
   /** Works with scripts in place of the model, when the conversation is handed over to it. */
   readonly pipeline?: Agent;
+  /** What that answers. */
+  readonly answers?: readonly Answer[];
 }
 
 /** Starts one; the user is there. */
 export async function startRealtimeCall(
   options: SpeechEmulatorOptions = {},
-  { definition, transcription, speculate = true, pipeline, ...more }: RealtimeCallOptions = {},
+  { definition, transcription, speculate = true, pipeline, answers = [], ...more }: RealtimeCallOptions = {},
 ) {
   const clock = fakeClock();
   const emulator: SpeechEmulator = await startSpeechEmulator({ clock, ...options });
   const room = memoryRoom({ name: "room", clock });
   const vad = loudnessDetector();
   const spoken: { readonly fromMs: number; readonly toMs: number; readonly words: string[] }[] = [];
+  const llm = scriptedLanguageModel(answers, clock);
   const equip = (agent: Agent): Equipped => {
     const model = openaiRealtime({
       apiKey: "test-key",
@@ -48,7 +56,7 @@ export async function startRealtimeCall(
     });
     const scripted = {
       stt: scriptedSpeechToText(spoken, clock),
-      llm: scriptedLanguageModel([{ text: "The pipeline answers.", ttftMs: 100, tokenMs: 20 }], clock),
+      llm,
       tts: scriptedTextToSpeech([], clock),
     };
     return {
