@@ -4,6 +4,7 @@ import assistant from "./assistant.ts";
 import echo from "./echo.ts";
 import events from "./events.ts";
 import meeting from "./meeting.ts";
+import realtime from "./realtime.ts";
 import sales from "./sales.ts";
 import support from "./support.ts";
 import tools from "./tools.ts";
@@ -21,4 +22,5 @@ export const agents: Readonly<Record<string, Agent>> = {
   sales,
   meeting,
   vision,
+  realtime,
 };

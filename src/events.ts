@@ -86,6 +86,8 @@ export type Usage =
       readonly inputTokens: number;
       readonly outputTokens: number;
       readonly cachedInputTokens?: number;
+      /** Those of them that are sound, of a model that hears and speaks. */
+      readonly audio?: TokenUsage;
       readonly uncounted?: true;
       readonly estimated?: TokenUsage;
     }

@@ -61,9 +61,13 @@ export type { Log } from "./log.ts";
 export type {
   LanguageModelRace,
   LanguageModelSpec,
+  SpeechToSpeechSpec,
   SpeechToTextSpec,
   TextToSpeechSpec,
 } from "./model_specs.ts";
+export { openaiRealtime } from "./realtime/openai.ts";
+export type { OpenAIRealtimeOptions } from "./realtime/openai.ts";
+export type { SpeechStages, SpeechToSpeech } from "./realtime/realtime.ts";
 export type {
   AgentState,
   Participant,

@@ -158,6 +158,9 @@ export function problemOfModels(
     if (choices.model !== undefined && stage !== "model") {
       return `\`${stage}\` is there beside \`model\`, which takes its place; expected one of them`;
     }
+    if (stage === "model" && Array.isArray(given)) {
+      return `\`${field}\` is a list; expected one model, since nothing can stand in for it in a call`;
+    }
     if (Array.isArray(given) && given.length === 0) {
       return `\`${field}\` is an empty list; expected a model at least`;
     }

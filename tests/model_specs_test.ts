@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { type AgentDefinition, defineAgent } from "../src/agent.ts";
 import type { LanguageModel } from "../src/llm/llm.ts";
+import { openaiRealtime } from "../src/realtime/openai.ts";
 
 const instructions = "Be brief.";
 
@@ -26,6 +27,16 @@ describe("an agent's models", () => {
         llm: [{ race: [own, "openai/gpt-4o", { model: "openai/gpt-4o-mini" }], afterMs: 800 }, "demo/rules"],
       },
       { llm: own, tts: { model: "openai/tts", instructions: "calm" } },
+      { model: "openai-realtime/gpt-realtime:marin" },
+      {
+        model: {
+          model: "openai-realtime/gpt-realtime",
+          voice: "cedar",
+          speed: 1.1,
+          transcription: "whisper-1",
+        },
+      },
+      { model: openaiRealtime({ apiKey: "key", model: "gpt-realtime" }) },
     ];
     for (const definition of definitions) {
       const given = { instructions, ...definition };
@@ -49,6 +60,22 @@ describe("an agent's models", () => {
     "a temperature that is too high": [
       { llm: { model: "openai/gpt-4o", temperature: 3 } },
       "`llm.temperature` is 3; expected a number from 0 to 2",
+    ],
+    "a model that speaks beside others": [
+      { model: "openai-realtime/gpt-realtime", tts: "flite/slt" },
+      "`tts` is there beside `model`, which takes its place; expected one of them",
+    ],
+    "several models that speak": [
+      { model: ["openai-realtime/gpt-realtime"] },
+      "`model` is a list; expected one model, since nothing can stand in for it in a call",
+    ],
+    "a model that speaks too fast": [
+      { model: { model: "openai-realtime/gpt-realtime", speed: 3 } },
+      "`model.speed` is 3; expected a number from 0.25 to 1.5",
+    ],
+    "a model that speaks with several people": [
+      { model: "openai-realtime/gpt-realtime", participants: "all" },
+      '`model` hears one voice, and participants is "all"; expected "linked", or stt, llm and tts',
     ],
     "a temperature in words": [
       { llm: { model: "openai/gpt-4o", temperature: "high" } },

@@ -51,6 +51,17 @@ describe("model strings", () => {
     ]);
   });
 
+  it("make models that hear and speak, each session its own", () => {
+    const { stt, llm, tts } = models.speech("openai-realtime/gpt-realtime:cedar", { language: "de" });
+    assertEquals([stt.provider, stt.model, stt.input.sampleRate], ["openai", "gpt-transcribe", 16_000]);
+    assertEquals([llm.provider, llm.model, llm.hearsVoice], ["openai-realtime", "gpt-realtime", true]);
+    assertEquals([tts.model, tts.output.sampleRate, tts.verbatim], ["gpt-realtime", 24_000, true]);
+    assertEquals(
+      models.speech({ model: "openai-realtime/x", transcription: "whisper-1" }).stt.model,
+      "whisper-1",
+    );
+  });
+
   it("make providers with options", () => {
     const made = [
       models.stt({ model: "deepgram/nova-2", language: "en" }),

@@ -2,7 +2,7 @@
  * OpenAI's models that hear and speak: https://developers.openai.com/api/docs/guides/realtime. What ends the user's turn, and
  * what interrupts the agent, is decided here as for any other agent (`turn_detection: null`).
  */
-import type { Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { OpenAIServer } from "../openai.ts";
 import { transcriptionOf } from "../stt/openai_realtime.ts";
@@ -26,13 +26,14 @@ export interface OpenAIRealtimeOptions extends OpenAIServer {
   readonly transcription?: string | undefined;
   /** BCP 47, of what the user says. */
   readonly language?: string | undefined;
-  readonly clock: Clock;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   readonly log?: Log | undefined;
 }
 
 /** Such a model; its sessions speak over one WebSocket each, not through the SDK, whose socket cannot drop a dead peer. */
 export function openaiRealtime(options: OpenAIRealtimeOptions): SpeechToSpeech {
-  const { apiKey, baseUrl = "https://api.openai.com/v1", model, clock, log } = options;
+  const { apiKey, baseUrl = "https://api.openai.com/v1", model, clock = systemClock, log } = options;
   const { voice = "marin", speed, transcription = "gpt-transcribe", language } = options;
   const format = { type: "audio/pcm", rate: pcm.sampleRate };
   const input = { format, transcription: transcriptionOf(transcription, language), turn_detection: null };

@@ -8,10 +8,10 @@ import { type Conversation, createConversation } from "./openai_conversation.ts"
 import { type ClientEvent, parseEvent, type ServerEvent, type ServerFailure } from "./openai_messages.ts";
 import { createResponse, type RealtimeResponse } from "./openai_response.ts";
 
-/** How long a session may take to begin; milliseconds. */
-const beginMs = 6_000;
+/** How long a session may take to begin, once there is a connection; milliseconds. */
+const beginMs = 5_000;
 /** While something is expected it is asked so often whether the server is there, which has so long to say so; milliseconds. */
-const liveness = { everyMs: 1_000, deafMs: 2_000 };
+const liveness = { everyMs: 500, deafMs: 3_000 };
 /** A session ends after 60 minutes: from this age on another takes its place when nothing is under way; milliseconds. */
 const longestMs = 50 * 60_000;
 
@@ -120,13 +120,12 @@ export function createLine({ url, apiKey, settings, clock, log }: LineOptions): 
     const mine = opened = Promise.withResolvers<void>();
     mine.promise.catch(() => {}); // told to whoever waits for it
     openedMs = clock.now();
-    const seconds = beginMs / 1000;
-    timers.begin = clock.after(
-      beginMs,
-      () => lose(fail(`OpenAI began no session within ${seconds} s`, true)),
-    );
     socket = openSocket(url, { authorization: `Bearer ${apiKey}` }, {
-      open: () => send(settings),
+      open() {
+        const late = () => lose(fail(`OpenAI began no session within ${beginMs / 1000} s`, true));
+        timers.begin = clock.after(beginMs, late);
+        send(settings);
+      },
       message(data) {
         heard();
         const event = parseEvent(data);

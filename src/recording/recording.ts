@@ -52,8 +52,8 @@ const header = z.object({
   /** The agent's own tools, where it has any. */
   tools: z.array(tool).optional(),
   stt: model.extend({ elsewhere: z.boolean() }),
-  llm: model,
-  tts: model,
+  llm: model.extend({ hearsVoice: z.literal(true).exactOptional() }),
+  tts: model.extend({ verbatim: z.literal(true).exactOptional() }),
   turnDetector: z.object({ model: z.string(), windowMs: ms, silenceMs: ms }).optional(),
 });
 

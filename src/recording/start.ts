@@ -92,8 +92,8 @@ function headerOf(
       )),
     }),
     stt: { provider: stt.provider, model: stt.model, elsewhere: stt.elsewhere === true },
-    llm: { provider: llm.provider, model: llm.model },
-    tts: { provider: tts.provider, model: tts.model },
+    llm: { provider: llm.provider, model: llm.model, ...(llm.hearsVoice && { hearsVoice: true }) },
+    tts: { provider: tts.provider, model: tts.model, ...(tts.verbatim && { verbatim: true }) },
     ...(turnDetector && {
       turnDetector: {
         model: turnDetector.model,

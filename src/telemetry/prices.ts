@@ -5,6 +5,7 @@
 import * as z from "zod";
 import { ConfigError } from "../errors.ts";
 import type { Usage } from "../events.ts";
+import type { TokenUsage } from "../llm/llm.ts";
 import list from "./prices.json" with { type: "json" };
 
 const usd = z.number().min(0);
@@ -25,6 +26,12 @@ const row = z.discriminatedUnion("stage", [
     /** Of those that the provider had in its cache (default: as the others). */
     perMillionCachedInputTokens: usd.optional(),
     perMillionOutputTokens: usd,
+    /** Of those that are sound, of a model that hears and speaks (default: as the others). */
+    audio: z.strictObject({
+      perMillionInputTokens: usd,
+      perMillionCachedInputTokens: usd,
+      perMillionOutputTokens: usd,
+    }).optional(),
   }),
   z.strictObject({ stage: z.literal("stt"), ...about, perAudioMinute: usd }),
   z.strictObject({
@@ -73,17 +80,31 @@ const patternOf = (model: string): RegExp =>
 
 function costOf(usage: Usage, row: Row): number | undefined {
   if (usage.stage === "llm" && row.stage === "llm") {
-    const { inputTokens, outputTokens } = usage.estimated ?? usage;
-    const cached = usage.cachedInputTokens ?? 0;
-    const cachedPrice = row.perMillionCachedInputTokens ?? row.perMillionInputTokens;
-    const input = (inputTokens - cached) * row.perMillionInputTokens + cached * cachedPrice;
-    return (input + outputTokens * row.perMillionOutputTokens) / 1e6;
+    const { audio, ...all } = usage.estimated ?? usage;
+    if (!audio || !row.audio) return tokenCost(all, row);
+    const text = {
+      inputTokens: all.inputTokens - audio.inputTokens,
+      outputTokens: all.outputTokens - audio.outputTokens,
+      cachedInputTokens: (all.cachedInputTokens ?? 0) - (audio.cachedInputTokens ?? 0),
+    };
+    return tokenCost(text, row) + tokenCost(audio, row.audio);
   }
   if (usage.stage === "stt" && row.stage === "stt") return minutes(usage) * row.perAudioMinute;
   if (usage.stage !== "tts" || row.stage !== "tts") return undefined;
   const { perThousandCharacters: byText, perAudioMinute: byAudio } = row;
   if (byText === undefined && byAudio === undefined) return undefined;
   return usage.characters / 1000 * (byText ?? 0) + minutes(usage) * (byAudio ?? 0);
+}
+
+function tokenCost(
+  { inputTokens, outputTokens, cachedInputTokens: cached = 0 }: TokenUsage,
+  price: Omit<NonNullable<Extract<Row, { stage: "llm" }>["audio"]>, "perMillionCachedInputTokens"> & {
+    readonly perMillionCachedInputTokens?: number | undefined;
+  },
+): number {
+  const cachedPrice = price.perMillionCachedInputTokens ?? price.perMillionInputTokens;
+  const input = (inputTokens - cached) * price.perMillionInputTokens + cached * cachedPrice;
+  return (input + outputTokens * price.perMillionOutputTokens) / 1e6;
 }
 
 const minutes = ({ audioMs }: { readonly audioMs: number }): number => audioMs / 60_000;

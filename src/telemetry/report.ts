@@ -57,6 +57,8 @@ const usage = z.discriminatedUnion("stage", [
     inputTokens: count,
     cachedInputTokens: count.describe("those of the input that the provider had in its cache"),
     outputTokens: count,
+    audio: z.object({ inputTokens: count, cachedInputTokens: count, outputTokens: count }).optional()
+      .describe("those of them that are sound, of a model that hears and speaks"),
   }),
   z.object({
     stage: z.literal("tts"),

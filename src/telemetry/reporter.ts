@@ -1,5 +1,6 @@
 /** A session's events, summed up as they come. */
 import type { SessionEvent, Usage } from "../events.ts";
+import { sumTokens, type TokenUsage } from "../llm/llm.ts";
 import type { SessionReport } from "./report.ts";
 
 /** Failures that are kept; the oldest go first. */
@@ -101,6 +102,8 @@ export function createReporter(): Reporter {
   };
 }
 
+type Tokens = Extract<Sums["usage"][number], { readonly stage: "llm" }>;
+
 /** `sum` and what was used since. */
 function added(sum: Sums["usage"][number] | undefined, used: Usage): Sums["usage"][number] {
   const { provider, model } = used;
@@ -112,9 +115,10 @@ function added(sum: Sums["usage"][number] | undefined, used: Usage): Sums["usage
       return { stage: "stt", ...of, audioMs: before.audioMs + used.audioMs };
     }
     case "llm": {
-      const before = sum?.stage === "llm"
+      const before: Omit<Tokens, "stage" | "provider" | "model"> = sum?.stage === "llm"
         ? sum
         : { requests: 0, uncounted: 0, inputTokens: 0, cachedInputTokens: 0, outputTokens: 0 };
+      const audio = sumTokens<TokenUsage | undefined>(before.audio, used.audio);
       return {
         stage: "llm",
         ...of,
@@ -123,6 +127,7 @@ function added(sum: Sums["usage"][number] | undefined, used: Usage): Sums["usage
         inputTokens: before.inputTokens + used.inputTokens,
         cachedInputTokens: before.cachedInputTokens + (used.cachedInputTokens ?? 0),
         outputTokens: before.outputTokens + used.outputTokens,
+        ...(audio && { audio: { ...audio, cachedInputTokens: audio.cachedInputTokens ?? 0 } }),
       };
     }
     case "tts": {

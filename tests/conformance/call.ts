@@ -40,11 +40,13 @@ export interface Outcome {
   readonly errors: readonly string[];
 }
 
+/** The stage that a provider of a kind is tried as. */
+export const stageOf = { STT: "stt", LLM: "llm", TTS: "tts" } as const;
+
 /** Makes the call, on a clock that may be fast. */
 export async function callWith({ kind, name }: Row, served: Served, clock: Clock): Promise<Outcome> {
   const models = createModels({ ...served.keys, clock, log });
-  const stage = kind.toLowerCase() as "stt" | "llm" | "tts";
-  const provider = { [stage]: models[stage](name) };
+  const provider = kind === "speech" ? models.speech(name) : { [stageOf[kind]]: models[stageOf[kind]](name) };
   const room = memoryRoom({ name: "room", clock });
   const over = new AbortController();
   const events: SessionEvent[] = [];

@@ -12,6 +12,7 @@ import { type ChatFault, startOpenAIEmulator } from "../emulators/openai.ts";
 import { startResponsesEmulator } from "../emulators/openai_responses.ts";
 import { type AudioFault, startOpenAIAudio } from "../emulators/openai_audio.ts";
 import { startRealtimeEmulator } from "../emulators/openai_realtime.ts";
+import { startSpeechEmulator } from "../emulators/openai_realtime_speech.ts";
 import { fastVoice, utterances } from "./call.ts";
 import { type FaultName, oversizedBytes, socketFaults } from "./faults.ts";
 
@@ -26,7 +27,7 @@ export interface Served extends AsyncDisposable {
 export interface Row {
   /** A model string. */
   readonly name: string;
-  readonly kind: "STT" | "LLM" | "TTS";
+  readonly kind: "STT" | "LLM" | "TTS" | "speech";
   /** The faults that its protocol can have. */
   readonly faults: readonly FaultName[];
   /** Starts its emulator with a fault in its first connection or request, or with none. */
@@ -206,6 +207,21 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { cartesia: { apiKey, baseUrl: emulator.url } },
+        open: () => emulator.open,
+      };
+    },
+  },
+  {
+    name: "openai-realtime/gpt-realtime:marin",
+    kind: "speech",
+    faults: namesOf(listens),
+    async serve(fault, clock) {
+      const transcripts = utterances;
+      const wrong = first(listens, fault);
+      const emulator = await startSpeechEmulator({ clock, transcripts, fault: (_, n) => wrong(n) });
+      return {
+        ...ending(emulator),
+        keys: { openai: { apiKey, baseUrl: emulator.url } },
         open: () => emulator.open,
       };
     },

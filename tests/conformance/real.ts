@@ -8,6 +8,7 @@ import { createModels, MissingKeyError } from "../../src/models.ts";
 import { systemClock as clock } from "../../src/clock.ts";
 import { type LiveCall, startLiveCall } from "../fakes/live_call.ts";
 import { silentLog as log } from "../fakes/log.ts";
+import { stageOf } from "./call.ts";
 import type { Row } from "./providers.ts";
 
 export type RealResult = {
@@ -28,17 +29,19 @@ export async function callReal(
   behaviour: typeof behaviours[number],
 ): Promise<RealResult> {
   const config = loadConfig(await readEnvironment());
-  const stage = kind.toLowerCase() as "stt" | "llm" | "tts";
+  const models = createModels({ ...config, clock, log });
   try {
-    createModels({ ...config, clock, log })[stage](name);
+    if (kind === "speech") models.speech(name);
+    else models[stageOf[kind]](name);
   } catch (error) {
     if (error instanceof MissingKeyError) return { type: "skipped", words: error.message };
     throw error;
   }
-  const agent = defineAgent({ instructions: "Answer in one short sentence.", ...others, [stage]: name });
+  const used = kind === "speech" ? { model: name } : { ...others, [stageOf[kind]]: name };
+  const agent = defineAgent({ instructions: "Answer in one short sentence.", ...used });
   try {
     await using call = await startLiveCall(agent, behaviour === "401" ? withWrongKeys(config) : config);
-    if (stage === "stt") await call.speak("one");
+    if (kind === "STT" || kind === "speech") await call.speak("one");
     else call.room.tell({ type: "text", text: "What is the capital of France?" });
     return behaviour === "401" ? await refusal(call) : await answer(call);
   } catch (error) {

@@ -8,6 +8,12 @@ const llm = { stage: "llm", ...about, perMillionInputTokens: 1, perMillionOutput
 const rows = [
   { ...llm, models: ["maker/*"] },
   { ...llm, models: ["maker/big*"], perMillionInputTokens: 2, perMillionCachedInputTokens: 0.5 },
+  {
+    ...llm,
+    models: ["maker/speaks"],
+    perMillionCachedInputTokens: 0.5,
+    audio: { perMillionInputTokens: 10, perMillionCachedInputTokens: 1, perMillionOutputTokens: 20 },
+  },
   { stage: "stt", models: ["maker/ear"], ...about, perAudioMinute: 0.6 },
   { stage: "tts", models: ["maker/mouth"], ...about, perThousandCharacters: 0.1 },
   { stage: "tts", models: ["maker/a.b"], ...about, perAudioMinute: 0.3 },
@@ -37,6 +43,15 @@ describe("prices", () => {
       ...tokens,
       cachedInputTokens: 800_000,
     }, 2],
+    ["tokens of text and of sound", {
+      stage: "llm",
+      provider,
+      model: "speaks",
+      inputTokens: 300_000,
+      outputTokens: 200_000,
+      cachedInputTokens: 60_000,
+      audio: { inputTokens: 200_000, outputTokens: 100_000, cachedInputTokens: 50_000 },
+    }, 4.645],
     ["an estimate", { stage: "llm", provider, model: "small", ...none, estimated: tokens }, 2],
     ["no answer at all", { stage: "llm", provider, model: "small", ...none }, 0],
     ["audio that was sent", { stage: "stt", provider, model: "ear", audioMs: 30_000 }, 0.3],
