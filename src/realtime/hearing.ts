@@ -58,7 +58,7 @@ function listenOn(line: Line, listener: CommitListener, clock: Clock): CommitCon
   const held = line.hold();
   const resample = resampler(committedFormat.sampleRate, format.sampleRate);
   /** Committed, in that order, until all before them were told. */
-  let committed: Utterance[] = [];
+  const committed: Utterance[] = [];
   const timers = new Map<Utterance, Disposable>();
   /** What was sent since the last commit. */
   let open = newUtterance();

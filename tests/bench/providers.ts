@@ -5,7 +5,9 @@
  */
 import { parseArgs } from "node:util";
 import { systemClock } from "../../src/clock.ts";
+import type { LanguageModel } from "../../src/llm/llm.ts";
 import { createModels } from "../../src/models.ts";
+import type { SpeechStages } from "../../src/realtime/realtime.ts";
 import { type Row, rows } from "../conformance/providers.ts";
 import { fastClock } from "../fakes/fast_clock.ts";
 import { silentLog as log } from "../fakes/log.ts";
@@ -35,6 +37,7 @@ const hasResult: Readonly<Record<Row["kind"], (sent: string) => boolean>> = {
     sent.includes("event-stream")
       ? /(where|and) [^\n]*\n\n/i.test(bodyOf(sent))
       : /\b(where|and)\b[^]*?\}/i.test(sent),
+  speech: (sent) => sent.includes("response.output_audio_transcript.delta"),
   TTS: (sent) => /^\x82|"audio":|"data":|^HTTP[^]*?\r\n\r\n[^]*?\r\n[^]/.test(sent),
 };
 
@@ -51,11 +54,14 @@ async function measure(row: Row, runs: number): Promise<Added> {
   const { port, pathname } = new URL(baseUrl);
   await using tap = await tapWire(Number(port), hasResult[row.kind]);
   const tapped = `http://127.0.0.1:${tap.port}${pathname.replace(/\/$/, "")}`;
+  const over = new AbortController();
   const models = createModels({ [account]: { apiKey, baseUrl: tapped }, clock, log });
   const requests = row.kind === "STT"
     ? heard(models.stt(row.name))
     : row.kind === "LLM"
     ? asked(models.llm(row.name))
+    : row.kind === "speech"
+    ? asked(connected(models.speech(row.name), over.signal))
     : spoken(models.tts(row.name));
   const added: { readonly sendMs: number; readonly tellMs: number }[] = [];
   for (let i = -warmUps; i < runs; i++) {
@@ -64,11 +70,18 @@ async function measure(row: Row, runs: number): Promise<Added> {
     if (i >= 0) added.push(one);
   }
   await requests.end();
+  over.abort();
   return {
     sendMs: spread(added.map(({ sendMs }) => sendMs))!,
     tellMs: spread(added.map(({ tellMs }) => tellMs))!,
     bothMs: spread(added.map(({ sendMs, tellMs }) => sendMs + tellMs))!,
   };
+}
+
+/** A model that hears and speaks is connected for as long as a session lasts. */
+function connected({ llm, tts }: SpeechStages, signal: AbortSignal): LanguageModel {
+  tts.connect?.({ signal });
+  return llm;
 }
 
 async function once({ next }: Requests, tap: WireTap) {

@@ -102,6 +102,7 @@ describe("providersFor", () => {
     stt: (...given) => (asked.push(["stt", ...given]), stt),
     llm: (...given) => (asked.push(["llm", ...given]), llm),
     tts: (...given) => (asked.push(["tts", ...given]), tts),
+    speech: (...given) => (asked.push(["speech", ...given]), { stt, llm, tts }),
   };
   const config = { models: { stt: "a/stt", llm: "a/llm", tts: "a/tts" }, voice: {}, endpointing: {} };
 
@@ -116,6 +117,15 @@ describe("providersFor", () => {
       language: "de",
     }]]);
     assertEquals(providers.vad.model.startsWith("silero"), true);
+  });
+
+  it("makes one that hears and speaks in place of the three, and another for its summaries", () => {
+    asked.length = 0;
+    const model = { model: "b/speaks", voice: "x" };
+    const agent = { instructions, language: "de", model, history: { summarize: true } };
+    const { summarizer } = providersFor(defineAgent(agent), config, models);
+    assertEquals(asked, [["speech", model, { language: "de" }], ["llm", "a/llm"]]);
+    assertEquals(summarizer, llm);
   });
 
   it("makes models with options", () => {
