@@ -166,6 +166,16 @@ describe("a dispatch that LiveKit has lost", () => {
     assertEquals([sent().length, outcomes], [1, []]);
   });
 
+  it("is not one whose session was there and has ended, though somebody is left", async () => {
+    const { clock, rooms, sent, started, dispatcher } = setUp();
+    rooms.enter("r", "ada");
+    rooms.dispatch("r", { agent: "sales" });
+    await Promise.all([dispatcher.dispatch({ room: "r", agent: "sales" }), clock.settle()]);
+    started[0]?.end("deleted");
+    await clock.advance(20_000);
+    assertEquals(sent(), ["sales"]);
+  });
+
   it("waits while there is no place, and until LiveKit answers", async () => {
     const { clock, rooms, sent, started, dispatcher, log } = setUp({ maxSessions: 1 });
     await Promise.all([dispatcher.dispatch({ room: "full" }), clock.settle()]);

@@ -252,6 +252,7 @@ describe("a worker's connection", () => {
     await attempts(1);
     for (const [failed, pauseMs] of [500, 1_000, 2_000, 4_000].entries()) {
       await clock.advance(pauseMs - 1);
+      await new Promise((resolve) => setTimeout(resolve, 20)); // for an attempt to be seen that came too soon
       assertEquals(server.attempts, failed + 1);
       await clock.advance(1);
       if (failed < 3) await attempts(failed + 2);
