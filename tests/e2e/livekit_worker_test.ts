@@ -1,10 +1,10 @@
 /** LiveKit's own dispatches reach the real process, which is a worker of the real livekit-server. */
-import { assert, assertEquals } from "@std/assert";
-import { afterAll, describe, it } from "@std/testing/bdd";
-import { SignJWT } from "jose";
 import { RoomAgentDispatch } from "@livekit/protocol";
+import { assert, assertEquals } from "@std/assert";
+import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { SignJWT } from "jose";
 import { until } from "./caller.ts";
-import { clients, newRoomName, startRepartee, untilGreeted } from "./dispatch_world.ts";
+import { clients, newRoomName, type RunningServer, startRepartee, untilGreeted } from "./dispatch_world.ts";
 import { type LiveKitServer, startLiveKitServer } from "./livekit_server.ts";
 import { findPythonClient } from "./python_client.ts";
 import { startWebhookRelay } from "./webhook_relay.ts";
@@ -24,9 +24,20 @@ const { call, dispatches, rooms, agents } = clients(
   livekit ?? { url: "", httpUrl: "", apiKey: "", apiSecret: "" },
 );
 
-describe("createDispatch of livekit-server-sdk, at LiveKit", () => {
-  it("sends the agent as the job says; deleting it ends the call, in success", options, async () => {
-    await using server = await startRepartee(access);
+/** One server for the tests of a group. */
+function oneServer(env: Readonly<Record<string, string>> = {}): () => RunningServer {
+  let server: RunningServer | undefined;
+  beforeAll(async () => {
+    if (livekit) server = await startRepartee(livekit, { env });
+  });
+  afterAll(async () => await server?.[Symbol.asyncDispose]());
+  return () => server as RunningServer;
+}
+
+describe("a dispatch that is made at LiveKit", () => {
+  const server = oneServer();
+
+  it("by livekit-server-sdk sends the agent as its job; deleted, it ends the call", options, async () => {
     const room = newRoomName();
     await using caller = await call(room);
     const { id } = await dispatches.createDispatch(room, "assistant", { metadata: "of the job" });
@@ -36,108 +47,79 @@ describe("createDispatch of livekit-server-sdk, at LiveKit", () => {
     assertEquals(await agents(room), [identity]);
     const agent = caller.agent();
     assertEquals([agent?.name, agent?.attributes["lk.agent.name"]], ["assistant", "assistant"]);
-    assertEquals(server.told("agent joined").length, 1);
 
     // LiveKit's server lists jobs some seconds after it has given them to a worker that is new.
+    const find = async () => (await dispatches.getDispatch(id, room))?.state?.jobs[0];
+    const job = await until(find, "the job", 15_000);
+    assertEquals([job.state?.participantIdentity, job.metadata], [identity, "of the job"]);
+
+    await dispatches.deleteDispatch(again.id, room);
+    await dispatches.deleteDispatch(id, room);
+    const [ended] = await server().untilTold("session ended", room);
+    assertEquals(ended?.reason, "deleted");
+    assertEquals(await ends(job.id), ["JS_SUCCESS"]);
+    assertEquals(server().told("agent joined", room).length, 1);
+  });
+
+  it("has succeeded, to LiveKit, when the caller hangs up", options, async () => {
+    const room = newRoomName();
+    await rooms.createRoom({ name: room, departureTimeout: 60 });
+    const caller = await call(room);
+    const { id } = await dispatches.createDispatch(room, "assistant");
+    await untilGreeted(caller);
+    await caller.leave();
+    const [left] = await server().untilTold("session ended", room);
+    assertEquals(left?.reason, "participant-left");
     const job = await until(
       async () => (await dispatches.getDispatch(id, room))?.state?.jobs[0],
       "the job",
       15_000,
     );
-    assertEquals([job.state?.participantIdentity, job.metadata], [identity, "of the job"]);
-
-    await dispatches.deleteDispatch(again.id, room);
-    await dispatches.deleteDispatch(id, room);
-    const [ended] = await server.untilTold("session ended", room);
-    assertEquals(ended?.reason, "deleted");
-    const inLog = (jobId: string) =>
-      access.output.split("\n").filter((line) => line.includes(jobId)).join("\n");
-    assert(inLog(job.id).includes("JS_SUCCESS"), inLog(job.id));
-    assertEquals(server.told("agent joined").length, 1);
+    assertEquals(await ends(job.id), ["JS_SUCCESS"]);
   });
 
-  it("has succeeded, to LiveKit, when the caller hangs up", options, async () => {
-    await using server = await startRepartee(access);
-    const room = newRoomName();
-    await rooms.createRoom({ name: room, departureTimeout: 60 });
-    const caller = await call(room);
-    const before = access.output.length;
-    await dispatches.createDispatch(room, "assistant");
-    await untilGreeted(caller);
-    await caller.leave();
-    const [left] = await server.untilTold("session ended", room);
-    assertEquals(left?.reason, "participant-left");
-    const ended = await until(
-      () => access.output.slice(before).split("\n").find((line) => line.includes("job ended")),
-      "the job's end",
-    );
-    assert(ended.includes("JS_SUCCESS"), ended);
-  });
-});
-
-describe("createDispatch of LiveKit's Python client, at LiveKit", () => {
-  it("sends the agent", { ...options, ignore: !python }, async () => {
+  it("by LiveKit's Python client sends the agent", { ...options, ignore: !python }, async () => {
     if (!python) return;
-    await using server = await startRepartee(access);
     const room = newRoomName();
-    const created = await python(
-      access.httpUrl,
-      access.apiKey,
-      access.apiSecret,
-      "create",
-      room,
-      "assistant",
-      "m",
-    );
-    assertEquals((created as { readonly agentName: string }).agentName, "assistant");
-    await server.untilTold("agent joined", room);
+    await python(access.httpUrl, access.apiKey, access.apiSecret, "create", room, "assistant", "m");
+    await server().untilTold("agent joined", room);
     assertEquals((await agents(room)).length, 1);
   });
+
+  it("with a room, by createRoom, sends all its agents", options, async () => {
+    const room = newRoomName();
+    const wanted = ["assistant", "echo"].map((agentName) => new RoomAgentDispatch({ agentName }));
+    await rooms.createRoom({ name: room, agents: wanted });
+    await server().untilTold("agent joined", room, 2);
+    const joined = server().told("agent joined", room).map(({ agent }) => agent);
+    assertEquals(joined.toSorted(), ["assistant", "echo"]);
+  });
 });
 
-describe("a room that is made", () => {
-  it("with agents, by createRoom, is sent them", options, async () => {
-    await using server = await startRepartee(access);
-    const room = newRoomName();
-    const wanted = [
-      new RoomAgentDispatch({ agentName: "assistant" }),
-      new RoomAgentDispatch({ agentName: "echo" }),
-    ];
-    await rooms.createRoom({ name: room, agents: wanted });
-    await server.untilTold("agent joined", room, 2);
-    assertEquals(server.told("agent joined", room).map(({ agent }) => agent).toSorted(), [
-      "assistant",
-      "echo",
-    ]);
+describe("a room that a caller makes, where there are an AUTO_AGENT and webhooks", () => {
+  afterAll(() => void (relay.target = undefined)); // before the server ends
+  const server = oneServer({ AUTO_AGENT: "assistant" });
+  const webhook = (room: string, event: string) =>
+    until(() => relay.webhooks.some((one) => one.room === room && one.event === event), event, 15_000);
+  beforeAll(() => {
+    relay.target = livekit && server().address;
   });
 
-  it("by a token with agents in it is sent them, and not AUTO_AGENT", options, async () => {
-    await using server = await startRepartee(access, { env: { AUTO_AGENT: "echo" } });
-    relay.target = server.address;
+  it("is sent the agent that the token names, and no other", options, async () => {
     const room = newRoomName();
-    await using caller = await call(room, { token: await tokenWithAgent(room, "assistant") });
-    await untilGreeted(caller);
-    await until(
-      () => relay.webhooks.some((one) => one.room === room && one.event === "participant_joined"),
-      "it",
-    );
-    assertEquals(server.told("agent joined").map(({ agent }) => agent), ["assistant"]);
-    relay.target = undefined;
+    await using _caller = await call(room, { token: await tokenWithAgent(room, "echo") });
+    await server().untilTold("agent joined", room);
+    await webhook(room, "track_published");
+    assertEquals(server().told("agent joined", room).map(({ agent }) => agent), ["echo"]);
   });
 
-  it("and asks for nobody is sent AUTO_AGENT once, by a job and by webhooks", options, async () => {
-    await using server = await startRepartee(access, { env: { AUTO_AGENT: "assistant" } });
-    relay.target = server.address;
+  it("and that asks for nobody is sent AUTO_AGENT, once", options, async () => {
     const room = newRoomName();
     await using caller = await call(room);
     await untilGreeted(caller);
-    await until(
-      () => relay.webhooks.some((one) => one.room === room && one.event === "track_published"),
-      "it",
-    );
-    assertEquals(server.told("agent joined").length, 1);
+    await webhook(room, "track_published");
+    assertEquals(server().told("agent joined", room).length, 1);
     assertEquals((await agents(room)).length, 1);
-    relay.target = undefined;
   });
 });
 
@@ -147,10 +129,7 @@ describe("livekit-server that is restarted", () => {
     assert(first);
     await using server = await startRepartee(first);
     await first.kill();
-    await until(
-      () => server.told("not registered with LiveKit, which sends no jobs; it is tried again")[0],
-      "the loss",
-    );
+    await server.untilTold("not registered with LiveKit, which sends no jobs; it is tried again");
     await using second = await startLiveKitServer({ like: first });
     assert(second);
     await server.untilTold("registered with LiveKit", undefined, 2);
@@ -163,7 +142,15 @@ describe("livekit-server that is restarted", () => {
   });
 });
 
-/** A token by which the room, where there is none, is made with an agent. The SDK's own asks for more than this server knows. */
+/** How the job ended, as the log of LiveKit's server has it: the API never says. */
+async function ends(jobId: string): Promise<string[]> {
+  const lines = () =>
+    access.output.split("\n").filter((line) => line.includes("job ended") && line.includes(jobId));
+  await until(() => lines().length > 0, "the job's end");
+  return lines().map((line) => /"status": "(\w+)"/.exec(line)?.[1] ?? line);
+}
+
+/** A token by which the room, where there is none, is made with an agent. The SDK's asks for more than this server knows. */
 function tokenWithAgent(room: string, agentName: string): Promise<string> {
   const claims = { name: "", video: { room, roomJoin: true }, roomConfig: { agents: [{ agentName }] } };
   return new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).setIssuer(access.apiKey).setSubject(
