@@ -11,7 +11,7 @@ interface Suite {
   readonly hooks: Readonly<Record<Kind, Hook[]>>;
   readonly parent: Suite | undefined;
   readonly options: TestOptions;
-  /** Tests registered in it and below, and how many of them have run: its `…All` hooks go around them. */
+  /** Tests registered in it and below that are not ignored, and how many of them have run: its `…All` hooks go around them. */
   tests: number;
   run: number;
 }
@@ -53,11 +53,12 @@ export function it(name: string, ...rest: [Hook] | [TestOptions, Hook]): void {
   const test = rest.at(-1) as Hook;
   const options = rest.length === 2 ? rest[0] : {};
   const suites = suitesOf(current);
-  for (const suite of suites) suite.tests++;
+  const all: TestOptions = Object.assign({}, ...suites.map((suite) => suite.options), options);
+  if (!all.ignore) suites.forEach((suite) => suite.tests++);
   const path = [...suites.map((suite) => suite.name), name].filter(Boolean).join(" > ");
   Deno.test({
     name: path,
-    ...Object.assign({}, ...suites.map((suite) => suite.options), options),
+    ...all,
     async fn() {
       for (const suite of suites) if (suite.run++ === 0) await runAll(suite.hooks.beforeAll);
       try {
