@@ -15,7 +15,7 @@ describe("every provider", () => {
     assertEquals(seen.map(([, ...cells]) => cells.map((cell) => /^\d+\.\d$/.test(cell))), wanted);
   });
 
-  for (const kind of ["STT", "LLM", "TTS"] as const) {
+  for (const kind of ["STT", "LLM", "TTS", "speech"] as const) {
     it(`answers, and survives whatever its protocol can do to it: ${kind}`, async () => {
       assertEquals(problemsIn(await cellsOf(rows.filter((row) => row.kind === kind))), []);
     });
