@@ -79,6 +79,7 @@ const recordings = recordFolder === undefined
 const reloads = config.dev
   ? reloadAgents({ module: new URL(import.meta.resolve("./agents/mod.ts")), agents, prepare, clock, log })
   : undefined;
+const shared = sharedClaims();
 const dispatcher = tellingResults(
   createDispatcher({
     agents,
@@ -100,7 +101,7 @@ const dispatcher = tellingResults(
       if (store) void session.done.then(() => webhooks?.look(facts));
     },
     rooms,
-    shared: shared(),
+    shared,
     maxSessions: config.maxSessions,
     strain: strain(),
     clock,
@@ -178,6 +179,7 @@ function livekitWorker() {
     ...facts,
     automatic,
     store: store ?? memoryStore({ clock }),
+    claimed: shared?.leases.claimed,
     onRepair: metrics.counter("dispatch_repairs", "Dispatches that LiveKit had lost.", ["outcome"]),
   });
   const worker = createWorker({
@@ -241,7 +243,7 @@ async function sharedStore(): Promise<Store | undefined> {
   return redisStore({ url, clock, log });
 }
 
-function shared(): Shared | undefined {
+function sharedClaims(): Shared | undefined {
   if (!store || !rooms) return undefined;
   const tombstones = createSharedTombstones({ store, agents: Object.keys(agents) });
   const count = metrics.counter("claims", "Claims among several processes, by what became of them.", [

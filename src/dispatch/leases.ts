@@ -18,6 +18,8 @@ export type TakenClaim =
   | { readonly type: "held"; readonly by: HeldSession };
 
 export interface Leases {
+  /** Whether any process has the claim of that room for that agent. Rejects with a StoreError. */
+  claimed(roomSid: string, agent: string): Promise<boolean>;
   /**
    * Takes the claim of that room for `session`, or tells whose it is. Rejects with a StoreError, or as `Rooms` does.
    * `isOwn`: whether a session is this process's.
@@ -99,6 +101,7 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
   };
 
   return {
+    claimed: async (roomSid, agent) => await store.read(keyOf(roomSid, agent)) !== undefined,
     async take(roomSid, session, isOwn) {
       const key = keyOf(roomSid, session.agent);
       const claim = JSON.stringify({ ...session, undecided: true } satisfies Claimed);

@@ -7,6 +7,7 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Automatic } from "./automatic.ts";
 import type { Dispatcher, DispatchRequest, DispatchResult } from "./dispatcher.ts";
+import type { Leases } from "./leases.ts";
 import { isMissing, isServed } from "./lost.ts";
 import type { RoomDispatch, RoomName, Rooms } from "./rooms.ts";
 import type { Store } from "./store/store.ts";
@@ -26,6 +27,8 @@ export interface RepairOptions {
   readonly automatic: Automatic;
   /** Shared by all processes that repair: one of them looks at a time, and each dispatch is repaired by one. */
   readonly store: Pick<Store, "take" | "renew" | "release">;
+  /** Whether any process has the claim of a room for an agent, where several share them. */
+  readonly claimed?: Leases["claimed"] | undefined;
   /** Told what came of each repair. */
   readonly onRepair?: (repair: { readonly outcome: DispatchResult["type"] }) => void;
   readonly clock: Clock;
@@ -71,7 +74,8 @@ export function createRepairs(options: RepairOptions): Repairs {
   const request = async (room: RoomName, dispatch: RoomDispatch): Promise<DispatchRequest | undefined> => {
     if (dispatch.agent === "") return await automatic(room, { isNew: dispatch.jobs.length === 0 });
     const now = await rooms.find(room.name);
-    if (now?.sid !== room.sid || !isMissing(dispatch, now)) return undefined;
+    const claimed = await options.claimed?.(room.sid, dispatch.agent);
+    if (now?.sid !== room.sid || !isMissing(dispatch, now, { claimed })) return undefined;
     presence.observe(now);
     await presence.settled(room.name);
     if (!waits(room, dispatch)) return undefined;

@@ -24,20 +24,17 @@ afterEach(async () => {
 
 /** A process that looks; those of one LiveKit share `clock`, `rooms` and perhaps a store. */
 function setUp(
-  {
-    clock = fakeClock(),
-    rooms = fakeRooms(),
-    store = memoryStore({ clock }),
-    autoAgent,
-    maxSessions = 1_000,
-  }: {
+  { clock = fakeClock(), rooms = fakeRooms(), store = memoryStore({ clock }), ...options }: {
     readonly clock?: FakeClock;
     readonly rooms?: FakeRooms;
     readonly store?: Store;
     readonly autoAgent?: string;
     readonly maxSessions?: number;
+    /** Whether a process has the claim, where several share them. */
+    readonly claimed?: boolean;
   } = {},
 ) {
+  const { autoAgent, maxSessions = 1_000, claimed } = options;
   const log = fakeLog();
   const { started, start } = fakeSessions();
   const dispatcher = createDispatcher({
@@ -59,6 +56,7 @@ function setUp(
     ...facts,
     automatic: automaticDispatches({ ...facts, presence: dispatcher.presence }),
     store,
+    claimed: claimed === undefined ? undefined : () => Promise.resolve(claimed),
     onRepair: ({ outcome }) => void outcomes.push(outcome),
   });
   repairs.start();
@@ -155,6 +153,17 @@ describe("a dispatch that LiveKit has lost", () => {
     await clock.advance(soonMs);
     assertEquals(sent(), ["support"]);
   });
+
+  for (const [claimed, expected] of [[true, []], [false, ["sales"]]] as const) {
+    it(`${claimed ? "is not" : "is"} one whose agent is there and has ${claimed ? "its" : "no"} claim`, async () => {
+      const { clock, rooms, sent } = setUp({ claimed });
+      rooms.enter("r", "ada");
+      rooms.enter("r", "agent-session_1", { canTalk: false, agentName: "sales" });
+      rooms.dispatch("r", { agent: "sales" });
+      await clock.advance(20_000);
+      assertEquals(sent(), [...expected]);
+    });
+  }
 
   it("is left to the worker that takes it a moment later", async () => {
     const { clock, rooms, sent, dispatcher, outcomes } = setUp();
