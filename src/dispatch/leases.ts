@@ -51,8 +51,11 @@ export interface LeasesOptions {
   readonly log: Log;
 }
 
-/** How long the session that is found in a room without a claim may take to renew it: longer than it takes a live one. */
-const answerMs = renewMs + 250;
+/**
+ * How long the session that is found in a room without a claim may take to take it again, longer than it takes a live one;
+ * and when the store was not there for all lately, which each finds again in its own time; milliseconds.
+ */
+const answerMs = { usually: renewMs + 250, lately: 5_000 };
 /** How often it is looked whether it has, and whether another has decided; milliseconds. */
 const pollMs = 50;
 
@@ -91,7 +94,8 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
     session: HeldSession,
   ): Promise<HeldSession | undefined> => {
     const left = JSON.stringify({ ...session, sessionId, undecided: true } satisfies Claimed);
-    await store.renew(key, token, answerMs, left);
+    const ttlMs = store.reachableMs < answerMs.lately ? answerMs.lately : answerMs.usually;
+    await store.renew(key, token, ttlMs, left);
     while (true) {
       await clock.sleep(pollMs);
       const held = await store.read(key);

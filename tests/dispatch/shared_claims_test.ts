@@ -26,7 +26,7 @@ function setUp({ processes = 2 } = {}) {
     const { started, start } = fakeSessions();
     const process = stoppable(clock);
     const outcomes: string[] = [];
-    const state: { away: boolean; answer?: Promise<never> | undefined } = { away: false };
+    const state: StoreState = { away: false };
     const store = reachable(() => shared, state);
     const tombstones = createSharedTombstones({ store, agents: Object.keys(agents) });
     const leases = createLeases({
@@ -82,14 +82,22 @@ function setUp({ processes = 2 } = {}) {
     sessions: () => all.flatMap(({ started }) => started.filter(({ session }) => session.state !== "closed")),
     /** The store loses all it knew. */
     wipe: () => shared = memoryStore({ clock }),
-    setAway: (away: boolean) => all.forEach(({ state }) => state.away = away),
+    setAway: (away: boolean) => all.forEach(({ state }) => Object.assign(state, { away, wasAway: true })),
   };
+}
+
+/** How one process reaches the store. */
+interface StoreState {
+  away: boolean;
+  wasAway?: boolean;
+  /** To the next question. */
+  answer?: Promise<never> | undefined;
 }
 
 /** The store, as long as it is not away. */
 function reachable(
   store: () => Store,
-  state: { away: boolean; answer?: Promise<never> | undefined },
+  state: StoreState,
 ): Store {
   const through =
     <Args extends unknown[], T>(method: (store: Store) => (...args: Args) => Promise<T>) =>
@@ -101,6 +109,9 @@ function reachable(
       return await method(store())(...args);
     };
   return {
+    get reachableMs() {
+      return state.wasAway ? 0 : Infinity;
+    },
     take: through(({ take }) => take),
     renew: through(({ renew }) => renew),
     release: through(({ release }) => release),
@@ -381,8 +392,11 @@ describe("when the store is back", () => {
       await clock.advance(20_100);
       if (knows === "nothing") wipe();
       setAway(false);
+      first.state.away = true; // it is back a little later there
       const answer = second.dispatcher.dispatch({ room: "r" });
-      await clock.advance(1_100);
+      await clock.advance(3_000);
+      first.state.away = false;
+      await clock.advance(1_000);
       const result = await answer;
       assertEquals([result.type, "session" in result && result.session.sessionId], ["existing", id]);
       assertEquals([second.started.length, second.outcomes], [0, ["left"]]);

@@ -27,8 +27,12 @@ export interface Cluster extends AsyncDisposable {
   add(env?: Readonly<Record<string, string>>): Promise<number>;
   /** Asks one of them for an agent. */
   dispatch(server: number, room: string): Promise<Answer>;
+  /** Has the session's agent say something; the answer's status. */
+  say(server: number, room: string, sessionId: string, text: string): Promise<number>;
   /** Asks as LiveKit's own client does; returns the session's id. */
   twirp(server: number, room: string): Promise<string>;
+  /** Has LiveKit send the agent, by whichever of them it chooses. */
+  job(room: string): Promise<void>;
   /** Tells one of them what LiveKit would; the answer's status. */
   webhook(server: number, body: string, exp?: number): Promise<number>;
   /** The lines of that message about `room` in all their logs, with the number of the server. */
@@ -53,15 +57,18 @@ export async function startCluster(
   const [livekit] = livekits;
   if (!livekit) throw new Error("expected a LiveKit for each server");
   const { apiKey, apiSecret, httpUrl } = livekit;
+  const owned = new AsyncDisposableStack();
   await using stack = new AsyncDisposableStack();
-  const ears = stack.use(await startDeepgramEmulator({ apiKey: "deepgram", transcripts: [] }));
-  const model = stack.use(await startOpenAIEmulator({ apiKey: "openai", answer: () => "Yes." }));
+  stack.use(owned);
+  const ears = owned.use(await startDeepgramEmulator({ apiKey: "deepgram", transcripts: [] }));
+  const model = owned.use(await startOpenAIEmulator({ apiKey: "openai", answer: () => "Yes." }));
   const servers: ServerProcess[] = [];
   const addresses: string[] = [];
+  const jobs = new AgentDispatchClient(httpUrl, apiKey, apiSecret);
   const admin = new RoomServiceClient(httpUrl, apiKey, apiSecret);
 
   const add = async (access: Access, more: Readonly<Record<string, string>> = {}): Promise<number> => {
-    const server = stack.use(
+    const server = owned.use(
       await startServer({
         LIVEKIT_URL: access.url,
         LIVEKIT_API_KEY: apiKey,
@@ -81,8 +88,7 @@ export async function startCluster(
     return at;
   };
   await Promise.all(livekits.map((access) => add(access)));
-
-  const owned = stack.move();
+  stack.move(); // nothing has failed: all is disposed of with the cluster
   return {
     servers,
     admin,
@@ -96,10 +102,26 @@ export async function startCluster(
       });
       return { status: response.status, body: await response.json() };
     },
+    async say(server, room, sessionId, text) {
+      const response = await fetch(`${addresses[server]}/sessions/${sessionId}/say`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${await adminToken(livekit, room)}`,
+          "content-type": "application/json",
+        },
+        body: JSON.stringify({ text }),
+      });
+      await response.body?.cancel();
+      return response.status;
+    },
     async twirp(server, room) {
-      const client = new AgentDispatchClient(addresses[server] ?? "", apiKey, apiSecret);
+      const patient = { requestTimeout: 60 }; // machines that run many tests are slow
+      const client = new AgentDispatchClient(addresses[server] ?? "", apiKey, apiSecret, patient);
       const { id } = await client.createDispatch(room, agent);
       return id.replace("AD_", "session_");
+    },
+    async job(room) {
+      await jobs.createDispatch(room, agent);
     },
     async webhook(server, body, exp = 300) {
       const response = await fetch(`${addresses[server]}/webhooks/livekit`, {

@@ -51,6 +51,7 @@ export function memoryStore({ clock }: { readonly clock: Clock }): Store {
   };
 
   return {
+    reachableMs: Infinity,
     take: (...given) => Promise.resolve(take(...given)),
     renew: (...given) => Promise.resolve(renew(...given)),
     release: (key, token) => Promise.resolve(isHeld({ key, token }) && leases.delete(key)),

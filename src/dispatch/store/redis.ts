@@ -38,6 +38,9 @@ export function redisStore(options: RedisStoreOptions): Store {
   });
 
   return {
+    get reachableMs() {
+      return connection.upMs;
+    },
     async take(key, value, ttlMs) {
       const [taken, answer] = await run<[number, string]>(
         scripts.take,
@@ -73,6 +76,8 @@ function leaseFrom(text: string): Lease {
 }
 
 interface Connection {
+  /** For how long there is one, milliseconds; 0 when there is none. */
+  readonly upMs: number;
   /** Asks Redis; rejects with a StoreError. */
   ask<T>(question: (client: RedisClientType) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -86,8 +91,9 @@ function connectRedis({ url, clock, log: parent }: RedisStoreOptions): Connectio
   /** Why the last attempt to connect failed; undefined while there was none since the connection was lost. */
   let failure: unknown;
   let attempt: Promise<void> = Promise.resolve();
-  let connecting = connect();
   let answeredAtMs = -Infinity;
+  let connectedAtMs = -Infinity;
+  let connecting = connect();
 
   /** Settles when there is a connection, or there is to be none. */
   async function connect(): Promise<void> {
@@ -103,6 +109,7 @@ function connectRedis({ url, clock, log: parent }: RedisStoreOptions): Connectio
   async function tryOnce(): Promise<void> {
     try {
       client = await connectOnce();
+      connectedAtMs = clock.now();
       if (failure !== undefined) log.info({}, "Redis is there again");
       failure = undefined;
     } catch (error) {
@@ -140,6 +147,9 @@ function connectRedis({ url, clock, log: parent }: RedisStoreOptions): Connectio
   }
 
   return {
+    get upMs() {
+      return client ? clock.now() - connectedAtMs : 0;
+    },
     async ask(question) {
       const askedAtMs = clock.now();
       let asked: RedisClientType | undefined;

@@ -25,6 +25,8 @@ export interface Fence {
  * store. A key is `kind:name`, both of any characters but that a kind has no ":".
  */
 export interface Store extends AsyncDisposable {
+  /** For how long it could be asked without a break; others may have found it again later, milliseconds. */
+  readonly reachableMs: number;
   /** Takes the lease for `ttlMs`, if nobody holds it. */
   take(key: string, value: string, ttlMs: number): Promise<Taking>;
   /** Holds it for `ttlMs` from now, with another value if one is given; false when it is not held with that token. */
