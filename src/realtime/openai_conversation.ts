@@ -104,12 +104,15 @@ export function createConversation(newId: () => string): Conversation {
         at = until;
       };
       const all = wantedOf(messages);
+      /** What the user said there is told in writing, in place of their voice. */
+      let isWritten = false;
       const lastOfUser = all.findLastIndex(({ said }) => said?.by === "user");
       for (const [n, wanted] of all.entries()) {
         const found = find(wanted, at);
         if (found) {
           // What is answered may be in no history yet, while the model goes on with its answer.
-          passOver(found.from, n > lastOfUser ? isFresh : isUnknown);
+          passOver(found.from, n > lastOfUser && !isWritten ? isFresh : isUnknown);
+          isWritten = false;
           for (const item of items.slice(found.from, found.to)) {
             if (item.type === "heard") item.isTold = true;
             next.push(item);
@@ -117,6 +120,7 @@ export function createConversation(newId: () => string): Conversation {
           at = found.to;
           continue;
         }
+        isWritten ||= wanted.said?.by === "user";
         const id = newId();
         const last = next.at(-1);
         const previous_item_id = last ? last.id : "root";

@@ -11,6 +11,8 @@ import {
   type SpeechEmulatorOptions,
   startSpeechEmulator,
 } from "../emulators/openai_realtime_speech.ts";
+import { consentIn } from "../../src/turn/consent.ts";
+import { turnLanguage } from "../../src/turn/languages.ts";
 import { turnTaking } from "../fakes/call.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { silentLog as log } from "../fakes/log.ts";
@@ -30,6 +32,8 @@ export interface RealtimeCallOptions extends Pick<SessionOptions, "costCaps" | "
   readonly speculate?: boolean;
   /** Works with scripts in place of the model, when the conversation is handed over to it. */
   readonly pipeline?: Agent;
+  /** There will be no connection. */
+  readonly unreachable?: boolean;
   /** What that answers. */
   readonly answers?: readonly Answer[];
 }
@@ -37,7 +41,8 @@ export interface RealtimeCallOptions extends Pick<SessionOptions, "costCaps" | "
 /** Starts one; the user is there. */
 export async function startRealtimeCall(
   options: SpeechEmulatorOptions = {},
-  { definition, transcription, speculate = true, pipeline, answers = [], ...more }: RealtimeCallOptions = {},
+  { definition, transcription, speculate = true, pipeline, answers = [], unreachable = false, ...more }:
+    RealtimeCallOptions = {},
 ) {
   const clock = fakeClock();
   const emulator: SpeechEmulator = await startSpeechEmulator({ clock, ...options });
@@ -63,7 +68,7 @@ export async function startRealtimeCall(
       agent,
       agentName: agent.name ?? "test",
       providers: { vad, ...(agent === pipeline ? scripted : model.stages()) },
-      turnTaking: { ...turnTaking, speculate },
+      turnTaking: { ...turnTaking, speculate, consent: consentIn(turnLanguage()) },
     };
   };
   const agent = defineAgent({ instructions, model: "openai-realtime/gpt-realtime", ...definition });
@@ -104,7 +109,7 @@ export async function startRealtimeCall(
   const all = <Type extends SessionEvent["type"]>(type: Type) =>
     events.filter((event): event is SessionEventOf<Type> => event.type === type);
   room.enter("caller");
-  await until(() => emulator.connections.length > 0, "the connection");
+  if (!unreachable) await until(() => emulator.connections.length > 0, "the connection");
   await joined;
   return {
     session,

@@ -249,4 +249,96 @@ describe("a call with a model that hears and speaks", () => {
     const ms = sent.reduce((sum, { audio }) => sum + Uint8Array.fromBase64(audio).length / 48, 0);
     assert(ms >= 1_500, `${ms} ms of it were sent again, and to the end`);
   });
+
+  it("shows words while one speaks, where the transcribing model can", async () => {
+    await using call = await startRealtimeCall({ transcripts: ["Where is my order today?"] }, {
+      transcription: "gpt-live-transcribe",
+    });
+    call.speak(1_500);
+    await call.until(() => call.all("user-transcript").some(({ final }) => !final), "words");
+    assertEquals(call.all("user-stopped-speaking"), []);
+    await call.until(() => call.all("turn-ended").length === 1, "the answer");
+    assertEquals(call.said()[0], "user: Where is my order today?");
+    assertEquals(call.all("speculation").map(({ kept }) => kept), [true], "though its words have changed");
+    assertEquals(refusedBy(call.emulator), []);
+  });
+
+  for (const [what, ms] of [["fails", Infinity], ["takes too long", 20_000]] as const) {
+    it(`answers what was said when its transcription ${what}`, async () => {
+      await using call = await startRealtimeCall({
+        transcripts: ["Where is my order?"],
+        transcriptionMs: () => ms,
+      });
+      await call.ask();
+      assertEquals(call.said(), ["user: (not transcribed)", "assistant: You said: Where is my order?"]);
+    });
+  }
+
+  it("asks before it does what is to be confirmed, and takes the answer by voice", async () => {
+    let done = 0;
+    const order = tool({
+      description: "Orders it",
+      effect: "once",
+      confirm: () => "Shall I order it?",
+      execute: () => `ordered ${++done}`,
+    });
+    await using call = await startRealtimeCall({
+      transcripts: ["Order it.", "Yes, please."],
+      answer: (_, n) => n === 0 ? { calls: [{ name: "order" }] } : { text: "It is ordered." },
+    }, { definition: { tools: { order } } });
+    call.speak();
+    await call.until(() => call.session.state === "speaking", "the question");
+    await call.advance(1_500);
+    call.speak();
+    await call.until(() => call.said().at(-1) === "assistant: It is ordered.", "the answer");
+    assertEquals(done, 1);
+    assertEquals(call.all("turn-ended").map(({ outcome }) => outcome), ["answered", "answered"]);
+    assertEquals(refusedBy(call.emulator), []);
+  });
+
+  it("is told what was changed in the history, and what is wanted of one reply alone", async () => {
+    await using call = await startRealtimeCall({ transcripts: ["My card is 4111."] });
+    await call.ask();
+    call.session.updateHistory((items) =>
+      items.map((item) =>
+        item.type === undefined && item.role === "user" ? { ...item, text: "My card is …" } : item
+      )
+    );
+    call.session.generateReply({ instructions: "Say goodbye." });
+    await call.until(() => call.said().length === 3, "the goodbye");
+    const { items } = call.emulator.connections[0]!.asked.at(-1)!;
+    assertEquals(items.map(({ role, text }) => `${role}: ${text}`), [
+      "user: My card is …",
+      "assistant: You said: My card is 4111.",
+      "system: Say goodbye.",
+    ]);
+    assertEquals(refusedBy(call.emulator), []);
+  });
+
+  it("begins another session before an hour has passed, when nobody speaks, and tells it all", async () => {
+    await using call = await startRealtimeCall({ transcripts: ["First.", "Second."] }, {
+      definition: { away: { afterMs: 1e9 } },
+    });
+    await call.ask();
+    await call.clock.advance(50 * 60_000);
+    await call.until(() => call.emulator.connections.length === 2, "another connection");
+    await call.ask();
+    assertEquals(call.said().length, 4);
+    assertEquals(call.all("error").map(({ error }) => error.message), []);
+    assertEquals(itemsOf(call.emulator), [
+      "user: First.",
+      "assistant: You said: First.",
+      "user: Second. (sound)",
+      "assistant: You said: Second. (sound)",
+    ]);
+  });
+
+  it("says in words what is wrong with the key", async () => {
+    await using call = await startRealtimeCall({ apiKey: "another" }, { unreachable: true });
+    const { error } = await call.until(() => call.all("error")[0], "an error");
+    assertEquals([error.message, error.refused], [
+      "OpenAI refused the key (401): check OPENAI_API_KEY",
+      true,
+    ]);
+  });
 });
