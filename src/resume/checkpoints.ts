@@ -1,0 +1,147 @@
+/** What is kept of the sessions in LiveKit rooms, for the case that their process is gone. */
+import * as z from "zod";
+import { wallTime } from "../clock.ts";
+import type { Fence, Store } from "../dispatch/store/store.ts";
+import { windowOf } from "../history/window.ts";
+import type { Log } from "../log.ts";
+import { type SessionSnapshot, sessionSnapshot } from "./snapshot.ts";
+
+/** What a session is started from, as far as another process needs to be told. */
+export interface Started {
+  readonly sessionId: string;
+  readonly room: string;
+  readonly roomSid: string;
+  /** Who began, by their name in the registry. */
+  readonly agent: string;
+  /** What the dispatch carried. */
+  readonly metadata: string;
+  /** The identity of whom it was asked for. */
+  readonly participant?: string;
+}
+
+const checkpoint = z.object({
+  version: z.literal(1),
+  sessionId: z.string(),
+  room: z.string(),
+  roomSid: z.string(),
+  agent: z.string(),
+  metadata: z.string(),
+  participant: z.string().exactOptional(),
+  /** When it was written, in milliseconds since 1970. */
+  writtenAt: z.number(),
+  /** How often the session has gone on in another process. */
+  resumptions: z.int().min(0),
+  /** Missing until somebody has come to talk with: then the session begins anew. */
+  snapshot: sessionSnapshot.exactOptional(),
+});
+
+/** A session that another process may go on with. */
+export type Checkpoint = Readonly<z.infer<typeof checkpoint>>;
+
+/** Keeps one session's. */
+export interface SessionCheckpoint {
+  /** Writes how it stands; when it has the claim no more, nothing. Rejects with a StoreError. */
+  keep(snapshot: SessionSnapshot): Promise<void>;
+  /** It has ended: nobody is to go on with it. Never rejects. */
+  forget(): Promise<void>;
+}
+
+export interface Checkpoints {
+  /** Of a session that begins here, or goes on after so many `resumptions`. `fence`: its claim. */
+  of(
+    session: Started,
+    about: { readonly fence: () => Fence; readonly resumptions?: number | undefined; readonly log: Log },
+  ): SessionCheckpoint;
+  /** Every room and agent of which there is one. Rejects with a StoreError. */
+  list(): Promise<readonly Pick<Started, "roomSid" | "agent">[]>;
+  /** The one of that room and agent, with the time that has passed since; undefined when it cannot be read. */
+  find(roomSid: string, agent: string): Promise<Checkpoint | undefined>;
+  /** Forgets the one of that room and agent, whoever wrote it. */
+  remove(roomSid: string, agent: string): Promise<void>;
+}
+
+/** Nobody goes on with a session of which nothing was written for so long, in milliseconds. */
+const ttlMs = 24 * 3_600_000;
+/** Characters of a history, as JSON; of what is longer the newest is kept. */
+const mostCharacters = 500_000;
+const kind = "session";
+
+export function createCheckpoints({ store, log }: { readonly store: Store; readonly log: Log }): Checkpoints {
+  const keyOf = (roomSid: string, agent: string) => `${kind}:${JSON.stringify([roomSid, agent])}`;
+  return {
+    of(session, { fence, resumptions = 0, log }) {
+      const key = keyOf(session.roomSid, session.agent);
+      let working: Promise<unknown> = Promise.resolve();
+      let over = false;
+      return {
+        async keep(snapshot) {
+          if (over) return;
+          const isBegun = snapshot.talkingSinceMs !== undefined;
+          const text = JSON.stringify(
+            {
+              version: 1,
+              ...session,
+              writtenAt: wallTime(),
+              resumptions,
+              ...(isBegun && { snapshot: { ...snapshot, history: bounded(snapshot.history) } }),
+            } satisfies Checkpoint,
+          );
+          const done = store.set(key, text, { ttlMs, fence: fence() });
+          working = done.catch(() => {}); // whoever keeps it is told
+          if (!await done) log.debug({}, "nothing is kept of a session that has its claim no more");
+        },
+        async forget() {
+          over = true;
+          await working;
+          try {
+            await store.delete(key, { fence: fence() });
+          } catch (error) {
+            log.warn(
+              { error },
+              "a session that has ended could not be forgotten; its claim tells that it has",
+            );
+          }
+        },
+      };
+    },
+    async list() {
+      const keys = await store.keys(kind);
+      return keys.map((key) => {
+        const [roomSid, agent] = z.tuple([z.string(), z.string()]).parse(
+          JSON.parse(key.slice(kind.length + 1)),
+        );
+        return { roomSid, agent };
+      });
+    },
+    async find(roomSid, agent) {
+      const text = await store.get(keyOf(roomSid, agent));
+      if (text === undefined) return undefined;
+      const { data, error } = checkpoint.safeParse(JSON.parse(text));
+      if (!data) {
+        log.warn(
+          { error, roomSid, agent },
+          "a session cannot be gone on with: what was kept of it cannot be read",
+        );
+        return undefined;
+      }
+      const sinceMs = Math.max(0, wallTime() - data.writtenAt); // clocks may differ
+      const { snapshot } = data;
+      if (!snapshot) return data;
+      return { ...data, snapshot: { ...snapshot, elapsedMs: snapshot.elapsedMs + sinceMs } };
+    },
+    async remove(roomSid, agent) {
+      await store.delete(keyOf(roomSid, agent));
+    },
+  };
+}
+
+/** The newest of `history` that is not too long, nothing torn apart. */
+function bounded(history: SessionSnapshot["history"]): SessionSnapshot["history"] {
+  if (JSON.stringify(history).length <= mostCharacters) return history;
+  const maxItems = history.length;
+  return windowOf(history, {
+    maxItems,
+    maxTokens: mostCharacters,
+    tokensOf: (item) => JSON.stringify(item).length,
+  });
+}
