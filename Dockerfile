@@ -64,7 +64,7 @@ COPY --from=build /app/deno.json /app/deno.lock /app/main.ts /app/LICENSE ./
 COPY --from=build /app/src src
 COPY --from=build /app/routes routes
 COPY --from=build /app/agents agents
-RUN useradd --system --uid 10001 --no-create-home repartee && install -d -o repartee .models recordings
+RUN useradd --system --uid 10001 --no-create-home repartee && install -d -o repartee .models recordings state
 USER repartee
 ENV NODE_ENV=production RUST_LOG=off MALLOC_ARENA_MAX=2 HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
@@ -73,5 +73,5 @@ HEALTHCHECK --interval=15s --timeout=3s --start-period=10s CMD ["bash", "-c", \
 # The command of `deno task start`, without the task runner, so that the process itself gets the signals; and packages
 # are taken from the image alone.
 CMD ["deno", "run", "--cached-only", "--v8-flags=--max-semi-space-size=2,--optimize-for-size", "--no-prompt", \
-  "--allow-net", "--allow-env", "--allow-read=.", "--allow-write=.models,recordings", "--allow-ffi=./node_modules", \
+  "--allow-net", "--allow-env", "--allow-read=.", "--allow-write=.models,recordings,state", "--allow-ffi=./node_modules", \
   "--allow-sys=cpus,hostname,networkInterfaces,systemMemoryInfo", "main.ts"]

@@ -18,6 +18,7 @@ import { livekitRooms } from "./src/dispatch/rooms.ts";
 import { createSharedTombstones } from "./src/dispatch/shared_tombstones.ts";
 import { checkDefaults, missingKeys, preloadTokenizers } from "./src/dispatch/settings.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
+import { fileStore } from "./src/dispatch/store/files.ts";
 import type { Store } from "./src/dispatch/store/store.ts";
 import { measureStrain, type Strain } from "./src/dispatch/strain.ts";
 import { createRepairs } from "./src/dispatch/repairs.ts";
@@ -31,6 +32,8 @@ import { createLog } from "./src/log.ts";
 import { createModels, preload } from "./src/models.ts";
 import { SPEAKER_FORMAT } from "./src/room/browser/wire.ts";
 import { recordingFiles } from "./src/recording/files.ts";
+import { createCheckpoints } from "./src/resume/checkpoints.ts";
+import { startRecovery } from "./src/resume/recovery.ts";
 import { catchStrayErrors } from "./src/stray.ts";
 import { createMetrics } from "./src/telemetry/metrics.ts";
 import { createArchive } from "./src/telemetry/archive.ts";
@@ -169,6 +172,8 @@ if (metricsPort !== undefined) {
   servers.push(listen("METRICS_PORT", metricsPort, createMetricsApp(metrics, { clock }), () => {}));
 }
 
+const recovering = recovery();
+
 /** The worker, and what makes good the dispatches that LiveKit loses; they begin at once. */
 function livekitWorker() {
   const { livekit } = config;
@@ -235,9 +240,10 @@ function knownAutoAgent(): string | undefined {
   );
 }
 
-/** What is shared with other processes, loaded only where there are such. */
+/** What is shared with other processes, or with the one that is started after this; Redis is loaded only where there is one. */
 async function sharedStore(): Promise<Store | undefined> {
-  const { redisUrl: url } = config;
+  const { redisUrl: url, stateFolder: folder } = config;
+  if (folder !== undefined) return await fileStore({ folder, clock }).catch(refuseToStart);
   if (url === undefined) return undefined;
   const { redisStore } = await import("./src/dispatch/store/redis.ts");
   return redisStore({ url, clock, log });
@@ -257,7 +263,23 @@ function sharedClaims(): Shared | undefined {
     clock,
     log,
   });
-  return { leases, tombstones };
+  return { leases, tombstones, checkpoints: createCheckpoints({ store, log }) };
+}
+
+/** Goes on with sessions whose process is gone. */
+function recovery(): AsyncDisposable | undefined {
+  if (!shared || !rooms) return undefined;
+  const count = metrics.counter("recoveries", "Sessions whose process was gone, by what became of them.", [
+    "outcome",
+  ]);
+  return startRecovery({
+    ...shared,
+    dispatcher,
+    rooms,
+    onOutcome: (outcome) => count({ outcome }),
+    clock,
+    log,
+  });
 }
 
 function strain(): Strain {
@@ -333,6 +355,7 @@ async function leave(): Promise<never> {
   const closing = [webhooks, worker].map((one) => one?.[Symbol.asyncDispose]());
   const last = [...servers.map((server) => server.shutdown()), ...closing];
   await Promise.race([Promise.all(last), clock.sleep(lastAnswersMs)]);
+  await recovering?.[Symbol.asyncDispose]();
   await store?.[Symbol.asyncDispose]();
   Deno.exit(0);
 }

@@ -43,6 +43,8 @@ export interface Config extends Keys {
   readonly recordFolder?: string;
   /** Whether answers are prepared before it is known that the user has finished. */
   readonly speculate: boolean;
+  /** The folder that this process shares with others of its machine that take calls, and with the one that is started after it. */
+  readonly stateFolder?: string;
   /** A Redis that this process shares with others that take calls; it may hold a password. */
   readonly redisUrl?: string;
   readonly maxSessions: number;
@@ -140,7 +142,7 @@ function configFrom(env: CheckedEnvironment): Config {
     interruption: defined({ minDurationMs: env.INTERRUPTION_MIN_MS, minWords: env.INTERRUPTION_MIN_WORDS }),
     ...defined({ turnModel: env.TURN_MODEL, recordFolder: env.RECORD }),
     speculate: env.SPECULATE === "1",
-    ...defined({ redisUrl: env.REDIS_URL }),
+    ...defined({ redisUrl: env.REDIS_URL, stateFolder: env.STATE_DIR }),
     maxSessions: env.MAX_SESSIONS,
     maxLagMs: env.MAX_LAG_MS,
     ...(env.MAX_RSS_MB !== undefined && { maxRssBytes: env.MAX_RSS_MB * 2 ** 20 }),

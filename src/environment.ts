@@ -44,6 +44,7 @@
  * | `MAX_CALL_SECONDS` | – | how long a call may last, unless its agent says so; it ends with a sentence and reason "max-duration" |
  * | `MAX_CALL_USD` | – | what a call may cost in US dollars, by the prices in `src/telemetry/prices.json`, unless its agent says so; it ends with a sentence and reason "cost-cap" |
  * | `REDIS_URL` | – | a Redis (`redis://…`, with TLS `rediss://…`) that several processes share, so that a room has one agent wherever its calls are taken |
+ * | `STATE_DIR` | – | in place of it on one machine: the folder where sessions are kept for the case that their process is gone: `state`, or a folder in it |
  * | `PLAYGROUND`, `PLAYGROUND_PASSWORD` | – | `1` and a password of 8 characters or more: the page is there, behind it; without both it is only on 127.0.0.1 without LiveKit keys |
  * | `VAD_MIN_SPEECH_MS` | `64` | voice before it counts as speech |
  * | `VAD_MIN_SILENCE_MS` | `400` | silence before speech counts as over |
@@ -85,6 +86,13 @@ const model = (example: string) =>
   z.string().refine((text) => /^[a-z0-9-]+\/\S+$/.test(text), {
     error: `a provider and a model, such as ${example}`,
   });
+
+/** A folder that the server may write to, or one in it. */
+const folderIn = (name: string) =>
+  z.string().transform((text) => text.replace(/^\.\//, "").replace(/\/+$/, ""))
+    .refine((text) => new RegExp(`^${name}(/[\\w-][\\w.-]*)*$`).test(text), {
+      error: `${name}, or a folder in it: the server may write nowhere else`,
+    }).optional();
 
 /** Every variable there is; each schema's error says what was expected. */
 export const environment = z.object({
@@ -137,6 +145,7 @@ export const environment = z.object({
   }).optional(),
   METRICS_PORT: wholeNumber(1, 65_535).optional(),
   REDIS_URL: address("redis:", "rediss:").optional(),
+  STATE_DIR: folderIn("state"),
   MAX_SESSIONS: wholeNumber(1, 10_000).default(50),
   MAX_LAG_MS: wholeNumber(1, 60_000).default(300),
   MAX_RSS_MB: wholeNumber(1, 999_999).optional(),
@@ -153,10 +162,7 @@ export const environment = z.object({
   INTERRUPTION_MIN_MS: milliseconds.optional(),
   INTERRUPTION_MIN_WORDS: wholeNumber(0, 100).optional(),
   TURN_MODEL: z.string().optional(),
-  RECORD: z.string().transform((text) => text.replace(/^\.\//, "").replace(/\/+$/, ""))
-    .refine((text) => /^recordings(\/[\w-][\w.-]*)*$/.test(text), {
-      error: "recordings, or a folder in it: the server may write nowhere else",
-    }).optional(),
+  RECORD: folderIn("recordings"),
   SPECULATE: z.enum(["0", "1"], { error: "0 or 1" }).default("1"),
 });
 
@@ -208,6 +214,9 @@ function contradictions(set: Readonly<Record<string, string>>): string[] {
   }
   if ((set.REPORT_WEBHOOK_URL === undefined) !== (set.REPORT_WEBHOOK_SECRET === undefined)) {
     problems.push("Only one of REPORT_WEBHOOK_URL and REPORT_WEBHOOK_SECRET is set; expected both, or none");
+  }
+  if (set.REDIS_URL && set.STATE_DIR) {
+    problems.push("REDIS_URL and STATE_DIR are both set; expected one of them");
   }
   const min = Number(set.ENDPOINTING_MIN_MS ?? 350);
   const max = Number(set.ENDPOINTING_MAX_MS ?? 3000);

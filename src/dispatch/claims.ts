@@ -2,6 +2,7 @@
 import { ConfigError, messageOf, StageError } from "../errors.ts";
 import type { CloseReason } from "../events.ts";
 import type { Room } from "../room/room.ts";
+import type { Checkpoint, Started } from "../resume/checkpoints.ts";
 import type { RunningSession } from "../session.ts";
 import { createAdmission } from "./admission.ts";
 import type {
@@ -85,12 +86,19 @@ export function createClaims(options: DispatcherOptions): Claims {
       isAlone: () => place.room?.isAlone ?? false,
       log: sessionLog,
     });
+    const kept = hold && shared?.checkpoints.of(() => startedAs(place), {
+      fence: () => hold.fence,
+      left: request.left,
+      log: sessionLog,
+    });
     /** The room is free; others are told first why the session ended, so that nothing that they hear late revives it. */
     const free = async (reason: CloseReason) => {
       const tombstone = places.bury(place, reason);
-      await hold?.release(async (fence) =>
-        tombstone && await shared?.tombstones.put(place.roomSid, { ...tombstone, sessionId: id }, fence)
-      );
+      await hold?.release(async (fence) => {
+        // Who could not even join to go on with it leaves that to another.
+        if (place.room || !request.left) await kept?.forget(fence);
+        if (tombstone) await shared?.tombstones.put(place.roomSid, { ...tombstone, sessionId: id }, fence);
+      });
     };
     const onRoom = (room: Room) => {
       if (!request.join && room.id !== roomSid) throw new RoomReplacedError(roomName);
@@ -101,7 +109,8 @@ export function createClaims(options: DispatcherOptions): Claims {
         else void free(reason);
       }, { once: true });
     };
-    const { session, joined } = begin({ ...request, ...(hold && { gate: hold.gate }), onRoom }, hold);
+    const holding = hold && kept && { gate: hold.gate, keep: kept.keep };
+    const { session, joined } = begin({ ...request, ...holding, onRoom }, hold);
     hold?.lost.addEventListener("abort", () => void session.close("claim-lost"), { once: true });
     const ended = session.done.then(async (reason) => {
       const freed = free(reason);
@@ -181,16 +190,18 @@ export function createClaims(options: DispatcherOptions): Claims {
       agent,
       metadata,
       ...(participant !== undefined && { participant }),
+      ...(wanted.left?.snapshot && { elapsedMs: wanted.left.snapshot.elapsedMs }),
     });
     return { type: "created", place };
   };
 
   /** The same among several processes; in one it is asked about one room and agent at a time. */
   const claimAnywhere = async (
-    { leases }: Shared,
+    shared: Shared,
     request: DispatchRequest,
     wanted: SessionRequest,
   ): Promise<Claim> => {
+    const { leases } = shared;
     const { roomSid, agentName } = wanted;
     const key = JSON.stringify([roomSid, agentName]);
     while (taking.has(key)) await taking.get(key);
@@ -203,7 +214,7 @@ export function createClaims(options: DispatcherOptions): Claims {
       const isOwn = (sessionId: string) => places.all.some(({ request: { id } }) => id === sessionId);
       const claimed = await leases.take(roomSid, session, isOwn);
       if (claimed.type === "taken") {
-        const claim = claimHere(request, wanted, claimed.lease);
+        const claim = claimHere(request, await goneOnWith(shared, wanted, claimed.lease), claimed.lease);
         if (claim.type !== "created") await leases.drop(claimed.lease);
         return claim;
       }
@@ -217,9 +228,25 @@ export function createClaims(options: DispatcherOptions): Claims {
     }
   };
 
+  /** What is wanted, or the session that was there and whose process is gone. A throw gives up `lease`. */
+  const goneOnWith = async (
+    { leases, checkpoints }: Shared,
+    wanted: SessionRequest,
+    lease: TakenLease,
+  ): Promise<SessionRequest> => {
+    if (wanted.left || wanted.ticket) return wanted; // the token of a ticket is for an identity of its own
+    try {
+      const left = await checkpoints.find(wanted.roomSid, wanted.agentName);
+      return left ? { ...wanted, ...sessionOf(left) } : wanted;
+    } catch (error) {
+      await leases.drop(lease);
+      throw error;
+    }
+  };
+
   const claim = async (request: DispatchRequest): Promise<Claim> => {
     const { room, agent: agentName = defaultAgent, metadata = "", participant, join, found } = request;
-    const { ticket, onLeave } = request;
+    const { ticket, left, onLeave } = request;
     const agent = Object.hasOwn(agents, agentName) ? agents[agentName] : undefined;
     if (!agent) return { type: "unknown-agent", agent: agentName, known: Object.keys(agents) };
     const asks = !join && !found && rooms !== undefined;
@@ -238,6 +265,7 @@ export function createClaims(options: DispatcherOptions): Claims {
         ...(join && { join }),
         ...(ticket && { ticket }),
         ...(onLeave && { onLeave }),
+        ...(left && sessionOf(left)),
       };
       return shared && !join ? await claimAnywhere(shared, request, wanted) : claimHere(request, wanted);
     } catch (error) {
@@ -274,6 +302,24 @@ export function createClaims(options: DispatcherOptions): Claims {
     },
   };
 }
+
+/** A session whose process is gone, as it is started again. */
+const sessionOf = (left: Checkpoint): Pick<SessionRequest, "id" | "metadata" | "participant" | "left"> => ({
+  id: left.sessionId,
+  metadata: left.metadata,
+  ...(left.participant !== undefined && { participant: left.participant }),
+  left,
+});
+
+/** What another process would go on with. */
+const startedAs = ({ request, roomSid }: Place): Started => ({
+  sessionId: request.id,
+  room: request.roomName,
+  roomSid,
+  agent: request.agentName,
+  metadata: request.metadata,
+  ...(request.participant !== undefined && { participant: request.participant }),
+});
 
 /** What a client is told: our own errors are in words meant to be read; any other stays in the log. */
 function reasonOf(error: unknown): string {

@@ -5,6 +5,7 @@ import type { CloseReason } from "../events.ts";
 import type { Log } from "../log.ts";
 import type { Gate } from "../room/gate.ts";
 import type { Room } from "../room/room.ts";
+import type { Checkpoint, Checkpoints, SessionCheckpoint } from "../resume/checkpoints.ts";
 import type { RunningSession } from "../session.ts";
 import type { Full } from "./admission.ts";
 import { type Claim, type Claims, createClaims } from "./claims.ts";
@@ -33,6 +34,8 @@ export interface DispatchRequest {
   readonly roomSid?: string;
   /** What LiveKit gave to join the room with. */
   readonly ticket?: Ticket;
+  /** A session whose process is gone, to be gone on with. */
+  readonly left?: Checkpoint;
   /** Told of the session as soon as there is one, before anything happens in it. */
   readonly onStart?: (session: VoiceSession) => void;
   /** Told why the session ends before it leaves its room, which waits for it. */
@@ -65,6 +68,9 @@ export interface SessionRequest {
   readonly participant?: string;
   readonly join?: (options: { readonly signal: AbortSignal }) => Promise<Room>;
   readonly ticket?: Ticket;
+  readonly left?: Checkpoint;
+  /** Keeps how the session stands, for the case that this process goes. */
+  readonly keep?: SessionCheckpoint["keep"];
   readonly onLeave?: (reason: CloseReason) => Promise<void>;
   /** Whether the agent may be heard in the room, and hears (default: always). */
   readonly gate?: Gate;
@@ -120,6 +126,7 @@ export interface Presence extends Pick<Places, "visits" | "observe">, Pick<Claim
 export interface Shared {
   readonly leases: Leases;
   readonly tombstones: SharedTombstones;
+  readonly checkpoints: Checkpoints;
 }
 
 export interface DispatcherOptions {

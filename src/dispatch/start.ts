@@ -8,6 +8,7 @@ import type { Log } from "../log.ts";
 import type { Models } from "../models.ts";
 import { joinLiveKitRoom, type LiveKitRoomOptions } from "../room/livekit/room.ts";
 import type { RecordingFiles } from "../recording/files.ts";
+import type { SessionSnapshot } from "../resume/snapshot.ts";
 import { startRecorded } from "../recording/start.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
 import type { SessionRequest, Ticket } from "./dispatcher.ts";
@@ -51,7 +52,19 @@ export function sessionStarter(
       turnTaking: turnTakingFor(agent, config),
     };
   };
-  return ({ roomName, join, ticket, gate, onRoom, ...request }) => {
+  /** From where a session goes on; who is in charge and not in the registry leaves it to who began. */
+  const goingOn = (snapshot: SessionSnapshot, first: Agent) => {
+    const { inCharge: name, participant } = snapshot;
+    const inCharge = Object.hasOwn(agents, name) ? agents[name] : undefined;
+    if (!inCharge) {
+      log.warn({ sessionId: snapshot.sessionId, agent: name }, "who was in charge is not in the registry");
+    }
+    return {
+      resume: { snapshot, inCharge: inCharge ?? first },
+      ...(participant !== undefined && { participant }),
+    };
+  };
+  return ({ roomName, join, ticket, left, gate, onRoom, ...request }) => {
     const { id, agentName, agent } = request;
     const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
     const place = {
@@ -67,6 +80,7 @@ export function sessionStarter(
       ...equip(agent),
       ...request,
       equip,
+      ...(left?.snapshot && goingOn(left.snapshot, agent)),
       ...(latest && { latest }),
       join: shown(join ?? livekitRoom(config.livekit, { ...place, clock, log: sessionLog }), onRoom),
       maxCallMs: agent.maxCallMs ?? config.maxCallMs,
@@ -74,7 +88,10 @@ export function sessionStarter(
       clock,
       log: sessionLog,
     };
-    return recordings ? startRecorded(options, config, recordings.open(id)) : startSession(options);
+    // A recording begins with its session.
+    return recordings && !options.resume
+      ? startRecorded(options, config, recordings.open(id))
+      : startSession(options);
   };
 }
 

@@ -42,15 +42,15 @@ export type Checkpoint = Readonly<z.infer<typeof checkpoint>>;
 export interface SessionCheckpoint {
   /** Writes how it stands; when it has the claim no more, nothing. Rejects with a StoreError. */
   keep(snapshot: SessionSnapshot): Promise<void>;
-  /** It has ended: nobody is to go on with it. Never rejects. */
-  forget(): Promise<void>;
+  /** It has ended: nobody is to go on with it. Rejects with a StoreError. */
+  forget(fence: Fence): Promise<void>;
 }
 
 export interface Checkpoints {
-  /** Of a session that begins here, or goes on after so many `resumptions`. `fence`: its claim. */
+  /** Of a session that begins here, or goes on from what is `left`. `fence`: its claim; the room may have another SID later. */
   of(
-    session: Started,
-    about: { readonly fence: () => Fence; readonly resumptions?: number | undefined; readonly log: Log },
+    session: () => Started,
+    about: { readonly fence: () => Fence; readonly left?: Checkpoint | undefined; readonly log: Log },
   ): SessionCheckpoint;
   /** Every room and agent of which there is one. Rejects with a StoreError. */
   list(): Promise<readonly Pick<Started, "roomSid" | "agent">[]>;
@@ -69,38 +69,41 @@ const kind = "session";
 export function createCheckpoints({ store, log }: { readonly store: Store; readonly log: Log }): Checkpoints {
   const keyOf = (roomSid: string, agent: string) => `${kind}:${JSON.stringify([roomSid, agent])}`;
   return {
-    of(session, { fence, resumptions = 0, log }) {
-      const key = keyOf(session.roomSid, session.agent);
+    of(session, { fence, left, log }) {
+      const resumptions = left ? left.resumptions + 1 : 0;
+      let key: string | undefined;
       let working: Promise<unknown> = Promise.resolve();
       let over = false;
+      const write = async (snapshot: SessionSnapshot | undefined): Promise<void> => {
+        if (over) return;
+        const started = session();
+        const before = key;
+        key = keyOf(started.roomSid, started.agent);
+        const text = JSON.stringify(
+          {
+            version: 1,
+            ...started,
+            writtenAt: wallTime(),
+            resumptions,
+            ...(snapshot && { snapshot: { ...snapshot, history: bounded(snapshot.history) } }),
+          } satisfies Checkpoint,
+        );
+        const isKept = await store.set(key, text, { ttlMs, fence: fence() });
+        if (!isKept) log.debug({}, "nothing is kept of a session that has its claim no more");
+        if (before !== undefined && before !== key) await store.delete(before);
+      };
+      const keep = async (snapshot: SessionSnapshot | undefined) => {
+        const done = write(snapshot);
+        working = done.catch(() => {}); // whoever keeps it is told
+        await done;
+      };
+      keep(left?.snapshot).catch((error) => log.warn({ error }, "the session could not be written down"));
       return {
-        async keep(snapshot) {
-          if (over) return;
-          const isBegun = snapshot.talkingSinceMs !== undefined;
-          const text = JSON.stringify(
-            {
-              version: 1,
-              ...session,
-              writtenAt: wallTime(),
-              resumptions,
-              ...(isBegun && { snapshot: { ...snapshot, history: bounded(snapshot.history) } }),
-            } satisfies Checkpoint,
-          );
-          const done = store.set(key, text, { ttlMs, fence: fence() });
-          working = done.catch(() => {}); // whoever keeps it is told
-          if (!await done) log.debug({}, "nothing is kept of a session that has its claim no more");
-        },
-        async forget() {
+        keep: (snapshot) => keep(snapshot.talkingSinceMs === undefined ? undefined : snapshot),
+        async forget(fence) {
           over = true;
           await working;
-          try {
-            await store.delete(key, { fence: fence() });
-          } catch (error) {
-            log.warn(
-              { error },
-              "a session that has ended could not be forgotten; its claim tells that it has",
-            );
-          }
+          if (key !== undefined) await store.delete(key, { fence });
         },
       };
     },

@@ -118,8 +118,8 @@ function createRecord(
   facts: SessionFacts,
   { clock, maxEvents }: { readonly clock: Clock; readonly maxEvents: number },
 ) {
-  const { sessionId, room, roomSid, agent } = facts;
-  const began = { ms: clock.now(), at: wallTime() };
+  const { sessionId, room, roomSid, agent, elapsedMs = 0 } = facts;
+  const began = { ms: clock.now() - elapsedMs, at: wallTime() - elapsedMs };
   const kept = createEventLog({ limit: maxEvents });
   const reporter = createReporter();
   const findGap = gapFinder();

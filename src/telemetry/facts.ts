@@ -8,4 +8,6 @@ export interface SessionFacts {
   readonly metadata: string;
   /** Whom it is for; whoever comes first when it is left out. */
   readonly participant?: string;
+  /** Milliseconds that it has taken in a process that is gone (default: none). */
+  readonly elapsedMs?: number;
 }

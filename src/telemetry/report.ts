@@ -98,6 +98,9 @@ export const sessionReport = sessionSummary.extend({
   interruptions: count.describe("replies that were cut off"),
   falseInterruptions: count.describe("replies that were paused for a noise, and went on"),
   stalls: count.describe("what got no further and was ended, so that the call could go on"),
+  resumed: count.describe(
+    "how often it went on in another process; of before that there is the transcript alone",
+  ),
   handoffs: z.array(z.object({ from: z.string(), to: z.string(), atMs }))
     .describe("agents that handed the conversation over, and to whom"),
   speculation: z.object({

@@ -14,6 +14,7 @@ export type Sums = Pick<
   | "falseInterruptions"
   | "stalls"
   | "handoffs"
+  | "resumed"
   | "speculation"
   | "usage"
   | "cost"
@@ -36,6 +37,7 @@ export function createReporter(): Reporter {
   let interruptions = 0;
   let falseInterruptions = 0;
   let stalls = 0;
+  let resumed = 0;
   const speculation = { prepared: 0, kept: 0, wasted: { inputTokens: 0, outputTokens: 0 } };
 
   return {
@@ -63,6 +65,9 @@ export function createReporter(): Reporter {
           break;
         case "stall-recovered":
           stalls++;
+          break;
+        case "resumed":
+          resumed++;
           break;
         case "handoff":
           handoffs.push({ from: event.from, to: event.to, atMs });
@@ -93,6 +98,7 @@ export function createReporter(): Reporter {
         interruptions,
         falseInterruptions,
         stalls,
+        resumed,
         handoffs,
         speculation,
         usage: [...usage.values()],

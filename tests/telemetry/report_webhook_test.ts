@@ -24,6 +24,7 @@ const report = (sessionId = "session_1"): SessionReport => ({
   interruptions: 0,
   falseInterruptions: 0,
   stalls: 0,
+  resumed: 0,
   handoffs: [],
   speculation: { prepared: 0, kept: 0, wasted: { inputTokens: 0, outputTokens: 0 } },
   usage: [],

@@ -1,0 +1,93 @@
+/** Sessions whose process is gone: found by their claims, which have lapsed, and gone on with here. */
+import type { Clock } from "../clock.ts";
+import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { Leases } from "../dispatch/leases.ts";
+import type { Rooms } from "../dispatch/rooms.ts";
+import type { Log } from "../log.ts";
+import type { Checkpoints, Started } from "./checkpoints.ts";
+
+/** What became of a session that was found without its process. */
+export type RecoveryOutcome = "resumed" | "over" | "failed";
+
+export interface RecoveryOptions {
+  readonly dispatcher: Pick<Dispatcher, "dispatch" | "refusal">;
+  readonly leases: Pick<Leases, "claimed">;
+  readonly checkpoints: Pick<Checkpoints, "list" | "find" | "remove">;
+  readonly rooms: Pick<Rooms, "find">;
+  readonly onOutcome?: ((outcome: RecoveryOutcome) => void) | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How often it is looked for them, in milliseconds. */
+const lookMs = 500;
+/** One that could not be gone on with is tried again so much later. */
+const againMs = 3_000;
+/** A session that ends the process it is in, over and over, is given up. */
+const mostResumptions = 5;
+
+/** Looks for them from now on, while this process takes calls. Disposing of it ends that. */
+export function startRecovery(
+  { dispatcher, leases, checkpoints, rooms, onOutcome, clock, log }: RecoveryOptions,
+): AsyncDisposable {
+  /** When those may be tried again that have failed (clock milliseconds). */
+  const paused = new Map<string, number>();
+  const over = new AbortController();
+  let isKnown = true;
+
+  const goOnWith = async ({ roomSid, agent }: Pick<Started, "roomSid" | "agent">): Promise<void> => {
+    const left = await checkpoints.find(roomSid, agent);
+    if (!left) return;
+    const { sessionId, room, metadata, participant, resumptions } = left;
+    const about = { sessionId, room, roomSid, agent };
+    const now = await rooms.find(room);
+    const isOver = now?.sid !== roomSid;
+    if (isOver || resumptions >= mostResumptions) {
+      if (!isOver) log.error(about, "a session has ended its process over and over: it is given up");
+      await checkpoints.remove(roomSid, agent);
+      return onOutcome?.("over");
+    }
+    if (now.participants.every(({ canTalk }) => !canTalk)) return; // they may return, or the room ends soon
+    log.warn(about, "the process of a session is gone: it goes on here");
+    const wanted = { room, roomSid, agent, metadata, left };
+    const result = await dispatcher.dispatch({
+      ...wanted,
+      ...(participant !== undefined && { participant }),
+    });
+    if ("session" in result) return onOutcome?.("resumed");
+    log.error({ ...about, ...result }, "a session could not be gone on with");
+    paused.set(JSON.stringify([roomSid, agent]), clock.now() + againMs);
+    onOutcome?.("failed");
+  };
+
+  const look = async (): Promise<void> => {
+    const all = await checkpoints.list();
+    await Promise.all(all.map(async (one) => {
+      const { roomSid, agent } = one;
+      const key = JSON.stringify([roomSid, agent]);
+      if ((paused.get(key) ?? 0) > clock.now()) return;
+      paused.delete(key);
+      if (!await leases.claimed(roomSid, agent)) await goOnWith(one);
+    }));
+  };
+
+  const run = async () => {
+    while (!over.signal.aborted) {
+      try {
+        if (!dispatcher.refusal) await look();
+        isKnown = true;
+      } catch (error) {
+        if (isKnown) log.warn({ error }, "it cannot be looked for sessions whose process is gone");
+        isKnown = false;
+      }
+      await clock.sleep(lookMs, { signal: over.signal }).catch(() => {}); // it is over: the loop ends
+    }
+  };
+  const done = run();
+  return {
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await done;
+    },
+  };
+}
