@@ -263,7 +263,8 @@ function sharedClaims(): Shared | undefined {
     clock,
     log,
   });
-  return { leases, tombstones, checkpoints: createCheckpoints({ store, log }) };
+  const sumsOf = (sessionId: string) => archive.find(sessionId)?.sums();
+  return { leases, tombstones, checkpoints: createCheckpoints({ store, sumsOf, log }) };
 }
 
 /** Goes on with sessions whose process is gone. */

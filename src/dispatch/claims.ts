@@ -190,7 +190,7 @@ export function createClaims(options: DispatcherOptions): Claims {
       agent,
       metadata,
       ...(participant !== undefined && { participant }),
-      ...(wanted.left?.snapshot && { elapsedMs: wanted.left.snapshot.elapsedMs }),
+      ...before(wanted),
     });
     return { type: "created", place };
   };
@@ -310,6 +310,10 @@ const sessionOf = (left: Checkpoint): Pick<SessionRequest, "id" | "metadata" | "
   ...(left.participant !== undefined && { participant: left.participant }),
   left,
 });
+
+/** What is known of it from the process that is gone. */
+const before = ({ left: { snapshot, sums } = {} }: { readonly left?: Partial<Checkpoint> }) =>
+  snapshot && { before: { elapsedMs: snapshot.elapsedMs, ...(sums && { sums }) } };
 
 /** What another process would go on with. */
 const startedAs = ({ request, roomSid }: Place): Started => ({

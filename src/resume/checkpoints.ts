@@ -4,6 +4,7 @@ import { wallTime } from "../clock.ts";
 import type { Fence, Store } from "../dispatch/store/store.ts";
 import { windowOf } from "../history/window.ts";
 import type { Log } from "../log.ts";
+import { type ReportSums, reportSums } from "../telemetry/report.ts";
 import { type SessionSnapshot, sessionSnapshot } from "./snapshot.ts";
 
 /** What a session is started from, as far as another process needs to be told. */
@@ -33,6 +34,8 @@ const checkpoint = z.object({
   resumptions: z.int().min(0),
   /** Missing until somebody has come to talk with: then the session begins anew. */
   snapshot: sessionSnapshot.exactOptional(),
+  /** What its report has summed up. */
+  sums: reportSums.exactOptional(),
 });
 
 /** A session that another process may go on with. */
@@ -66,7 +69,12 @@ const ttlMs = 24 * 3_600_000;
 const mostCharacters = 500_000;
 const kind = "session";
 
-export function createCheckpoints({ store, log }: { readonly store: Store; readonly log: Log }): Checkpoints {
+export function createCheckpoints({ store, sumsOf, log }: {
+  readonly store: Store;
+  /** What the report of that session has summed up by now. */
+  readonly sumsOf: (sessionId: string) => ReportSums | undefined;
+  readonly log: Log;
+}): Checkpoints {
   const keyOf = (roomSid: string, agent: string) => `${kind}:${JSON.stringify([roomSid, agent])}`;
   return {
     of(session, { fence, left, log }) {
@@ -77,6 +85,7 @@ export function createCheckpoints({ store, log }: { readonly store: Store; reado
       const write = async (snapshot: SessionSnapshot | undefined): Promise<void> => {
         if (over) return;
         const started = session();
+        const sums = sumsOf(started.sessionId) ?? left?.sums;
         const before = key;
         key = keyOf(started.roomSid, started.agent);
         const text = JSON.stringify(
@@ -85,6 +94,7 @@ export function createCheckpoints({ store, log }: { readonly store: Store; reado
             ...started,
             writtenAt: wallTime(),
             resumptions,
+            ...(sums && { sums }),
             ...(snapshot && { snapshot: { ...snapshot, history: bounded(snapshot.history) } }),
           } satisfies Checkpoint,
         );

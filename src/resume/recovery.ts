@@ -9,6 +9,8 @@ import type { Checkpoints, Started } from "./checkpoints.ts";
 /** What became of a session that was found without its process. */
 export type RecoveryOutcome = "resumed" | "over" | "failed";
 
+type Which = Pick<Started, "roomSid" | "agent">;
+
 export interface RecoveryOptions {
   readonly dispatcher: Pick<Dispatcher, "dispatch" | "refusal">;
   readonly leases: Pick<Leases, "claimed">;
@@ -23,6 +25,10 @@ export interface RecoveryOptions {
 const lookMs = 500;
 /** One that could not be gone on with is tried again so much later. */
 const againMs = 3_000;
+/** One of which cannot be read what is kept, perhaps since another version of Repartee wrote it. */
+const unreadableMs = 60_000;
+/** When the store is there again, those that live have so long to renew their claims. */
+const renewalMs = 2_000;
 /** A session that ends the process it is in, over and over, is given up. */
 const mostResumptions = 5;
 
@@ -33,11 +39,12 @@ export function startRecovery(
   /** When those may be tried again that have failed (clock milliseconds). */
   const paused = new Map<string, number>();
   const over = new AbortController();
-  let isKnown = true;
+  const pause = ({ roomSid, agent }: Which, ms: number) =>
+    void paused.set(JSON.stringify([roomSid, agent]), clock.now() + ms);
 
-  const goOnWith = async ({ roomSid, agent }: Pick<Started, "roomSid" | "agent">): Promise<void> => {
+  const goOnWith = async ({ roomSid, agent }: Which): Promise<void> => {
     const left = await checkpoints.find(roomSid, agent);
-    if (!left) return;
+    if (!left) return pause({ roomSid, agent }, unreadableMs);
     const { sessionId, room, metadata, participant, resumptions } = left;
     const about = { sessionId, room, roomSid, agent };
     const now = await rooms.find(room);
@@ -47,7 +54,7 @@ export function startRecovery(
       await checkpoints.remove(roomSid, agent);
       return onOutcome?.("over");
     }
-    if (now.participants.every(({ canTalk }) => !canTalk)) return; // they may return, or the room ends soon
+    if (now.participants.every(({ canTalk }) => !canTalk)) return pause(about, againMs); // they may return
     log.warn(about, "the process of a session is gone: it goes on here");
     const wanted = { room, roomSid, agent, metadata, left };
     const result = await dispatcher.dispatch({
@@ -56,26 +63,34 @@ export function startRecovery(
     });
     if ("session" in result) return onOutcome?.("resumed");
     log.error({ ...about, ...result }, "a session could not be gone on with");
-    paused.set(JSON.stringify([roomSid, agent]), clock.now() + againMs);
+    pause(about, againMs);
     onOutcome?.("failed");
   };
 
-  const look = async (): Promise<void> => {
-    const all = await checkpoints.list();
+  const look = async (all: readonly Which[]): Promise<void> => {
     await Promise.all(all.map(async (one) => {
       const { roomSid, agent } = one;
       const key = JSON.stringify([roomSid, agent]);
       if ((paused.get(key) ?? 0) > clock.now()) return;
       paused.delete(key);
-      if (!await leases.claimed(roomSid, agent)) await goOnWith(one);
+      try {
+        if (!await leases.claimed(roomSid, agent)) await goOnWith(one);
+      } catch (error) {
+        log.warn({ ...one, error }, "it is not known whether the process of a session is gone");
+        pause(one, againMs);
+      }
     }));
   };
 
   const run = async () => {
+    let isKnown = true;
+    let fromMs = clock.now();
     while (!over.signal.aborted) {
       try {
-        if (!dispatcher.refusal) await look();
+        const all = await checkpoints.list();
+        if (!isKnown) fromMs = clock.now() + renewalMs;
         isKnown = true;
+        if (!dispatcher.refusal && clock.now() >= fromMs) await look(all);
       } catch (error) {
         if (isKnown) log.warn({ error }, "it cannot be looked for sessions whose process is gone");
         isKnown = false;

@@ -7,7 +7,7 @@ import type { VoiceSession } from "../voice_session.ts";
 import { createEventLog, type LoggedEvent } from "./event_log.ts";
 import type { SessionFacts } from "./facts.ts";
 import { outward } from "./outward.ts";
-import type { SessionReport } from "./report.ts";
+import type { ReportSums, SessionReport } from "./report.ts";
 import { createReporter } from "./reporter.ts";
 import { type Gap, gapFinder } from "./why.ts";
 
@@ -19,6 +19,8 @@ export interface SessionRecord {
   readonly ended: boolean;
   /** How it goes, or went. */
   report(): SessionReport;
+  /** What of that is summed up from its events. */
+  sums(): ReportSums;
   /** Its long silences so far and what they were spent on, in order; the latest 200. */
   gaps(): readonly Gap[];
   /**
@@ -118,10 +120,10 @@ function createRecord(
   facts: SessionFacts,
   { clock, maxEvents }: { readonly clock: Clock; readonly maxEvents: number },
 ) {
-  const { sessionId, room, roomSid, agent, elapsedMs = 0 } = facts;
+  const { sessionId, room, roomSid, agent, before: { elapsedMs, sums } = { elapsedMs: 0 } } = facts;
   const began = { ms: clock.now() - elapsedMs, at: wallTime() - elapsedMs };
   const kept = createEventLog({ limit: maxEvents });
-  const reporter = createReporter();
+  const reporter = createReporter(sums);
   const findGap = gapFinder();
   let gaps: readonly Gap[] = [];
   let session: VoiceSession | undefined = followed;
@@ -154,6 +156,7 @@ function createRecord(
       ...reporter.sums(),
       droppedEvents: kept.dropped,
     }),
+    sums: reporter.sums,
     gaps: () => gaps,
     events: (afterId) => kept.read(afterId),
     get lastEventId() {

@@ -1,3 +1,5 @@
+import type { ReportSums } from "./report.ts";
+
 /** What is known of a session when it is started. */
 export interface SessionFacts {
   readonly sessionId: string;
@@ -8,6 +10,6 @@ export interface SessionFacts {
   readonly metadata: string;
   /** Whom it is for; whoever comes first when it is left out. */
   readonly participant?: string;
-  /** Milliseconds that it has taken in a process that is gone (default: none). */
-  readonly elapsedMs?: number;
+  /** What there was of it in a process that is gone: how long it took, in milliseconds, and what its report had summed up. */
+  readonly before?: { readonly elapsedMs: number; readonly sums?: ReportSums };
 }

@@ -99,7 +99,7 @@ export const sessionReport = sessionSummary.extend({
   falseInterruptions: count.describe("replies that were paused for a noise, and went on"),
   stalls: count.describe("what got no further and was ended, so that the call could go on"),
   resumed: count.describe(
-    "how often it went on in another process; of before that there is the transcript alone",
+    "how often it went on in another process",
   ),
   handoffs: z.array(z.object({ from: z.string(), to: z.string(), atMs }))
     .describe("agents that handed the conversation over, and to whom"),
@@ -121,5 +121,20 @@ export const sessionReport = sessionSummary.extend({
   droppedEvents: count.describe("events that are too old to be read any more"),
 }).meta({ id: "SessionReport" });
 
+/** The part of a report that events make up. */
+export const reportSums = sessionReport.pick({
+  turns: true,
+  interruptions: true,
+  falseInterruptions: true,
+  stalls: true,
+  handoffs: true,
+  resumed: true,
+  speculation: true,
+  usage: true,
+  cost: true,
+  errors: true,
+});
+
 export type SessionSummary = z.infer<typeof sessionSummary>;
+export type ReportSums = z.infer<typeof reportSums>;
 export type SessionReport = z.infer<typeof sessionReport>;

@@ -1,44 +1,37 @@
 /** A session's events, summed up as they come. */
 import type { SessionEvent, Usage } from "../events.ts";
 import { sumTokens, type TokenUsage } from "../llm/llm.ts";
-import type { SessionReport } from "./report.ts";
+import type { ReportSums } from "./report.ts";
 
 /** Failures that are kept; the oldest go first. */
 const errorsKept = 100;
-
-/** The part of a report that the events make up. */
-export type Sums = Pick<
-  SessionReport,
-  | "turns"
-  | "interruptions"
-  | "falseInterruptions"
-  | "stalls"
-  | "handoffs"
-  | "resumed"
-  | "speculation"
-  | "usage"
-  | "cost"
-  | "errors"
->;
 
 export interface Reporter {
   /** Takes in the next event. */
   note(event: SessionEvent): void;
   /** What the events came to up to now, as a copy. */
-  sums(): Sums;
+  sums(): ReportSums;
 }
 
-/** A reporter that has seen nothing yet. */
-export function createReporter(): Reporter {
-  const turns = new Map<string, Sums["turns"][number]>();
-  const usage = new Map<string, Sums["usage"][number]>();
-  const errors: Sums["errors"] = [];
-  const handoffs: Sums["handoffs"] = [];
-  let interruptions = 0;
-  let falseInterruptions = 0;
-  let stalls = 0;
-  let resumed = 0;
-  const speculation = { prepared: 0, kept: 0, wasted: { inputTokens: 0, outputTokens: 0 } };
+const nothing: ReportSums = {
+  turns: [],
+  interruptions: 0,
+  falseInterruptions: 0,
+  stalls: 0,
+  resumed: 0,
+  handoffs: [],
+  speculation: { prepared: 0, kept: 0, wasted: { inputTokens: 0, outputTokens: 0 } },
+  usage: [],
+  cost: { currency: "USD", total: 0, unpriced: [] },
+  errors: [],
+};
+
+/** A reporter that has seen nothing yet, or goes on from what the events before came to. */
+export function createReporter(before = nothing): Reporter {
+  const { errors, handoffs, speculation, ...sums } = structuredClone(before);
+  let { interruptions, falseInterruptions, stalls, resumed } = sums;
+  const turns = new Map(sums.turns.map((turn) => [turn.turnId, turn]));
+  const usage = new Map(sums.usage.map((used) => [keyOf(used), used]));
 
   return {
     note(event) {
@@ -79,8 +72,7 @@ export function createReporter(): Reporter {
           speculation.wasted.outputTokens += event.wasted.outputTokens;
           break;
         case "usage": {
-          const { stage, provider, model } = event.usage;
-          const key = JSON.stringify([stage, provider, model]);
+          const key = keyOf(event.usage);
           usage.set(key, added(usage.get(key), event.usage));
           break;
         }
@@ -108,10 +100,13 @@ export function createReporter(): Reporter {
   };
 }
 
-type Tokens = Extract<Sums["usage"][number], { readonly stage: "llm" }>;
+type Tokens = Extract<ReportSums["usage"][number], { readonly stage: "llm" }>;
+
+const keyOf = ({ stage, provider, model }: Pick<Usage, "stage" | "provider" | "model">): string =>
+  JSON.stringify([stage, provider, model]);
 
 /** `sum` and what was used since. */
-function added(sum: Sums["usage"][number] | undefined, used: Usage): Sums["usage"][number] {
+function added(sum: ReportSums["usage"][number] | undefined, used: Usage): ReportSums["usage"][number] {
   const { provider, model } = used;
   const cost = sum?.costUsd === undefined ? used.costUsd : sum.costUsd + (used.costUsd ?? 0);
   const of = { provider, model, ...(cost !== undefined && { costUsd: cost }) };
@@ -150,7 +145,7 @@ function added(sum: Sums["usage"][number] | undefined, used: Usage): Sums["usage
 }
 
 /** What all of it costs together. */
-function costOf(usage: Sums["usage"]): Sums["cost"] {
+function costOf(usage: ReportSums["usage"]): ReportSums["cost"] {
   const unpriced = usage.filter(({ costUsd }) => costUsd === undefined);
   return {
     currency: "USD",

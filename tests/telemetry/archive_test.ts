@@ -3,7 +3,8 @@ import { describe, it } from "@std/testing/bdd";
 import { StageError } from "../../src/errors.ts";
 import type { ReplyLatency, SessionEventBody } from "../../src/events.ts";
 import { type ArchiveOptions, createArchive } from "../../src/telemetry/archive.ts";
-import { type SessionReport, sessionReport } from "../../src/telemetry/report.ts";
+import type { SessionFacts } from "../../src/telemetry/facts.ts";
+import { reportSums, type SessionReport, sessionReport } from "../../src/telemetry/report.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
 import { fakeSessions } from "../fakes/session.ts";
@@ -17,7 +18,7 @@ function setUp(options: Partial<ArchiveOptions> = {}) {
   const archive = createArchive({ ttlMs, onEnd: (report) => reports.push(report), clock, log, ...options });
   const { start, started } = fakeSessions();
   /** A session that is followed, and what lets things happen in it. */
-  const begin = (id: string, room = "r", participant?: string) => {
+  const begin = (id: string, room = "r", participant?: string, before?: SessionFacts["before"]) => {
     start({
       id,
       agentName: "support",
@@ -35,6 +36,7 @@ function setUp(options: Partial<ArchiveOptions> = {}) {
       agent: "support",
       metadata: "",
       ...(participant !== undefined && { participant }),
+      ...(before && { before }),
     });
     const happens = async (...events: SessionEventBody[]) => {
       for (const event of events) session.emit({ ...event, atMs: clock.now() });
@@ -77,13 +79,48 @@ describe("the archive of sessions", () => {
       falseInterruptions: 0,
       stalls: 0,
       resumed: 0,
-  handoffs: [],
+      handoffs: [],
       speculation: { prepared: 0, kept: 0, wasted: { inputTokens: 0, outputTokens: 0 } },
       usage: [],
       cost: { currency: "USD", total: 0, unpriced: [] },
       errors: [],
       droppedEvents: 0,
     });
+  });
+
+  it("reports a session that goes on here from where its process was", async () => {
+    const gone = setUp();
+    const first = gone.begin("s1");
+    const usage = {
+      stage: "tts",
+      provider: "p",
+      model: "m",
+      characters: 5,
+      audioMs: 100,
+      costUsd: 1,
+    } as const;
+    await first.happens(committed("turn-1", "One."), { type: "usage", usage });
+    await first.happens(
+      { type: "turn-ended", turnId: "turn-1", outcome: "answered" },
+      committed("turn-2", "Two."),
+    );
+    const sums = reportSums.parse(JSON.parse(JSON.stringify(gone.archive.find("s1")!.sums())));
+
+    const { begin, reportOf } = setUp();
+    const { happens } = begin("s1", "r", undefined, { elapsedMs: 60_000, sums });
+    await happens({ type: "resumed" }, { type: "usage", usage });
+    await happens({ type: "turn-ended", turnId: "turn-2", outcome: "answered" });
+    const report = reportOf("s1");
+    assertEquals(report.turns.map(({ turnId, outcome }) => `${turnId} ${outcome}`), [
+      "turn-1 answered",
+      "turn-2 answered",
+    ]);
+    assertEquals([report.resumed, report.cost.total, report.usage.length, report.durationMs], [
+      1,
+      2,
+      1,
+      60_000,
+    ]);
   });
 
   it("reports who handed over, and the turn that was answered by the next agent", async () => {
