@@ -228,6 +228,16 @@ describe("loadConfig", () => {
       'CLIENT_IP_HEADER is "the caller"; expected a header\'s name, such as Fly-Client-IP',
     ],
     [
+      "a folder of state elsewhere",
+      { STATE_DIR: "/var/state" },
+      'STATE_DIR is "/var/state"; expected state, or a folder in it: the server may write nowhere else',
+    ],
+    [
+      "two places for what is shared",
+      { STATE_DIR: "state", REDIS_URL: "redis://localhost" },
+      "REDIS_URL and STATE_DIR are both set; expected one of them",
+    ],
+    [
       "a folder of recordings elsewhere",
       { RECORD: "/tmp/recordings" },
       'RECORD is "/tmp/recordings"; expected recordings, or a folder in it: the server may write nowhere else',

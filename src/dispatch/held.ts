@@ -13,8 +13,11 @@ export interface HeldSession extends DispatchedSession {
   readonly callers?: readonly string[];
 }
 
-/** `undecided`: whoever has taken the claim has yet to see whether another's session is in the room, and lives. */
-export type Claimed = HeldSession & { readonly undecided?: true };
+/**
+ * `undecided`: whoever has taken the claim has yet to see whether another's session is in the room, and lives. `offered`: it
+ * is left to that session; held without that, it is of whoever goes on with the session.
+ */
+export type Claimed = HeldSession & { readonly undecided?: true; readonly offered?: true };
 
 const claimed: z.ZodType<Claimed> = z.object({
   sessionId: z.string(),
@@ -25,6 +28,7 @@ const claimed: z.ZodType<Claimed> = z.object({
   participant: z.string().exactOptional(),
   callers: z.array(z.string()).exactOptional(),
   undecided: z.literal(true).exactOptional(),
+  offered: z.literal(true).exactOptional(),
 });
 
 /** Reads what a claim tells; throws a ZodError when another version of Repartee wrote it otherwise. */

@@ -93,9 +93,9 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
     const taking = await store.take(key, value, leaseMs);
     token = taking.token;
     if (taking.type === "taken") return "held";
-    const { sessionId, undecided } = readClaimed(taking.value);
+    const { sessionId, undecided, offered } = readClaimed(taking.value);
     // Whoever took it has found this session in the room, and left the claim to it.
-    if (sessionId === describe().sessionId) {
+    if (offered && sessionId === describe().sessionId) {
       return await store.renew(key, token, leaseMs, value) ? "held" : "undecided";
     }
     return undecided ? "undecided" : "lost";

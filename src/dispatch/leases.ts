@@ -93,7 +93,9 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
     { key, token }: TakenLease,
     session: HeldSession,
   ): Promise<HeldSession | undefined> => {
-    const left = JSON.stringify({ ...session, sessionId, undecided: true } satisfies Claimed);
+    const left = JSON.stringify(
+      { ...session, sessionId, undecided: true, offered: true } satisfies Claimed,
+    );
     const ttlMs = store.reachableMs < answerMs.lately ? answerMs.lately : answerMs.usually;
     await store.renew(key, token, ttlMs, left);
     while (true) {

@@ -61,12 +61,19 @@ interface Need {
 }
 
 /** The permissions that the configuration takes. */
-function neededBy({ models, recordFolder, maxRssBytes }: Config, agents: MachineOptions["agents"]): Need[] {
+function neededBy(
+  { models, recordFolder, stateFolder, maxRssBytes }: Config,
+  agents: MachineOptions["agents"],
+): Need[] {
   const named = [models, ...Object.values(agents)].flatMap(({ stt }) => stt ?? []);
   const isLocal = named.some((one) =>
     JSON.stringify(typeof one === "string" ? one : "model" in one ? one.model : "").includes("local/")
   );
-  const write = [...isLocal ? [".models"] : [], ...recordFolder === undefined ? [] : [recordFolder]];
+  const write = [
+    ...isLocal ? [{ path: ".models", what: "models of STT=local/…" }] : [],
+    ...recordFolder === undefined ? [] : [{ path: recordFolder, what: "RECORD" }],
+    ...stateFolder === undefined ? [] : [{ path: stateFolder, what: "STATE_DIR" }],
+  ];
   const sys = [
     "cpus",
     "hostname",
@@ -84,10 +91,10 @@ function neededBy({ models, recordFolder, maxRssBytes }: Config, agents: Machine
       flag: "--allow-ffi=./node_modules",
       what: "LiveKit's WebRTC and voice detection",
     },
-    ...write.map((path): Need => ({
+    ...write.map(({ path, what }): Need => ({
       permission: { name: "write", path },
       flag: `--allow-write=${path}`,
-      what: path === ".models" ? "models of STT=local/…" : "RECORD",
+      what,
     })),
     ...sys.map((kind): Need => ({
       permission: { name: "sys", kind: kind as "cpus" },

@@ -8,6 +8,7 @@ import { createLeases } from "../../src/dispatch/leases.ts";
 import { createSharedTombstones } from "../../src/dispatch/shared_tombstones.ts";
 import { memoryStore } from "../../src/dispatch/store/memory.ts";
 import { type Store, StoreError } from "../../src/dispatch/store/store.ts";
+import { createCheckpoints } from "../../src/resume/checkpoints.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
 import { fakeRooms } from "../fakes/rooms.ts";
@@ -42,7 +43,7 @@ function setUp({ processes = 2 } = {}) {
       defaultAgent: "assistant",
       start,
       rooms,
-      shared: { leases, tombstones },
+      shared: { leases, tombstones, checkpoints: createCheckpoints({ store, sumsOf: () => undefined, log }) },
       maxSessions: 5,
       clock: process.clock,
       log,

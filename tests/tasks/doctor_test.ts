@@ -28,13 +28,13 @@ describe("deno task doctor", () => {
   });
 
   it("says which permissions are missing, for what, and tries nothing that needs them", async () => {
-    const env = { PORT: "0", STT: "local/whisper-tiny", RECORD: "recordings" };
+    const env = { PORT: "0", STT: "local/whisper-tiny", RECORD: "recordings", STATE_DIR: "state" };
     const { code, checks } = await runDoctor(env, {
       without: ["--allow-ffi", "--allow-write", "--allow-run"],
     });
     const { status, text = "" } = checks.find(({ name }) => name === "permissions") ?? {};
     assertEquals([code, status], [1, "failed"]);
-    for (const flag of ["ffi=./node_modules", "write=.models", "write=recordings"]) {
+    for (const flag of ["ffi=./node_modules", "write=.models", "write=recordings", "write=state"]) {
       assert(text.includes(`--allow-${flag} (`), text);
     }
     const after = checks.filter(({ name }) => ["voice detection", "recordings"].includes(name));
