@@ -269,12 +269,13 @@ function sharedClaims(): Shared | undefined {
 
 /** Goes on with sessions whose process is gone. */
 function recovery(): AsyncDisposable | undefined {
-  if (!shared || !rooms) return undefined;
+  if (!shared || !store || !rooms) return undefined;
   const count = metrics.counter("recoveries", "Sessions whose process was gone, by what became of them.", [
     "outcome",
   ]);
   return startRecovery({
     ...shared,
+    store,
     dispatcher,
     rooms,
     onOutcome: (outcome) => count({ outcome }),

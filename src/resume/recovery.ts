@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { Leases } from "../dispatch/leases.ts";
 import type { Rooms } from "../dispatch/rooms.ts";
+import type { Store } from "../dispatch/store/store.ts";
 import type { Log } from "../log.ts";
 import type { Checkpoints, Started } from "./checkpoints.ts";
 
@@ -13,6 +14,7 @@ type Which = Pick<Started, "roomSid" | "agent">;
 
 export interface RecoveryOptions {
   readonly dispatcher: Pick<Dispatcher, "dispatch" | "refusal">;
+  readonly store: Pick<Store, "reachableMs">;
   readonly leases: Pick<Leases, "claimed">;
   readonly checkpoints: Pick<Checkpoints, "list" | "find" | "remove">;
   readonly rooms: Pick<Rooms, "find">;
@@ -27,14 +29,14 @@ const lookMs = 500;
 const againMs = 3_000;
 /** One of which cannot be read what is kept, perhaps since another version of Repartee wrote it. */
 const unreadableMs = 60_000;
-/** When the store is there again, those that live have so long to renew their claims. */
-const renewalMs = 2_000;
+/** When the store is there again, those that live have so long to find it, and to renew their claims. */
+const renewalMs = 5_000;
 /** A session that ends the process it is in, over and over, is given up. */
 const mostResumptions = 5;
 
 /** Looks for them from now on, while this process takes calls. Disposing of it ends that. */
 export function startRecovery(
-  { dispatcher, leases, checkpoints, rooms, onOutcome, clock, log }: RecoveryOptions,
+  { dispatcher, store, leases, checkpoints, rooms, onOutcome, clock, log }: RecoveryOptions,
 ): AsyncDisposable {
   /** When those may be tried again that have failed (clock milliseconds). */
   const paused = new Map<string, number>();
@@ -84,13 +86,10 @@ export function startRecovery(
 
   const run = async () => {
     let isKnown = true;
-    let fromMs = clock.now();
     while (!over.signal.aborted) {
       try {
-        const all = await checkpoints.list();
-        if (!isKnown) fromMs = clock.now() + renewalMs;
+        if (!dispatcher.refusal && store.reachableMs >= renewalMs) await look(await checkpoints.list());
         isKnown = true;
-        if (!dispatcher.refusal && clock.now() >= fromMs) await look(all);
       } catch (error) {
         if (isKnown) log.warn({ error }, "it cannot be looked for sessions whose process is gone");
         isKnown = false;

@@ -44,8 +44,12 @@ async function setUp() {
   rooms.enter("r", "ann");
   let away = false;
   const all = memoryStore({ clock });
+  let reachableMs = Infinity;
   const store: Store = {
     ...all,
+    get reachableMs() {
+      return reachableMs;
+    },
     keys: (kind) => away ? Promise.reject(new StoreError("the store is away")) : all.keys(kind),
   };
   const tombstones = createSharedTombstones({ store, agents: ["assistant"] });
@@ -71,14 +75,17 @@ async function setUp() {
     kept,
     first,
     fence,
-    setAway: (is: boolean) => away = is,
+    setAway(is: boolean, forMs = 0) {
+      away = is;
+      reachableMs = forMs;
+    },
   };
 }
 type World = Awaited<ReturnType<typeof setUp>>;
 
 /** Another process, which looks for sessions that are left. */
 function recover(
-  { clock, log, rooms, shared }: World,
+  { clock, log, rooms, store, shared }: World,
   { refusal, answers = [] }: { refusal?: { type: "draining" }; answers?: DispatchResult[] } = {},
 ) {
   const asked: DispatchRequest[] = [];
@@ -86,6 +93,7 @@ function recover(
   const there = { sessionId: "session_1", room: "r", agent: "assistant", state: "connected" } as const;
   const recovery = startRecovery({
     ...shared,
+    store,
     dispatcher: {
       refusal,
       async dispatch(request) {
@@ -191,17 +199,18 @@ describe("a session whose process is gone", () => {
     assertEquals(process.asked, []);
   });
 
-  it("is tried again 3 s after a failure; when the store was away, its process has 2 s to renew its claim", async () => {
+  it("is tried again 3 s after a failure; where the store was away, its process has 5 s to renew its claim", async () => {
     const world = await setUp();
     await using process = recover(world, { answers: [{ type: "failed", reason: "no" }] });
-    world.setAway(true);
+    world.setAway(true, Infinity);
     await world.clock.advance(claimMs + 2_000);
     assertEquals(process.asked, []);
     const warnings = world.log.lines.filter(({ message }) => message.startsWith("it cannot be looked for"));
     assertEquals(warnings.length, 1);
-    world.setAway(false);
+    world.setAway(false, 4_900);
     await world.clock.advance(2_000);
     assertEquals(process.asked.length, 0);
+    world.setAway(false, 5_000);
     await world.clock.advance(1_000);
     assertEquals([process.asked.length, process.outcomes], [1, ["failed"]]);
     await world.clock.advance(3_000);

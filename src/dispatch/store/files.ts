@@ -100,6 +100,7 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
   };
 
   const store: Store = {
+    reachableMs: Infinity,
     take: (key, value, ttlMs) =>
       ask(async (): Promise<Taking> => {
         const held = await lease(key);
