@@ -32,6 +32,7 @@ export async function startRedisServer(): Promise<RedisServer | undefined> {
     child = undefined;
   };
   const start = async () => {
+    if (child) return;
     child = new Deno.Command("redis-server", {
       args: ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--requirepass", password],
       stdin: "null",

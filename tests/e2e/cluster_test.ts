@@ -1,0 +1,142 @@
+/** What befalls servers that share a Redis, and what becomes of their rooms: a real Redis, a real LiveKit. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { afterAll, afterEach, beforeAll, describe, it } from "@std/testing/bdd";
+import { webhookBody } from "../fakes/webhooks.ts";
+import { joinCaller, until } from "./caller.ts";
+import { type Cluster, roomStarted, startCluster } from "./cluster.ts";
+import { startLiveKitServer } from "./livekit_server.ts";
+import { startRedisServer } from "./redis_server.ts";
+
+const redis = await startRedisServer();
+const livekit = await startLiveKitServer();
+/** The caller's native client keeps its threads; the servers are all tests'. */
+const options = { ignore: !redis || !livekit, sanitizeOps: false, sanitizeResources: false };
+const access = livekit ?? { url: "", httpUrl: "", apiKey: "", apiSecret: "" };
+const newRoom = () => `room-${crypto.randomUUID()}`;
+const patientMs = 30_000;
+
+let cluster: Cluster;
+afterAll(async () => {
+  await cluster?.[Symbol.asyncDispose]();
+  await livekit?.[Symbol.asyncDispose]();
+  await redis?.[Symbol.asyncDispose]();
+});
+
+/** Sends the agent by a server, and waits for it; its session, and which server has it. */
+async function send(room: string, by: number) {
+  await cluster.admin.createRoom({ name: room, emptyTimeout: 300 }); // an agent alone does not keep it
+  const sessionId = await until(
+    async () => (await cluster.dispatch(by, room)).body.sessionId,
+    `a session for ${room}`,
+    patientMs,
+  );
+  const joined = () => cluster.told(room, "agent joined").find((line) => line.sessionId === sessionId);
+  const { server } = await until(joined, `the agent of ${sessionId} in ${room}`, patientMs);
+  return { sessionId, server, agent: `agent-${sessionId}` };
+}
+
+const untilAgentsAre = (room: string, expected: readonly string[]) =>
+  until(
+    async () => JSON.stringify(await cluster.agentsIn(room)) === JSON.stringify(expected),
+    `${expected.join() || "nobody"} alone in ${room}`,
+    patientMs,
+  );
+
+describe("servers that share a Redis", options, () => {
+  beforeAll(async () => {
+    if (redis) cluster = await startCluster({ livekits: [access, access, access], redisUrl: redis.url });
+  });
+  afterEach(async () => {
+    for (const { name } of await cluster.admin.listRooms()) await cluster.admin.deleteRoom(name);
+  });
+
+  it("one that stood still says nothing more in a room that another has by then, and goes", async () => {
+    const room = newRoom();
+    await using caller = await joinCaller({ ...access, roomName: room });
+    const first = await send(room, 0);
+    await until(() => caller.agent()?.identity === first.agent, "the first agent", patientMs);
+    const [server, other] = [cluster.servers[first.server], (first.server + 1) % 3];
+    using _ = { [Symbol.dispose]: () => server?.kill("SIGCONT") };
+    assertEquals(
+      await cluster.say(first.server, room, first.sessionId, "Once upon a time. ".repeat(100)),
+      202,
+    );
+    await caller.untilSpeech({ timeoutMs: patientMs });
+    server?.kill("SIGSTOP");
+    await caller.untilQuiet({ timeoutMs: patientMs });
+    await new Promise((resolve) => setTimeout(resolve, 3_200)); // longer than its claim
+    const second = await send(room, other);
+    assert(second.sessionId !== first.sessionId);
+    await untilAgentsAre(room, [second.agent]);
+    const continuedMs = performance.now();
+    server?.kill("SIGCONT");
+    const end = await until(() => cluster.told(room, "session ended")[0], "its end", patientMs);
+    assertEquals(end.sessionId, first.sessionId);
+    // As LiveKit tells it first, which has put it out, or Redis.
+    assert(["claim-lost", "disconnected"].includes(String(end.reason)), String(end.reason));
+    await untilAgentsAre(room, [second.agent]);
+    assertEquals(caller.heard.filter(({ atMs, level }) => atMs > continuedMs && level > 0.001).length, 0);
+  });
+
+  it("calls go on while Redis is away, new ones are refused in words, and all is as before when it is back", async () => {
+    const rooms = [newRoom(), newRoom(), newRoom()];
+    const sessions = await Promise.all(rooms.map((room, i) => send(room, i)));
+    await using _ = { [Symbol.asyncDispose]: async () => await redis?.start() };
+    await redis?.stop();
+    const away = newRoom();
+    const refused = await cluster.dispatch(0, away);
+    assertEquals(refused.status, 503);
+    assertMatch(refused.body.detail ?? "", /Redis at \S+ /);
+    await new Promise((resolve) => setTimeout(resolve, 4_000)); // longer than a claim
+    for (const [i, room] of rooms.entries()) assertEquals(await cluster.agentsIn(room), [sessions[i]?.agent]);
+    await redis?.start(); // without anything of what it knew
+    const again = await Promise.all(
+      rooms.map((room, i) =>
+        until(
+          async () => {
+            const { status, body } = await cluster.dispatch((i + 1) % 3, room);
+            return status === 200 && body.sessionId;
+          },
+          "the session there is",
+          patientMs,
+        )
+      ),
+    );
+    assertEquals(again, sessions.map(({ sessionId }) => sessionId));
+    assertEquals(rooms.flatMap((room) => cluster.told(room, "session ended")), []);
+    assertEquals((await send(away, 1)).agent, (await cluster.agentsIn(away))[0]);
+  });
+
+  it("webhooks may come ten times, backwards, broken, to whichever of them, or not at all", async () => {
+    const rooms = Array.from({ length: 4 }, newRoom);
+    const opened = await Promise.all(rooms.map(async (room) => ({ room, sid: await cluster.open(room) })));
+    const bodies = opened.slice(0, 3).flatMap(({ room, sid }) => [
+      webhookBody("participant_joined", { room: { name: room, sid }, participant: { identity: "ann" } }),
+      roomStarted(room, sid),
+      webhookBody("participant_joined", { room: { name: room } }),
+      webhookBody("room_finished", { room: { name: room, sid: "RM_another" } }),
+    ]).reverse();
+    const broken = ["{", "[]", '{"event": 1}', webhookBody("unheard_of"), webhookBody("room_started")];
+    const burst = Array.from({ length: 10 }, () => [...bodies, ...broken]).flat();
+    const statuses = await Promise.all(burst.map((body, i) => cluster.webhook(i % 3, body)));
+    assertEquals(statuses.filter((status) => status !== 200), []);
+    for (const { room } of opened.slice(0, 3)) {
+      await until(() => cluster.told(room, "agent joined").length > 0, `an agent in ${room}`, patientMs);
+    }
+    const [dropped] = opened.slice(3);
+    await send(dropped?.room ?? "", 2); // of this room no webhook came: it is dispatched to all the same
+    for (const { room } of opened) assertEquals((await cluster.agentsIn(room)).length, 1);
+    assertEquals(rooms.map((room) => cluster.told(room, "agent joined").length), [1, 1, 1, 1]);
+  });
+
+  it("of which one is killed: its rooms have another agent as soon as somebody asks", async () => {
+    const at = await cluster.add();
+    const room = newRoom();
+    const first = await send(room, at);
+    cluster.servers[first.server]?.kill("SIGKILL");
+    await new Promise((resolve) => setTimeout(resolve, 3_200)); // its claim lapses
+    const second = await send(room, (first.server + 1) % 3);
+    assert(second.sessionId !== first.sessionId);
+    await untilAgentsAre(room, [second.agent]);
+  });
+});
