@@ -31,6 +31,8 @@ export function createTurnAnswers({ charge, answers, prompts, speculation, sight
   const asSeen = (said: SaidTurn["said"]) => {
     const { seen } = sight;
     const last = said.at(-1);
+    // An answer may be prepared to a voice whose words are not known yet.
+    if (!last) return seen.length > 0 ? [{ role: "user" as const, text: "", images: seen }] : [];
     return said.map((one) => ({
       role: "user" as const,
       ...one,
