@@ -129,6 +129,7 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
       using _ = before && clock.after(returnMs, () => hangUp("participant-left"));
       await room.waitForParticipant(participant, { signal });
     }
+    conversation.expectListener();
     await room.audible?.({ signal });
     const said = await line;
     if (signal.aborted) return;

@@ -226,6 +226,12 @@ export class Conversation {
     this.#show();
   }
 
+  /** Makes what is said first: somebody is there, and is about to hear. */
+  expectListener(): void {
+    this.#speech.expect();
+    this.#goOn();
+  }
+
   /** Begins to speak: there is somebody to hear it. */
   admit(): void {
     this.#speech.admit();

@@ -28,6 +28,8 @@ export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author" | "w
   answers?: CommittedTurn | "none yet";
   /** Its text, where it is the first that is said by who has taken over: see Opening. */
   readonly opens?: string | undefined;
+  /** Its words are there already, and are the same whenever they are asked for. */
+  readonly isText?: boolean;
   /** It stands in for a reply that failed: when it fails too, nothing stands in for it. */
   readonly recovery: boolean;
   readonly settle: (result: SpeechResult) => void;

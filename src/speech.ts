@@ -38,8 +38,8 @@ export interface SpeechOptions {
 export class Speech {
   readonly #options: SpeechOptions;
   readonly #line = createLine<Job>();
-  /** Whether there is somebody who can hear the agent; "nobody": there will not be. */
-  #listener: "awaited" | "there" | "nobody" = "awaited";
+  /** Whether there is somebody who can hear the agent, or is about to; "nobody": there will not be. */
+  #listener: "awaited" | "coming" | "there" | "nobody" = "awaited";
   #timer: Disposable | undefined;
   #said: number;
   #takeovers = 0;
@@ -74,6 +74,11 @@ export class Speech {
     return openingOf(this.#line.waiting, { take: (job) => void this.#line.take(job) });
   }
 
+  /** Somebody is there, and is about to hear: what is said first is made meanwhile. */
+  expect(): void {
+    if (this.#listener === "awaited") this.#listener = "coming";
+  }
+
   /** There is somebody who can hear what waits. */
   admit(): void {
     this.#listener = "there";
@@ -97,7 +102,8 @@ export class Speech {
     const { interruptible = true, addToHistory = true } = options;
     const opens = this.#takeovers > 0 && typeof text === "string" && text !== "" && interruptible &&
       addToHistory;
-    const made = { id: this.#newId("say"), words: wordsOf(text), author: "agent" } as const;
+    const isText = typeof text === "string";
+    const made = { id: this.#newId("say"), words: wordsOf(text), author: "agent", isText } as const;
     return this.#enqueue({ ...made, ...(opens && { opens: text }) }, options, discard);
   }
 
@@ -150,9 +156,13 @@ export class Speech {
 
   /** Takes what waits out of the line, unheard: all, or what `which` says. */
   drop(which?: (job: Job) => boolean): void {
+    const { replies } = this.#options;
     const opening = this.opening()?.text;
+    const made = this.#line.waiting.find((job) => job === replies.prepared);
     this.#line.drop(which);
-    if (opening !== this.opening()?.text) this.#options.replies.dropPrepared(); // it begins with what is not said
+    const isDropped = made !== undefined && !this.#line.waiting.includes(made);
+    // It begins with what is not said, or is that itself.
+    if (isDropped || opening !== this.opening()?.text) replies.dropPrepared();
   }
 
   /** Begins what waits, if it may be said by now; else looks again when it may. */
@@ -161,7 +171,9 @@ export class Speech {
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
     const job = this.#line.first;
-    if (!job || this.#listener !== "there") return;
+    if (!job) return;
+    if (this.#listener === "coming" && job.isText && replies.prepared !== job) return replies.prepare(job);
+    if (this.#listener !== "there") return;
     const ms = freeInMs(job);
     if (ms > 0) {
       if (ms !== Infinity) this.#timer = clock.after(ms, this.#options.goOn);
@@ -177,9 +189,11 @@ export class Speech {
   }
 
   #enqueue(
-    made: Pick<Job, "id" | "words" | "author" | "workedMs" | "breaks" | "yields" | "spent" | "opens"> & {
-      readonly recovery?: true;
-    },
+    made:
+      & Pick<Job, "id" | "words" | "author" | "workedMs" | "breaks" | "yields" | "spent" | "opens" | "isText">
+      & {
+        readonly recovery?: true;
+      },
     { interruptible = true, addToHistory = true, priority = "normal" }: SayOptions,
     discard = () => {},
   ): SpeechHandle {

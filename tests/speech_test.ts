@@ -47,6 +47,29 @@ describe("say()", () => {
     await timeToClose(call);
   });
 
+  it("is made while whoever is there is about to hear it, and not heard before; what is taken back is dropped", async () => {
+    for (const takenBack of [false, true]) {
+      let handle: SpeechHandle | undefined;
+      const call = startCall({ entry: ({ session }) => void (handle = session.say("Hello there.")) });
+      call.room.audible = () => call.clock.sleep(500);
+      call.room.enter("caller");
+      const started: number[] = [];
+      void (async () => {
+        for await (const event of call.session.events()) {
+          if (event.type === "agent-started-speaking") started.push(event.latency.totalMs);
+        }
+      })();
+      await call.clock.advance(400);
+      assertEquals(call.room.played.length, 0);
+      if (takenBack) handle?.interrupt();
+      await call.clock.advance(2_000);
+      assertEquals(started, takenBack ? [] : [0]); // the voice takes 80 ms
+      assertEquals(saidIn(call.session.history).map(({ text }) => text), takenBack ? [] : ["Hello there."]);
+      await timeToClose(call);
+      assertEquals(call.clock.pending, 0);
+    }
+  });
+
   it("waits for somebody to be there", async () => {
     const call = startCall({ entry: ({ session }) => void session.say("Hello there.") });
     await call.joined;
