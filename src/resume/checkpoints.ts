@@ -103,7 +103,7 @@ export function createCheckpoints({ store, sumsOf, log }: {
         if (before !== undefined && before !== key) await store.delete(before);
       };
       const keep = async (snapshot: SessionSnapshot | undefined) => {
-        const done = write(snapshot);
+        const done = working.then(() => write(snapshot)); // what the session is told of is there by then
         working = done.catch(() => {}); // whoever keeps it is told
         await done;
       };

@@ -143,6 +143,35 @@ describe("a call whose process is killed", () => {
     assertEquals(ended?.sessionId, sessionId);
   });
 
+  it(
+    "goes on in another also when its process only stood still, which then ends its part",
+    options,
+    async () => {
+      await using all = await world({ REDIS_URL: redis?.url ?? "" });
+      await using first = await all.serve();
+      await using second = await all.serve();
+      await second.url;
+      const room = `room-${crypto.randomUUID()}`;
+      await using caller = await joinCaller({ url, apiKey, apiSecret, roomName: room });
+      const agent = `agent-${await dispatch(await first.url, room)}`;
+      await untilSaid(caller, greeting, agent);
+      await write(caller, "Hello there.");
+      await untilSaid(caller, "You said: Hello there.", agent);
+      await caller.untilQuiet(); // and it is written down that nothing is owed
+    Deno.kill(first.pid, "SIGSTOP");
+      try {
+        await untilSaid(caller, `${lost} Please go on.`, agent);
+      } finally {
+        Deno.kill(first.pid, "SIGCONT");
+      }
+      await until(() => first.log.some(({ msg }) => msg === "session ended"), "the first to end", 15_000);
+      await write(caller, "Are you there?");
+      await untilSaid(caller, "You said: Are you there?", agent);
+      assert(!second.log.some(({ msg }) => msg === "session ended"));
+      assertEquals(caller.transcripts.filter(({ text }) => text === "You said: Are you there?").length, 1);
+    },
+  );
+
   it("goes on in the one that is started in its place", options, async () => {
     const folder = `state/test-${crypto.randomUUID()}`;
     await using all = await world({ STATE_DIR: folder });

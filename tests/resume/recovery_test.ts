@@ -155,7 +155,7 @@ describe("a session whose process is gone", () => {
       async prepare({ shared, session, first, log, roomSid }) {
         for (let i = 0; i < 5; i++) {
           const left = await shared.checkpoints.find(roomSid, "assistant");
-          shared.checkpoints.of(() => session, { fence: () => first, left, log });
+          await shared.checkpoints.of(() => session, { fence: () => first, left, log }).keep(snapshot);
         }
       },
       removed: true,
@@ -238,6 +238,8 @@ describe("a session whose process is gone", () => {
     await clock.settle();
     const { request } = started[0]!;
     assertEquals([request.id, request.metadata, request.left?.snapshot?.turns], ["session_1", "m", 3]);
+    const begun = await shared.checkpoints.find(world.roomSid, "assistant");
+    assertEquals([begun?.snapshot?.turns, begun?.resumptions], [3, 1]);
     started[0]!.arrive({ id: world.roomSid });
     assertEquals((await dispatched).type, "created");
     await request.keep?.({ ...snapshot, turns: 4 });
