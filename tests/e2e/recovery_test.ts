@@ -158,7 +158,7 @@ describe("a call whose process is killed", () => {
       await write(caller, "Hello there.");
       await untilSaid(caller, "You said: Hello there.", agent);
       await caller.untilQuiet(); // and it is written down that nothing is owed
-    Deno.kill(first.pid, "SIGSTOP");
+      Deno.kill(first.pid, "SIGSTOP");
       try {
         await untilSaid(caller, `${lost} Please go on.`, agent);
       } finally {
