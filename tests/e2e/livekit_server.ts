@@ -20,6 +20,8 @@ export interface LiveKitServerOptions {
   readonly webhookUrl?: string;
   /** In place of a port that is free, and a new secret: those of one that was there before. */
   readonly like?: Pick<LiveKitServer, "url" | "apiSecret">;
+  /** Makes it one of a cluster, with the others that have the same Redis and secret: `redis://:password@host:port`. */
+  readonly cluster?: { readonly redisUrl: string; readonly apiSecret: string };
   /** Whether it writes a log, and what happens to it goes in there. */
   readonly logs?: boolean;
 }
@@ -55,12 +57,12 @@ export async function startLiveKitServer(
 /** Starts `binary`; undefined when it ends before it is ready. */
 async function start(
   binary: string,
-  { webhookUrl, like, logs = false }: LiveKitServerOptions,
+  { webhookUrl, like, cluster, logs = false }: LiveKitServerOptions,
 ): Promise<LiveKitServer | undefined> {
   const port = like ? Number(new URL(like.url).port) : freePort();
   const [tcpPort, udpPort] = [freePort(), freePort()];
   const apiKey = "devkey";
-  const apiSecret = like?.apiSecret ?? crypto.randomUUID() + crypto.randomUUID();
+  const apiSecret = (like ?? cluster)?.apiSecret ?? crypto.randomUUID() + crypto.randomUUID();
   const config = `
 port: ${port}
 bind_addresses: [127.0.0.1]
@@ -75,6 +77,7 @@ keys: {${apiKey}: ${apiSecret}}
 logging: {level: ${logs ? "info" : "warn"}}
 room: {empty_timeout: 5, departure_timeout: 3}
 ${webhookUrl === undefined ? "" : `webhook: {api_key: ${apiKey}, urls: ["${webhookUrl}"]}`}
+${cluster ? redisOf(cluster.redisUrl) : ""}
 `;
   const child = new Deno.Command(binary, {
     args: ["--config-body", config],
@@ -118,6 +121,12 @@ ${webhookUrl === undefined ? "" : `webhook: {api_key: ${apiKey}, urls: ["${webho
     kill: () => stop("SIGKILL"),
     [Symbol.asyncDispose]: () => stop("SIGKILL"),
   };
+}
+
+/** Where its Redis is, as its configuration has it. */
+function redisOf(url: string): string {
+  const { host, password } = new URL(url);
+  return `redis: {address: "${host}", password: ${JSON.stringify(decodeURIComponent(password))}}`;
 }
 
 async function untilReady(
