@@ -7,7 +7,7 @@ import { type Hold, holdLease, type HoldOptions, leaseMs, renewMs, type TakenLea
 import type { Rooms } from "./rooms.ts";
 import { identityOf, sessionIdFrom } from "./session_id.ts";
 import type { SharedTombstones } from "./shared_tombstones.ts";
-import type { Store } from "./store/store.ts";
+import type { Fence, Store } from "./store/store.ts";
 
 /** What became of an attempt to take a claim, or of one that was held. */
 export type ClaimOutcome = "taken" | "held" | "left" | "lost";
@@ -34,7 +34,7 @@ export interface Leases {
     options: Pick<HoldOptions, "lease" | "describe" | "isAlone" | "log"> & { readonly roomSid: () => string },
   ): Hold;
   /** Gives up what was taken and is not needed. Never rejects. */
-  drop(lease: TakenLease): Promise<void>;
+  drop(lease: Fence): Promise<void>;
   /**
    * Whether the agent of another process's session comes; pending for as long as that is open. Rejects with a
    * StoreError, or with the signal's reason.
@@ -62,7 +62,7 @@ const pollMs = 50;
 export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }: LeasesOptions): Leases {
   const keyOf = (roomSid: string, agent: string) => `claim:${JSON.stringify([roomSid, agent])}`;
 
-  const drop = async ({ key, token }: TakenLease): Promise<void> => {
+  const drop = async ({ key, token }: Fence): Promise<void> => {
     try {
       await store.release(key, token);
     } catch (error) {
@@ -87,10 +87,27 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
     return there.filter((sessionId) => !ended.includes(sessionId));
   };
 
+  /** Holds what was taken for as long as `work` takes, which may be longer than a claim is held. */
+  const renewWhile = async <T>({ key, token }: Fence, work: Promise<T>): Promise<T> => {
+    let timer: Disposable | undefined;
+    const wait = () => {
+      timer = clock.after(renewMs, () => {
+        store.renew(key, token, leaseMs).catch(() => {}); // before it is used it is asked for once more
+        wait();
+      });
+    };
+    wait();
+    try {
+      return await work;
+    } finally {
+      timer?.[Symbol.dispose]();
+    }
+  };
+
   /** Leaves the claim to `sessionId`, if it takes it; undefined when it does not, and the claim is free again. */
   const leaveTo = async (
     sessionId: string,
-    { key, token }: TakenLease,
+    { key, token }: Fence,
     session: HeldSession,
   ): Promise<HeldSession | undefined> => {
     const left = JSON.stringify(
@@ -114,14 +131,12 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
       /** Whom it was left to in vain. */
       const silent = new Set<string>();
       while (true) {
-        const askedAtMs = clock.now();
-        const [taking, looked] = await Promise.allSettled([
-          store.take(key, claim, leaseMs),
-          strangers(roomSid, session, isOwn),
-        ]);
-        if (taking.status === "rejected") throw taking.reason;
-        if (taking.value.type === "held") {
-          const { undecided, ...by } = readClaimed(taking.value.value);
+        let askedAtMs = clock.now();
+        const looking = strangers(roomSid, session, isOwn);
+        looking.catch(() => {}); // of no interest when another has the claim
+        const taking = await store.take(key, claim, leaseMs);
+        if (taking.type === "held") {
+          const { undecided, ...by } = readClaimed(taking.value);
           if (!undecided) {
             onOutcome?.("held");
             return { type: "held", by };
@@ -129,12 +144,12 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
           await clock.sleep(pollMs);
           continue;
         }
-        const lease = { key, token: taking.value.token, askedAtMs };
+        const { token } = taking;
         try {
-          if (looked.status === "rejected") throw looked.reason;
-          const other = looked.value.find((sessionId) => !silent.has(sessionId));
+          const there = await renewWhile({ key, token }, looking);
+          const other = there.find((sessionId) => !silent.has(sessionId));
           if (other !== undefined) {
-            const by = await leaveTo(other, lease, session);
+            const by = await leaveTo(other, { key, token }, session);
             if (by) {
               onOutcome?.("left");
               return { type: "held", by };
@@ -142,18 +157,22 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
             silent.add(other);
             continue;
           }
-          for (const sessionId of looked.value) {
+          for (const sessionId of there) {
             log.warn(
               { room: session.room, sessionId },
               "an agent whose claim has lapsed is put out of its room",
             );
-            await rooms.remove(session.room, identityOf(sessionId));
+            await renewWhile({ key, token }, rooms.remove(session.room, identityOf(sessionId)));
+          }
+          if (clock.now() - askedAtMs > renewMs) {
+            askedAtMs = clock.now();
+            if (!await store.renew(key, token, leaseMs)) continue; // it has lapsed all the same
           }
           await tombstones.clear(roomSid, session.agent);
           onOutcome?.("taken");
-          return { type: "taken", lease };
+          return { type: "taken", lease: { key, token, askedAtMs } };
         } catch (error) {
-          await drop(lease);
+          await drop({ key, token });
           throw error;
         }
       }

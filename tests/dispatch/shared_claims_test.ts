@@ -1,153 +1,13 @@
 /** Claims among processes: several dispatchers, one store, and a LiveKit in memory. */
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { defineAgent } from "../../src/agent.ts";
-import { type Clock, clockFrom } from "../../src/clock.ts";
-import { createDispatcher, type DispatchRequest } from "../../src/dispatch/dispatcher.ts";
-import { createLeases } from "../../src/dispatch/leases.ts";
-import { createSharedTombstones } from "../../src/dispatch/shared_tombstones.ts";
-import { memoryStore } from "../../src/dispatch/store/memory.ts";
-import { type Store, StoreError } from "../../src/dispatch/store/store.ts";
-import { createCheckpoints } from "../../src/resume/checkpoints.ts";
-import { fakeClock } from "../fakes/clock.ts";
-import { fakeLog } from "../fakes/log.ts";
-import { fakeRooms } from "../fakes/rooms.ts";
-import { type FakeRoom, fakeSessions } from "../fakes/session.ts";
-
-const assistant = defineAgent({ instructions: "Be brief." });
-const agents = { assistant, other: assistant };
-
-/** Two processes, or as many as are asked for. */
-function setUp({ processes = 2 } = {}) {
-  const clock = fakeClock();
-  const rooms = fakeRooms();
-  let shared = memoryStore({ clock });
-  const all = Array.from({ length: processes }, () => {
-    const log = fakeLog();
-    const { started, start } = fakeSessions();
-    const process = stoppable(clock);
-    const outcomes: string[] = [];
-    const state: StoreState = { away: false };
-    const store = reachable(() => shared, state);
-    const tombstones = createSharedTombstones({ store, agents: Object.keys(agents) });
-    const leases = createLeases({
-      store,
-      rooms,
-      tombstones,
-      onOutcome: (outcome) => void outcomes.push(outcome),
-      clock: process.clock,
-      log,
-    });
-    const dispatcher = createDispatcher({
-      agents,
-      defaultAgent: "assistant",
-      start,
-      rooms,
-      shared: { leases, tombstones, checkpoints: createCheckpoints({ store, sumsOf: () => undefined, log }) },
-      maxSessions: 5,
-      clock: process.clock,
-      log,
-    });
-    /** Lets the last session's agent into its room, where everybody sees it. */
-    const arrive = (more: Omit<FakeRoom, "id"> = {}) => {
-      const last = started.at(-1);
-      if (!last) throw new Error("no session was started");
-      const { id, roomName, roomSid, agentName } = last.request;
-      rooms.enter(roomName, `agent-${id}`, { canTalk: false, agentName });
-      last.arrive({ id: roomSid, ...more });
-    };
-    /** Dispatches, and lets the agent arrive. */
-    const connect = async (request: DispatchRequest) => {
-      const result = dispatcher.dispatch(request);
-      await clock.settle();
-      arrive();
-      return await result;
-    };
-    /** The next question has no answer before the test gives it one. */
-    const hang = () => {
-      const answer = Promise.withResolvers<never>();
-      state.answer = answer.promise;
-      return answer;
-    };
-    return { dispatcher, started, outcomes, log, arrive, connect, state, process, hang };
-  });
-  const [first, second] = all;
-  if (!first || !second) throw new Error("expected two processes or more");
-  return {
-    clock,
-    rooms,
-    all,
-    first,
-    second,
-    /** Every process's sessions that go on. */
-    sessions: () => all.flatMap(({ started }) => started.filter(({ session }) => session.state !== "closed")),
-    /** The store loses all it knew. */
-    wipe: () => shared = memoryStore({ clock }),
-    setAway: (away: boolean) => all.forEach(({ state }) => Object.assign(state, { away, wasAway: true })),
-  };
-}
-
-/** How one process reaches the store. */
-interface StoreState {
-  away: boolean;
-  wasAway?: boolean;
-  /** To the next question. */
-  answer?: Promise<never> | undefined;
-}
-
-/** The store, as long as it is not away. */
-function reachable(
-  store: () => Store,
-  state: StoreState,
-): Store {
-  const through =
-    <Args extends unknown[], T>(method: (store: Store) => (...args: Args) => Promise<T>) =>
-    async (...args: Args): Promise<T> => {
-      const { answer } = state;
-      state.answer = undefined;
-      await answer;
-      if (state.away) throw new StoreError("the store is away");
-      return await method(store())(...args);
-    };
-  return {
-    get reachableMs() {
-      return state.wasAway ? 0 : Infinity;
-    },
-    take: through(({ take }) => take),
-    renew: through(({ renew }) => renew),
-    release: through(({ release }) => release),
-    read: through(({ read }) => read),
-    set: through(({ set }) => set),
-    get: through(({ get }) => get),
-    delete: through(({ delete: remove }) => remove),
-    keys: through(({ keys }) => keys),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
-}
-
-/** A process's clock: while it is stopped none of its timers fire, and those that are due do when it continues. */
-function stoppable(clock: Clock): { readonly clock: Clock; stop(): void; continue(): void } {
-  let due: (() => void)[] | undefined;
-  const later = clockFrom(clock.now, (ms, callback) => {
-    const timer = clock.after(ms, () => due ? due.push(callback) : callback());
-    return () => {
-      timer[Symbol.dispose]();
-      due = due?.filter((one) => one !== callback);
-    };
-  });
-  return {
-    clock: later,
-    stop: () => void (due = []),
-    continue() {
-      for (const callback of due?.splice(0) ?? []) callback();
-      due = undefined;
-    },
-  };
-}
+import type { DispatchRequest } from "../../src/dispatch/dispatcher.ts";
+import { StoreError } from "../../src/dispatch/store/store.ts";
+import { processes } from "../fakes/processes.ts";
 
 describe("a claim among processes", () => {
   it("is one for simultaneous dispatches, which all are given the same session", async () => {
-    const { clock, all, sessions } = setUp({ processes: 3 });
+    const { clock, all, sessions } = processes({ count: 3 });
     const answers = all.flatMap(({ dispatcher }) => [1, 2, 3].map(() => dispatcher.dispatch({ room: "r" })));
     await clock.advance(200);
     assertEquals(sessions().length, 1);
@@ -166,7 +26,7 @@ describe("a claim among processes", () => {
   });
 
   it("is another for another agent, another room, and the next room of the name", async () => {
-    const { first, second, rooms } = setUp();
+    const { first, second, rooms } = processes();
     assertEquals((await first.connect({ room: "r" })).type, "created");
     assertEquals((await second.connect({ room: "r", agent: "other" })).type, "created");
     assertEquals((await second.connect({ room: "s" })).type, "created");
@@ -175,7 +35,7 @@ describe("a claim among processes", () => {
   });
 
   it("answers after 2 s that the agent is on its way elsewhere; when it fails there it is sent from here", async () => {
-    const { clock, first, second } = setUp();
+    const { clock, first, second } = processes();
     void first.dispatcher.dispatch({ room: "r" });
     await clock.settle();
     const late = second.dispatcher.dispatch({ room: "r" });
@@ -199,14 +59,14 @@ describe("a claim among processes", () => {
   ];
   for (const [what, one, two, type] of wishes) {
     it(`is ${type === "existing" ? "good" : "none"} for a dispatch elsewhere with ${what}`, async () => {
-      const { first, second } = setUp();
+      const { first, second } = processes();
       await first.connect({ room: "r", ...one });
       assertEquals((await second.dispatcher.dispatch({ room: "r", ...two })).type, type);
     });
   }
 
   it("is given up when the session ends, whose end the others know of", async () => {
-    const { first, second, clock } = setUp();
+    const { first, second, clock } = processes();
     await first.connect({ room: "r" });
     first.started[0]?.end("participant-left");
     await clock.settle();
@@ -222,7 +82,7 @@ describe("a claim among processes", () => {
   });
 
   it("is renewed for as long as the session lasts, and leaves no timer behind", async () => {
-    const { first, second, clock } = setUp();
+    const { first, second, clock } = processes();
     await first.connect({ room: "r" });
     await clock.advance(60_000);
     assertEquals((await second.dispatcher.dispatch({ room: "r" })).type, "existing");
@@ -233,7 +93,7 @@ describe("a claim among processes", () => {
   });
 
   it("is dropped when the agent cannot be set up, or the process drains meanwhile", async () => {
-    const { first, second, rooms, clock } = setUp();
+    const { first, second, rooms, clock } = processes();
     const hold = Promise.withResolvers<void>();
     rooms.hold = hold.promise;
     const answer = first.dispatcher.dispatch({ room: "r" });
@@ -248,7 +108,7 @@ describe("a claim among processes", () => {
 
 describe("a process that stood still", () => {
   it("is silent before it does anything else, and goes since another has its room by now", async () => {
-    const { first, second, clock, rooms } = setUp();
+    const { first, second, clock, rooms } = processes();
     await first.connect({ room: "r" });
     const [session] = first.started;
     let shut = 0;
@@ -275,7 +135,7 @@ describe("a process that stood still", () => {
   });
 
   it("goes on when nobody has asked for its room", async () => {
-    const { first, clock } = setUp();
+    const { first, clock } = processes();
     await first.connect({ room: "r" });
     const gate = first.started[0]?.request.gate;
     first.process.stop();
@@ -288,7 +148,7 @@ describe("a process that stood still", () => {
   });
 
   it("does not trust what it sees of the room, where nobody else can be asked, before it has asked anew", async () => {
-    const { first, clock } = setUp();
+    const { first, clock } = processes();
     await first.connect({ room: "r" });
     const gate = first.started[0]?.request.gate;
     const answer = first.hang();
@@ -306,7 +166,7 @@ describe("a process that stood still", () => {
 
 describe("while the store is away", () => {
   it("sessions go on that see themselves alone in their rooms, and new ones fail in words", async () => {
-    const { first, second, clock, setAway } = setUp();
+    const { first, second, clock, setAway } = processes();
     await first.connect({ room: "r" });
     setAway(true);
     for (let i = 0; i < 60; i++) {
@@ -322,7 +182,7 @@ describe("while the store is away", () => {
   });
 
   it("sessions are heard all the time, also when it takes its time to say nothing", async () => {
-    const { first, clock } = setUp();
+    const { first, clock } = processes();
     await first.connect({ room: "r" });
     const gate = first.started[0]?.request.gate;
     let shut = 0;
@@ -337,7 +197,7 @@ describe("while the store is away", () => {
   });
 
   it("who is not alone is silent before its claim lapses", async () => {
-    const { first, clock, setAway } = setUp();
+    const { first, clock, setAway } = processes();
     const answer = first.dispatcher.dispatch({ room: "r" });
     await clock.settle();
     first.arrive({ isAlone: false });
@@ -356,7 +216,7 @@ describe("while the store is away", () => {
   });
 
   it("sessions end, and what could not be told of them lapses", async () => {
-    const { first, second, clock, setAway } = setUp();
+    const { first, second, clock, setAway } = processes();
     await first.connect({ room: "r" });
     setAway(true);
     first.started[0]?.end("room-deleted");
@@ -372,7 +232,7 @@ describe("while the store is away", () => {
 describe("when the store is back", () => {
   for (const knows of ["all it knew", "nothing"]) {
     it(`and knows ${knows}, every session takes its claim again`, async () => {
-      const { first, second, clock, setAway, wipe, sessions } = setUp();
+      const { first, second, clock, setAway, wipe, sessions } = processes();
       await first.connect({ room: "r" });
       await second.connect({ room: "s" });
       setAway(true);
@@ -386,7 +246,7 @@ describe("when the store is back", () => {
     });
 
     it(`and knows ${knows}, who asks at once is given the session that is there`, async () => {
-      const { first, second, clock, setAway, wipe } = setUp();
+      const { first, second, clock, setAway, wipe } = processes();
       await first.connect({ room: "r" });
       const id = first.started[0]?.request.id;
       setAway(true);
@@ -407,7 +267,7 @@ describe("when the store is back", () => {
   }
 
   it("of two that have a room the one whose claim is the later stays", async () => {
-    const { first, second, clock, setAway, wipe, rooms } = setUp();
+    const { first, second, clock, setAway, wipe, rooms } = processes();
     await first.connect({ room: "r" });
     first.state.away = true; // it alone cannot ask, and sees nobody
     await clock.advance(3_100);
@@ -427,7 +287,7 @@ describe("when the store is back", () => {
 
 describe("a room whose agent has died with its process", () => {
   it("has another in time", async () => {
-    const { first, second, clock, sessions, rooms } = setUp();
+    const { first, second, clock, sessions, rooms } = processes();
     await first.connect({ room: "r" });
     first.process.stop();
     await clock.advance(1_000);
