@@ -91,14 +91,15 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
     }
     if (await store.renew(key, token, leaseMs, value)) return "held";
     const taking = await store.take(key, value, leaseMs);
-    token = taking.token;
-    if (taking.type === "taken") return "held";
-    const { sessionId, undecided, offered } = readClaimed(taking.value);
-    // Whoever took it has found this session in the room, and left the claim to it.
-    if (offered && sessionId === describe().sessionId) {
-      return await store.renew(key, token, leaseMs, value) ? "held" : "undecided";
+    if (taking.type === "held") {
+      const { sessionId, undecided, offered } = readClaimed(taking.value);
+      // Whoever took it has found this session in the room, and left the claim to it.
+      const isOffered = offered && sessionId === describe().sessionId;
+      if (!isOffered) return undecided ? "undecided" : "lost";
+      if (!await store.renew(key, taking.token, leaseMs, value)) return "undecided";
     }
-    return undecided ? "undecided" : "lost";
+    token = taking.token;
+    return "held";
   };
   const ask = async (): Promise<Outcome> => {
     try {

@@ -266,6 +266,28 @@ describe("when the store is back", () => {
     });
   }
 
+  it("who finds its claim with another that has yet to decide takes nothing from it, and goes", async () => {
+    const { first, second, clock, rooms, sessions } = processes();
+    await first.connect({ room: "r" });
+    first.state.away = true; // it alone cannot ask
+    await clock.advance(3_100);
+    rooms.leave("r", `agent-${first.started[0]?.request.id}`);
+    const look = Promise.withResolvers<void>();
+    const answer = second.dispatcher.dispatch({ room: "r", roomSid: "RM_1" });
+    rooms.hold = look.promise;
+    await clock.settle();
+    first.state.away = false;
+    await clock.advance(1_500);
+    assertEquals(first.started[0]?.closes, []);
+    look.resolve();
+    await clock.settle();
+    second.arrive();
+    assertEquals((await answer).type, "created");
+    await clock.advance(1_000);
+    assertEquals(first.started[0]?.closes, ["claim-lost"]);
+    assertEquals([sessions().length, second.started[0]?.request.gate?.open], [1, true]);
+  });
+
   it("of two that have a room the one whose claim is the later stays", async () => {
     const { first, second, clock, setAway, wipe, rooms } = processes();
     await first.connect({ room: "r" });
