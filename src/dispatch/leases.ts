@@ -164,11 +164,11 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
             );
             await renewWhile({ key, token }, rooms.remove(session.room, identityOf(sessionId)));
           }
+          await renewWhile({ key, token }, tombstones.clear(roomSid, session.agent));
           if (clock.now() - askedAtMs > renewMs) {
             askedAtMs = clock.now();
             if (!await store.renew(key, token, leaseMs)) continue; // it has lapsed all the same
           }
-          await tombstones.clear(roomSid, session.agent);
           onOutcome?.("taken");
           return { type: "taken", lease: { key, token, askedAtMs } };
         } catch (error) {
