@@ -21,6 +21,10 @@ function most({ judged, useful }: Attempts): number {
 export const mayTry = (attempts: Attempts, state: TurnState): boolean =>
   most(attempts) - attempts.made > (isFading(state) ? KEPT_FOR_PAUSE : 0);
 
+/** Whether an answer is prepared to words that are final, and likely the last: also when all others were made in vain. */
+export const mayTryFinal = (attempts: Attempts, state: TurnState): boolean =>
+  mayTry(attempts, state) || (!isFading(state) && most(attempts) === MOST && attempts.made === MOST);
+
 /** One more was made. */
 export const tried = (attempts: Attempts): Attempts => ({ ...attempts, made: attempts.made + 1 });
 

@@ -1,8 +1,17 @@
 /** Answers that are prepared before it is known whether the turn is over. */
-import { isFading, mayTry, tried } from "./attempts.ts";
+import { isFading, mayTry, mayTryFinal, tried } from "./attempts.ts";
 import { isExpectingMore, shortestDelay, turnEndsMs } from "./endpointing.ts";
 import { askFinal, hasNoWords, owesFinal } from "./finals.ts";
-import { isPausing, isPrepared, lastVoicedMs, listensByItself, NOW, type Policy, wordsOf } from "./policy.ts";
+import {
+  isPausing,
+  isPrepared,
+  lastVoicedMs,
+  listensByItself,
+  NOW,
+  type Policy,
+  settled,
+  wordsOf,
+} from "./policy.ts";
 import type { TurnOptions, TurnState } from "./state.ts";
 import { saidOf, textOf } from "./words.ts";
 
@@ -41,7 +50,8 @@ export const speculate: Policy = {
   name: "speculate",
   dueMs(state, options) {
     if (state.agent.is !== "silent" || isPrepared(state, options)) return undefined;
-    if (!mayTry(state.preparations, state)) return undefined; // each costs tokens
+    const may = settled(state) ? mayTryFinal : mayTry;
+    if (!may(state.preparations, state)) return undefined; // each costs tokens
     if (options.hearsVoice) return worthToVoiceMs(state, options);
     return options.speculate && wordsOf(state) > 0 ? worthMs(state, options) : undefined;
   },

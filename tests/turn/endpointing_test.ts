@@ -397,7 +397,7 @@ const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: str
     steps: [...utterance("what time is it"), [2400, press("cancel")]],
     expected: ['2040 prepare-answer turn-1 "what time is it"', "2400 drop-answer"],
   },
-  "speculation: a turn has three preparations at the most": {
+  "speculation: a turn has three preparations at the most, and one more to its final words": {
     options: { ...speculating, endpointing: { ...speculating.endpointing, minDelayMs: 1000 } },
     steps: [
       ...utterance("one").slice(0, 3),
@@ -413,7 +413,8 @@ const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: str
       "2150 drop-answer",
       '2150 prepare-answer turn-1 "one more time"',
       "2200 drop-answer",
-      '3000 commit-turn turn-1 "one more time please now"',
+      '2300 prepare-answer turn-1 "one more time please now"',
+      '3000 commit-turn turn-1 "one more time please now" prepared',
     ],
   },
 };
@@ -434,6 +435,7 @@ describe("the end of a turn", () => {
         [atMs + 1100, interim("a b")],
         [atMs + 1150, interim("a b c")],
         [atMs + 1200, final("a b c d")],
+        [atMs + 1250, final("e")],
         [atMs + 1400, mark("speech-end", atMs + 1000)],
         [atMs + 2000, reply("reply-started", `turn-${turn}`)],
         [atMs + 3000, reply("reply-ended", `turn-${turn}`)],
@@ -442,7 +444,7 @@ describe("the end of a turn", () => {
     const prepared = play(steps, { ...defaults, speculate: true })
       .filter((line) => line.includes("prepare-answer"))
       .map((line) => line.match(/turn-\d/)?.[0]);
-    const thrice = [1, 2, 3, 4].flatMap((turn) => Array(3).fill(`turn-${turn}`));
-    assertEquals(prepared, [...thrice, "turn-5", "turn-6"]);
+    const all = [1, 2, 3, 4].flatMap((turn) => Array(4).fill(`turn-${turn}`));
+    assertEquals(prepared, [...all, "turn-5", "turn-6"]);
   });
 });

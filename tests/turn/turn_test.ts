@@ -212,7 +212,8 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
       "2900 drop-answer",
       '3040 prepare-answer turn-1 "what time is it"',
       "3200 drop-answer",
-      '3350 commit-turn turn-1 "what time is it now"',
+      '3200 prepare-answer turn-1 "what time is it now"',
+      '3350 commit-turn turn-1 "what time is it now" prepared',
     ],
   },
   "what is typed is a turn at once, and interrupts": {
