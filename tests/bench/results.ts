@@ -45,7 +45,6 @@ export interface Result {
   readonly cpuPercent: number | undefined;
   readonly idlePssMb: number | undefined;
   readonly pssMb: number | undefined;
-  readonly rssMb: number | undefined;
   readonly lagMs: Lag | undefined;
   /** What the measuring itself took of a core. */
   readonly callersCpuPercent: number | undefined;
@@ -82,7 +81,6 @@ export function summarize({ calls, readyMs, events, log, lagMs, costs }: Measure
     cpuPercent: useOf(costs.server),
     idlePssMb: idle?.pssMb,
     pssMb: busy.length ? Math.max(...busy.map(({ pssMb }) => pssMb)) : undefined,
-    rssMb: busy.length ? Math.max(...busy.map(({ rssMb }) => rssMb)) : undefined,
     lagMs,
     callersCpuPercent: useOf(costs.callers),
     emulatorsCpuPercent: useOf(costs.emulators),
