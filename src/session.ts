@@ -1,27 +1,15 @@
 /** One call: joins the room, wires its streams, runs the agent's own code, and ends all of it. */
-import type { Agent } from "./agent.ts";
-import { type Broadcast, createBroadcast } from "./broadcast.ts";
 import { type Call, createCall } from "./call.ts";
-import { type Charge, createCharge, type Equipped } from "./charge.ts";
-import type { Clock } from "./clock.ts";
 import type { Conversation } from "./conversation.ts";
-import { createEquipment } from "./equipment.ts";
-import { asStageError, type Stage, type StageError } from "./errors.ts";
+import { asStageError, type Stage } from "./errors.ts";
 import type { CloseReason, SessionEvent } from "./events.ts";
-import { createHandling, type Handling } from "./handlers.ts";
 import type { HistoryUpdate } from "./history/update.ts";
-import type { Log } from "./log.ts";
-import { createOwnCode, type OwnCode } from "./own_code.ts";
-import { createKeeper, type Keeper } from "./resume/keeper.ts";
-import type { SessionSnapshot } from "./resume/snapshot.ts";
-import { createTaker } from "./resume/take.ts";
+import type { OwnCode } from "./own_code.ts";
 import type { Room } from "./room/room.ts";
 import { askClient } from "./room/rpc.ts";
-import { createSpending, type Spending, type SpendingOptions } from "./spending.ts";
+import { createSessionParts, type SessionOptions, type SessionParts } from "./session_parts.ts";
 import { owned } from "./stray.ts";
-import { createSuccession, type Succession } from "./succession.ts";
 import type { Task } from "./task.ts";
-import type { OpenMcpServers } from "./tools/mcp.ts";
 import type { Expectation } from "./turn/expectation.ts";
 import type { LookOptions } from "./vision/sight.ts";
 import type { GenerateReplyOptions, RpcOptions, SayOptions, VoiceSession } from "./voice_session.ts";
@@ -32,33 +20,7 @@ const closeMs = 4_000;
 const setUpMs = 100;
 
 export type { Providers } from "./providers.ts";
-
-/** The agent that begins, what it works with, and the call. */
-export interface SessionOptions extends Equipped, Pick<SpendingOptions, "costCaps" | "priceOf"> {
-  readonly id: string;
-  /** What another agent works with that the conversation is handed over to (default: all that the first does). */
-  readonly equip?: (agent: Agent) => Equipped;
-  /** The version of an agent that there is now, from the next turn on (default: the one that there was). */
-  readonly latest?: (agent: Agent) => Agent;
-  /** Joins the room; `signal` aborts when the session ends before. */
-  readonly join: (options: { readonly signal: AbortSignal }) => Promise<Room>;
-  /** Told why the session ends before the room is left, which waits for it. */
-  readonly onLeave?: ((reason: CloseReason) => Promise<void>) | undefined;
-  /** What the dispatch carried. */
-  readonly metadata: string;
-  /** The identity to talk with; whoever comes first when it is left out. */
-  readonly participant?: string | undefined;
-  /** How long the call may last, in milliseconds; as long as it likes when left out. */
-  readonly maxCallMs?: number | undefined;
-  /** In place of `createMcpServers()`. */
-  readonly mcpServers?: OpenMcpServers | undefined;
-  /** Writes down how the session stands, after all that changes it (default: nobody does); one call at a time. */
-  readonly keep?: ((snapshot: SessionSnapshot) => Promise<void>) | undefined;
-  /** The session that it goes on from, with the same id, and who is in charge; `agent` is who began. */
-  readonly resume?: { readonly snapshot: SessionSnapshot; readonly inCharge: Agent } | undefined;
-  readonly clock: Clock;
-  readonly log: Log;
-}
+export type { SessionOptions } from "./session_parts.ts";
 
 export interface RunningSession {
   readonly session: VoiceSession;
@@ -77,16 +39,9 @@ class Session implements VoiceSession {
   readonly joined: Promise<void>;
   readonly done: Promise<CloseReason>;
   readonly #options: SessionOptions;
-  readonly #log: Log;
-  readonly #spending: Spending;
-  readonly #charge: Charge;
-  readonly #succession: Succession;
+  readonly #parts: SessionParts;
   readonly #abort = new AbortController();
   readonly #ended = Promise.withResolvers<CloseReason>();
-  readonly #broadcast: Broadcast;
-  readonly #handling: Handling;
-  readonly #own: OwnCode;
-  readonly #keeper: Keeper | undefined;
   readonly #children = new Set<Promise<unknown>>();
   #userdata: unknown;
   #room: Room | undefined;
@@ -97,72 +52,15 @@ class Session implements VoiceSession {
     this.id = options.id;
     this.done = this.#ended.promise;
     this.#options = options;
-    this.#log = options.log;
-    this.#handling = createHandling(options);
-    const { keep, resume } = options;
-    const onEvent = (event: SessionEvent) => {
-      this.#keeper?.note(event);
-      owned(this, () => this.#handling.handle(event));
-    };
-    const elapsedMs = resume?.snapshot.elapsedMs ?? 0;
-    this.#broadcast = createBroadcast({ ...options, onEvent, elapsedMs });
-    this.#own = createOwnCode({
-      ...options,
+    this.#parts = createSessionParts(options, {
       session: this,
-      handling: this.#handling,
       signal: this.#abort.signal,
-      onError: (error) => this.#report(error),
-    });
-    this.#spending = createSpending({
-      ...options,
-      emit: this.#broadcast.emit,
-      onError: (error) => this.#report(error),
-      onSoft: (llm) => this.#charge.economize(llm),
-    });
-    const { equip, agent, agentName, providers, turnTaking } = options;
-    const equipment = createEquipment({
-      agent,
-      agentName,
-      providers,
-      turnTaking,
-      equip,
-      onUsage: this.#spending.add,
-      onError: (error) => this.#report(error, { retried: true }),
-    });
-    // The voice is connected while the room is being joined, so that the first word waits for neither.
-    this.#charge = createCharge({
-      first: equipment.first,
-      signal: this.#abort.signal,
-      said: async () => await this.#call?.conversation.said(),
-      onError: (error) => this.#report(error),
-    });
-    this.#succession = createSuccession({
-      charge: this.#charge,
-      equip: equipment.equip,
-      latest: options.latest,
-      signal: this.#abort.signal,
-      emit: this.#broadcast.emit,
+      call: () => this.#call,
       onTaken: (about) => this.#takenOver(about),
-      onError: (error) => this.#report(error),
     });
-    const take = createTaker({
-      ...options,
-      sessionId: options.id,
-      charge: this.#charge,
-      spending: this.#spending,
-    });
-    this.#keeper = keep && createKeeper({
-      ...options,
-      keep,
-      take: () => this.#call && take(this.#call, this.#userdata),
-    });
-    if (resume) {
-      if (resume.inCharge !== agent) this.#charge.take(equipment.equip(resume.inCharge));
-      this.#spending.spend(resume.snapshot.spentUsd);
-    }
     this.joined = owned(this, () => this.#run());
     this.joined.catch((error) => {
-      this.#report(asStageError("agent", error));
+      this.#parts.report(asStageError("agent", error));
       return this.close("error");
     });
   }
@@ -182,7 +80,7 @@ class Session implements VoiceSession {
 
   updateHistory(update: HistoryUpdate) {
     this.#inRoom("updateHistory").updateHistory(update);
-    this.#keeper?.changed();
+    this.#parts.keeper?.changed();
   }
 
   get userdata() {
@@ -199,7 +97,7 @@ class Session implements VoiceSession {
 
   run<Result>(task: Task<Result>): Promise<Result> {
     if (!this.#call) return Promise.reject(notThere("run"));
-    return owned(this, () => this.#succession.run(task));
+    return owned(this, () => this.#parts.succession.run(task));
   }
 
   interrupt() {
@@ -238,13 +136,13 @@ class Session implements VoiceSession {
   }
 
   events(): ReadableStream<SessionEvent> {
-    return this.#broadcast.events();
+    return this.#parts.broadcast.events();
   }
 
   /** An error that nobody caught: this call ends, the others go on. */
   fail(error: unknown): void {
     if (this.#abort.signal.aborted && error === this.#abort.signal.reason) return;
-    this.#report(asStageError("session", error));
+    this.#parts.report(asStageError("session", error));
     void this.close("error");
   }
 
@@ -263,27 +161,27 @@ class Session implements VoiceSession {
       throw signal.reason;
     }
     const before = this.#options.resume?.snapshot;
-    const { written } = this.#keeper ?? {};
+    const { written } = this.#parts.keeper ?? {};
     this.#userdata = before ? before.userdata : agent.userdata?.();
     this.#call = createCall({
       ...this.#options,
       before,
-      resumed: before && (() => this.#own.resume(this.#charge.current.agent, { room })),
+      resumed: before && (() => this.#parts.own.resume(this.#parts.charge.current.agent, { room })),
       written,
       room,
-      charge: this.#charge,
-      succession: this.#succession,
-      spent: this.#spending.over,
+      charge: this.#parts.charge,
+      succession: this.#parts.succession,
+      spent: this.#parts.spending.over,
       session: this,
       signal,
-      emit: this.#broadcast.emit,
-      onError: (error) => this.#report(error),
+      emit: this.#parts.broadcast.emit,
+      onError: (error) => this.#parts.report(error),
       keep: (stage, work) => this.#keep(stage, work),
       hangUp: (reason) => void this.close(reason),
     });
-    if (before) this.#broadcast.emit({ type: "resumed" });
+    if (before) this.#parts.broadcast.emit({ type: "resumed" });
     this.#call.begin();
-    this.#keeper?.changed();
+    this.#parts.keeper?.changed();
     if (!before) await this.#setUp(room);
   }
 
@@ -300,7 +198,7 @@ class Session implements VoiceSession {
   #takenOver({ from, isBack }: { readonly from?: string; readonly isBack?: true }): void {
     const call = this.#call;
     if (!call) return;
-    call.listenWith(this.#charge.current.providers);
+    call.listenWith(this.#parts.charge.current.providers);
     // After a task it is for the code that ran it to go on. What fails in an entry ends the session.
     void call.conversation.tookOver(() =>
       isBack ? new Promise(() => {}) : Promise.allSettled([this.#enter({ room: call.room, from })])
@@ -309,7 +207,7 @@ class Session implements VoiceSession {
 
   /** Runs the own code of the agent in charge. */
   #enter(about: Parameters<OwnCode["enter"]>[1]): Promise<void> {
-    const entry = this.#own.enter(this.#charge.current.agent, about);
+    const entry = this.#parts.own.enter(this.#parts.charge.current.agent, about);
     this.#keep("agent", entry);
     return entry;
   }
@@ -318,7 +216,7 @@ class Session implements VoiceSession {
   #keep(stage: Stage, work: Promise<unknown>): void {
     const child = work.catch((error) => {
       if (this.#closing) return; // it ends because the session does
-      this.#report(asStageError(stage, error));
+      this.#parts.report(asStageError(stage, error));
       void this.close("error");
     }).finally(() => this.#children.delete(child));
     this.#children.add(child);
@@ -328,37 +226,28 @@ class Session implements VoiceSession {
     const { clock } = this.#options;
     const gone = this.#room?.closed.aborted === true || reason === "claim-lost";
     await this.#call?.conversation.hearOut({ gone, ended: this.#call.heard });
-    await this.#own.sayFarewell(reason);
+    await this.#parts.own.sayFarewell(reason);
     this.#abort.abort(new DOMException(`the session has ended: ${reason}`, "AbortError"));
-    const ending = [this.#call?.conversation?.idle(), this.#keeper?.close(), this.#leave(reason)];
+    const ending = [this.#call?.conversation?.idle(), this.#parts.keeper?.close(), this.#leave(reason)];
     const children = [...this.#children, ...ending];
     const timeout = Promise.withResolvers<"late">();
     using _ = clock.after(closeMs, () => timeout.resolve("late"));
     const late = await Promise.race([Promise.allSettled(children), timeout.promise]);
     if (late === "late") {
-      this.#log.warn({ closeMs }, "the session was closed before all it started had ended");
+      this.#options.log.warn({ closeMs }, "the session was closed before all it started had ended");
     }
     this.#call?.conversation?.settle();
     this.#call?.tellDropped();
-    this.#broadcast.emit({ type: "closed", reason });
-    this.#broadcast.close();
+    this.#parts.broadcast.emit({ type: "closed", reason });
+    this.#parts.broadcast.close();
     // Not awaited: a handler may wait for close().
-    this.#handling.whenIdle(closeMs, () => this.#ended.resolve(reason));
+    this.#parts.handling.whenIdle(closeMs, () => this.#ended.resolve(reason));
   }
 
   /** Leaves the room, which shows why. */
   async #leave(reason: CloseReason): Promise<void> {
     await Promise.all([this.#room?.showEnd?.(reason), this.#options.onLeave?.(reason)]);
     await this.#room?.[Symbol.asyncDispose]();
-  }
-
-  #report(error: StageError, about: { readonly retried?: true } = {}): void {
-    this.#log.error({ error, stage: error.stage }, "a stage failed");
-    const { agent, providers: { stt, llm, tts } } = this.#charge.current;
-    const used: Partial<Record<Stage, { readonly provider: string }>> = { stt, llm, tts };
-    const provider = used[error.stage]?.provider;
-    this.#broadcast.emit({ type: "error", error, ...(provider !== undefined && { provider }), ...about });
-    this.#own.tell(agent, error);
   }
 }
 

@@ -2,7 +2,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Log } from "./log.ts";
 
-interface Owner {
+/** What errors come from that nobody caught. */
+export interface Owner {
   /** Ends what the error came from. */
   fail(error: unknown): void;
 }
