@@ -48,7 +48,7 @@ RUN deno install --frozen --quiet && \
       -o -name docs -o -name examples -o -name benchmarks \) -prune -exec rm -r {} + && \
     find . -type f \( -name '*.map' -o -name '*.[cm]ts' -o -name '*.ts' -o -iname 'changelog*' \) -delete && \
     find . -depth -type d -empty -delete
-COPY main.ts LICENSE ./
+COPY main.ts server.ts LICENSE ./
 COPY src src
 COPY routes routes
 COPY agents agents
@@ -60,7 +60,7 @@ FROM base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /deno-dir /deno-dir
-COPY --from=build /app/deno.json /app/deno.lock /app/main.ts /app/LICENSE ./
+COPY --from=build /app/deno.json /app/deno.lock /app/main.ts /app/server.ts /app/LICENSE ./
 COPY --from=build /app/src src
 COPY --from=build /app/routes routes
 COPY --from=build /app/agents agents

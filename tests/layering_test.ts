@@ -6,7 +6,8 @@ const root = new URL("..", import.meta.url);
 
 /** What files under a path may import of ours; the longest path that fits a file counts. */
 const mayImport: Record<string, readonly string[]> = {
-  "main.ts": ["routes/app.ts", "routes/metrics.ts", "agents/mod.ts", "src/"],
+  "main.ts": ["server.ts", "src/"],
+  "server.ts": ["routes/app.ts", "routes/metrics.ts", "agents/mod.ts", "src/"],
   "routes/": [
     "routes/",
     "src/clock.ts",
@@ -82,7 +83,7 @@ const homes: readonly [what: RegExp, where: RegExp][] = [
 ];
 
 const sources = new Map<string, string>();
-for (const path of ["main.ts", ...paths("routes/"), ...paths("agents/"), ...paths("src/")]) {
+for (const path of ["main.ts", "server.ts", ...paths("routes/"), ...paths("agents/"), ...paths("src/")]) {
   const text = await Deno.readTextFile(new URL(path, root));
   sources.set(path, text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, ""));
 }

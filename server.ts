@@ -1,0 +1,220 @@
+/** The server: configuration → dependencies → HTTP → signals. */
+import { agents as registered, defaultAgent } from "./agents/mod.ts";
+import { createApp } from "./routes/app.ts";
+import { createMetricsApp } from "./routes/metrics.ts";
+import { systemClock as clock } from "./src/clock.ts";
+import { type Config, secretsIn, warningsFor } from "./src/config.ts";
+import { createDispatcher } from "./src/dispatch/dispatcher.ts";
+import { watchIdle } from "./src/dispatch/idle.ts";
+import { pageAgents } from "./src/dispatch/page_agents.ts";
+import { createPages, pageRoomPrefix } from "./src/dispatch/pages.ts";
+import { knownAutoAgent, prepare, turnDetector } from "./src/dispatch/readiness.ts";
+import { reloadAgents } from "./src/dispatch/reload.ts";
+import { tellingResults } from "./src/dispatch/results.ts";
+import { livekitRooms } from "./src/dispatch/rooms.ts";
+import { checkDefaults, missingKeys } from "./src/dispatch/settings.ts";
+import { openStore, recoverSessions, shareClaims } from "./src/dispatch/sharing.ts";
+import { sessionStarter } from "./src/dispatch/start.ts";
+import { measureStrain } from "./src/dispatch/strain.ts";
+import { createWebhooks } from "./src/dispatch/webhooks.ts";
+import { startMendedWorker } from "./src/dispatch/worker/mended.ts";
+import { ConfigError, messageOf } from "./src/errors.ts";
+import { createLog } from "./src/log.ts";
+import { createModels, preload } from "./src/models.ts";
+import { recordingFiles } from "./src/recording/files.ts";
+import { leave, onSignals } from "./src/shutdown.ts";
+import { catchStrayErrors } from "./src/stray.ts";
+import { createArchive } from "./src/telemetry/archive.ts";
+import { createMetrics } from "./src/telemetry/metrics.ts";
+import { createReportWebhook } from "./src/telemetry/report_webhook.ts";
+import { loadSilero } from "./src/vad/silero.ts";
+
+/** Those who watch the server need nothing of it. */
+const probes: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
+
+/** Serves calls until a signal, or IDLE_EXIT, ends the process. Rejects with a ConfigError when it cannot begin to. */
+export async function serve(config: Config): Promise<void> {
+  const log = createLog(config.logLevel).child({ ...config.fly });
+  catchStrayErrors(log);
+  const agents = { ...registered };
+  const names = Object.keys(agents);
+  const models = createModels({ ...config, clock, log });
+  checkDefaults(config.models, models);
+  const warnings = [...warningsFor(config), ...missingKeys(agents, models)];
+  const metrics = createMetrics({ clock });
+
+  const { ttlMs, webhook } = config.reports;
+  const countPost = metrics.counter("report_posts", "Reports posted, by what became of a try.", ["outcome"]);
+  const reportWebhook = webhook &&
+    createReportWebhook({ ...webhook, onPost: (outcome) => countPost({ outcome }), clock, log });
+  const archive = createArchive({
+    ttlMs,
+    secrets: secretsIn(config),
+    ...(reportWebhook && { onEnd: reportWebhook.post }),
+    clock,
+    log,
+  });
+
+  const autoAgent = knownAutoAgent(config, agents);
+  const rooms = config.livekit && livekitRooms(config.livekit);
+  const store = await openStore(config, { clock, log });
+  const sharing = store && rooms && { store, rooms, agents: names, archive, metrics, clock, log };
+  const shared = sharing && shareClaims(sharing);
+  const { recordFolder } = config;
+  const recordings = recordFolder === undefined ? undefined : await recordingFiles(recordFolder, log);
+  const ready = (some: typeof agents) => prepare(some, config);
+  const module = new URL(import.meta.resolve("./agents/mod.ts"));
+  const reloads = config.dev ? reloadAgents({ module, agents, prepare: ready, clock, log }) : undefined;
+  const dispatcher = tellingResults(
+    createDispatcher({
+      agents,
+      defaultAgent,
+      start: sessionStarter({
+        agents,
+        config,
+        models,
+        turnDetector: await turnDetector(config),
+        recordings,
+        latest: reloads?.latest,
+        clock,
+        log,
+      }),
+      onSession(session, facts) {
+        archive.follow(session, facts);
+        metrics.follow(session, facts);
+        // Who came meanwhile may have been told of to another process.
+        if (store) void session.done.then(() => webhooks?.look(facts));
+      },
+      rooms,
+      shared,
+      maxSessions: config.maxSessions,
+      strain: measureStrain({ ...config, clock }),
+      clock,
+      log,
+    }),
+    metrics.dispatched,
+  );
+  metrics.gauge(
+    "load",
+    "0–1: below 0.7 while another session would be taken, else 1.",
+    () => dispatcher.load,
+  );
+
+  /** The page's own business. */
+  const isOthers = (room: string) => config.playground.type !== "off" && room.startsWith(pageRoomPrefix);
+  const countWebhook = metrics.counter("webhooks", "Genuine webhooks of LiveKit's.", ["event", "outcome"]);
+  const countDrop = metrics.counter(
+    "webhook_rooms_dropped",
+    "Rooms not looked at since too many waited.",
+  );
+  const webhooks = rooms && createWebhooks({
+    dispatcher,
+    rooms,
+    agents: names,
+    autoAgent,
+    isOthers,
+    onWebhook: countWebhook,
+    onDrop: () => countDrop({}),
+    clock,
+    log,
+  });
+  const playground = {
+    access: config.playground,
+    agents: pageAgents(agents, { models, names: config.models }),
+    defaultAgent,
+    pages: createPages({ dispatcher, agents, defaultAgent, clock, log }),
+  };
+  const { corsOrigins, clientAddressHeader, metricsPort } = config.http;
+  const app = createApp({
+    dispatcher,
+    archive,
+    livekit: config.livekit,
+    webhooks,
+    playground,
+    corsOrigins,
+    clientAddressHeader,
+    fly: config.fly,
+    onAnswer(answer) {
+      metrics.answered(answer);
+      if (!probes.has(answer.route)) idle?.touch();
+    },
+    ...(metricsPort === undefined && { metrics }),
+    clock,
+    log,
+  });
+  // Loaded before the port opens: a server that answers is ready for a call.
+  await ready(agents);
+  await Promise.all([loadSilero(), preload(Object.values(config.models))]);
+
+  const { livekit } = config;
+  const worker = livekit && rooms && config.livekitWorker
+    ? startMendedWorker({
+      livekit,
+      rooms,
+      dispatcher,
+      agents: names,
+      autoAgent,
+      isOthers,
+      store,
+      shared,
+      metrics,
+      clock,
+      log,
+    })
+    : undefined;
+  const servers: Deno.HttpServer[] = [];
+  const end = () => {
+    const others = [recovering, store];
+    const facts = { dispatcher, worker, webhooks, archive, reportWebhook, recordings };
+    void leave({ ...facts, servers, others, clock, log });
+  };
+  onSignals(end, { clock, log });
+  const idle = config.idleExitMs === undefined ? undefined : watchIdle({
+    idleMs: config.idleExitMs,
+    isBusy: () => dispatcher.sessions.length > 0,
+    onIdle() {
+      log.info({}, "nobody needs the server: it ends");
+      end();
+    },
+    clock,
+  });
+  const { host } = config.http;
+  servers.push(
+    listen({ variable: "PORT", port: config.http.port, host }, app, (at) => greet(at, config, warnings)),
+  );
+  if (metricsPort !== undefined) {
+    const metricsApp = createMetricsApp(metrics, { clock });
+    servers.push(listen({ variable: "METRICS_PORT", port: metricsPort, host }, metricsApp, () => {}));
+  }
+  const recovering = sharing && shared && recoverSessions({ ...sharing, ...shared, dispatcher });
+}
+
+/** Throws a ConfigError when that is not possible. */
+function listen(
+  { variable, port, host: hostname }: {
+    readonly variable: string;
+    readonly port: number;
+    readonly host: string;
+  },
+  { fetch }: Pick<ReturnType<typeof createApp>, "fetch">,
+  onListen: (address: Deno.NetAddr) => void,
+): Deno.HttpServer {
+  try {
+    return Deno.serve({ hostname, port, onListen }, fetch);
+  } catch (error) {
+    throw new ConfigError(`It cannot listen on HOST ${hostname}, ${variable} ${port}: ${messageOf(error)}`);
+  }
+}
+
+/** For the one at the terminal; what programs read is in the log. */
+function greet(
+  { hostname, port }: Deno.NetAddr,
+  { models: { stt, llm, tts } }: Config,
+  warnings: readonly string[],
+): void {
+  const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname.replace(/.*:.*/, "[$&]");
+  console.error(
+    `Repartee is at http://${host}:${port} with the agent "${defaultAgent}": ${stt} → ${llm} → ${tts}`,
+  );
+  for (const warning of warnings) console.error(`Warning: ${warning}`);
+}
