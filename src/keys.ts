@@ -1,4 +1,5 @@
 /** The providers that need a key. */
+import { ConfigError } from "./errors.ts";
 
 /** Them, and how their variables begin (`…_API_KEY`, `…_BASE_URL`). */
 export const keyedProviders = {
@@ -23,6 +24,9 @@ export interface ProviderKeys {
 
 /** How to reach each; empty: it is not used. */
 export type Keys = Readonly<Record<KeyedProvider, ProviderKeys>>;
+
+/** The key that a model needs is not set: others can be used all the same. */
+export class MissingKeyError extends ConfigError {}
 
 export const isKeyed = (provider: string): provider is KeyedProvider =>
   Object.hasOwn(keyedProviders, provider);
