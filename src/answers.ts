@@ -11,7 +11,7 @@ import { createQueue } from "./queue.ts";
 import { createQuestions, questionOf, type Questions } from "./questions.ts";
 import type { Break, Job, Spent } from "./replies.ts";
 import { answerWithTools } from "./tools/answer.ts";
-import type { ToolHost } from "./tools/call.ts";
+import type { ToolHost } from "./tools/host.ts";
 import { createMcpServers, type OpenMcpServers } from "./tools/mcp.ts";
 import type { ToolResult } from "./tools/result.ts";
 import type { Succession } from "./succession.ts";

@@ -1,7 +1,7 @@
 /** What the user is asked before a tool is used: one question at a time, by the reply that the tool is used for. */
 import { abortable } from "./abort.ts";
 import type { Clock } from "./clock.ts";
-import type { ConfirmRequest } from "./tools/call.ts";
+import type { ConfirmRequest } from "./tools/host.ts";
 
 /** Who has not answered by then, in milliseconds from the question's first word, has not agreed. */
 const patienceMs = 15_000;

@@ -5,7 +5,7 @@ import { asStageError, type StageError, TaskError } from "./errors.ts";
 import type { SessionEventBody } from "./events.ts";
 import type { Handoff } from "./handoff.ts";
 import { type Task, type TaskOver, taskOver } from "./task.ts";
-import { callAtWork } from "./tools/call.ts";
+import { callAtWork } from "./tools/at_work.ts";
 
 /** The conversation changes hands no more often than this without a word of the user's: tools may hand it round in a circle. */
 const mostChanges = 5;

@@ -1,9 +1,5 @@
 /** One claim per room SID and agent: whoever comes first starts the session, the others are given it. */
-import { ConfigError, messageOf, StageError } from "../errors.ts";
-import type { CloseReason } from "../events.ts";
-import type { Room } from "../room/room.ts";
-import type { Checkpoint, Started } from "../resume/checkpoints.ts";
-import type { RunningSession } from "../session.ts";
+import type { Checkpoint } from "../resume/checkpoints.ts";
 import { createAdmission } from "./admission.ts";
 import type {
   DispatchedSession,
@@ -15,11 +11,11 @@ import type {
   Shared,
 } from "./dispatcher.ts";
 import { heldBy, suits } from "./held.ts";
-import type { Hold, TakenLease } from "./hold.ts";
-import { type Arrival, createPlaces, type Place, type Places, view } from "./places.ts";
-import { type RoomNow, RoomReplacedError, type Rooms } from "./rooms.ts";
+import type { TakenLease } from "./hold.ts";
+import { createPlaces, type Place, type Places, view } from "./places.ts";
+import type { Rooms } from "./rooms.ts";
 import { newSessionId } from "./session_id.ts";
-import { StoreError } from "./store/store.ts";
+import { placeTaker, reasonOf } from "./take_place.ts";
 import type { Tombstone } from "./tombstones.ts";
 
 /** A place that is held for whoever asked, or the answer that there is none. */
@@ -53,8 +49,9 @@ export interface Claims {
 }
 
 export function createClaims(options: DispatcherOptions): Claims {
-  const { agents, defaultAgent, start, onSession, rooms, shared, clock, log } = options;
+  const { agents, defaultAgent, onSession, rooms, shared, clock, log } = options;
   const places = createPlaces({ clock });
+  const take = placeTaker(options, places);
   const admit = createAdmission(options);
   const underWay = new Set<{ readonly room: string; readonly done: Promise<unknown> }>();
   /** Questions for a room's SID, by its name. */
@@ -62,86 +59,6 @@ export function createClaims(options: DispatcherOptions): Claims {
   /** Claims that are being taken, one at a time for each room and agent. */
   const taking = new Map<string, Promise<void>>();
   let draining = false;
-
-  const begin = (request: SessionRequest, hold: Hold | undefined): RunningSession => {
-    try {
-      return start(request);
-    } catch (error) {
-      void hold?.release();
-      throw error;
-    }
-  };
-
-  const take = (
-    request: SessionRequest,
-    found: RoomNow | undefined,
-    lease: TakenLease | undefined,
-  ): Place => {
-    const { id, roomName, agentName, roomSid } = request;
-    const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
-    const hold = lease && shared?.leases.hold({
-      lease,
-      roomSid: () => place.room?.id ?? place.roomSid,
-      describe: () => heldBy(place),
-      isAlone: () => place.room?.isAlone ?? false,
-      log: sessionLog,
-    });
-    const kept = hold && shared?.checkpoints.of(() => startedAs(place), {
-      fence: () => hold.fence,
-      left: request.left,
-      log: sessionLog,
-    });
-    /** The room is free; others are told first why the session ended, so that nothing that they hear late revives it. */
-    const free = async (reason: CloseReason) => {
-      const tombstone = places.bury(place, reason);
-      await hold?.release(async (fence) => {
-        // Who could not even join to go on with it leaves that to another.
-        if (place.room || !request.left) await kept?.forget(fence);
-        if (tombstone) await shared?.tombstones.put(place.roomSid, { ...tombstone, sessionId: id }, fence);
-      });
-    };
-    const onRoom = (room: Room) => {
-      if (!request.join && room.id !== roomSid) throw new RoomReplacedError(roomName);
-      place.room = room;
-      room.closed.addEventListener("abort", () => {
-        const { reason } = room.closed;
-        if (reason === "closed") places.bury(place, reason); // the session itself leaves, and will say why
-        else void free(reason);
-      }, { once: true });
-    };
-    const holding = hold && kept && { gate: hold.gate, keep: kept.keep };
-    const { session, joined } = begin({ ...request, ...holding, onRoom }, hold);
-    hold?.lost.addEventListener("abort", () => void session.close("claim-lost"), { once: true });
-    const ended = session.done.then(async (reason) => {
-      const freed = free(reason);
-      if (hold) await freed;
-      places.delete(place);
-      sessionLog.info({ reason }, "session ended");
-    });
-    const arrival = joined.then((): Arrival => {
-      place.state = "connected";
-      hold?.tell();
-      sessionLog.info({}, "agent joined");
-      return { type: "joined" };
-    }, async (error): Promise<Arrival> => {
-      sessionLog.error({ error }, "agent could not join");
-      await session.close("error");
-      await ended;
-      return { type: "failed", reason: reasonOf(error), replaced: error instanceof RoomReplacedError };
-    });
-    const place: Place = {
-      request,
-      found,
-      session,
-      roomSid,
-      room: undefined,
-      state: "connecting",
-      arrival,
-      ended,
-    };
-    places.add(place);
-    return place;
-  };
 
   const ensured = (rooms: Rooms, room: string): Promise<string> => {
     const asked = asking.get(room) ?? rooms.ensure(room).finally(() => asking.delete(room));
@@ -314,21 +231,3 @@ const sessionOf = (left: Checkpoint): Pick<SessionRequest, "id" | "metadata" | "
 /** What is known of it from the process that is gone. */
 const before = ({ left: { snapshot, sums } = {} }: { readonly left?: Partial<Checkpoint> }) =>
   snapshot && { before: { elapsedMs: snapshot.elapsedMs, ...(sums && { sums }) } };
-
-/** What another process would go on with. */
-const startedAs = ({ request, roomSid }: Place): Started => ({
-  sessionId: request.id,
-  room: request.roomName,
-  roomSid,
-  agent: request.agentName,
-  metadata: request.metadata,
-  ...(request.participant !== undefined && { participant: request.participant }),
-});
-
-/** What a client is told: our own errors are in words meant to be read; any other stays in the log. */
-function reasonOf(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof StageError || error instanceof StoreError) {
-    return messageOf(error);
-  }
-  return "the agent failed while it was set up; the server's log says why";
-}

@@ -12,7 +12,7 @@ import {
 } from "../llm/llm.ts";
 import { createQueue } from "../queue.ts";
 import { type ToolSet, toolSpecs } from "../tool.ts";
-import type { ToolHost } from "./call.ts";
+import type { ToolHost } from "./host.ts";
 import type { ToolResult } from "./result.ts";
 import type { ToolRunner } from "./runner.ts";
 

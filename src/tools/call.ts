@@ -1,12 +1,12 @@
 /** One call of a tool, from the model's request to the one result it gets. */
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock } from "../clock.ts";
 import { asStageError, messageOf, StageError } from "../errors.ts";
-import { type Handoff, handoffIn } from "../handoff.ts";
-import { isTaskOver, type TaskOver } from "../task.ts";
+import { handoffIn } from "../handoff.ts";
+import { isTaskOver } from "../task.ts";
 import type { ToolCall } from "../llm/llm.ts";
 import type { Tool, ToolContext } from "../tool.ts";
-import type { VoiceSession } from "../voice_session.ts";
+import { callAtWork } from "./at_work.ts";
+import type { ToolHost } from "./host.ts";
 import { tooOftenWords } from "./repeats.ts";
 import {
   failureInWords,
@@ -17,38 +17,6 @@ import {
   type ToolResult,
 } from "./result.ts";
 import { issuesInWords } from "./schema.ts";
-
-/** What is asked before a call that the user must agree to. */
-export interface ConfirmRequest {
-  readonly callId: string;
-  readonly name: string;
-  readonly description: string;
-  /** As the tool will get them. */
-  readonly arguments: unknown;
-  /** What the tool's author wants to be asked; otherwise it is made from the rest. */
-  readonly question?: string;
-}
-
-/** What calls need of the conversation that they are made in. */
-export interface ToolHost<UserData = unknown> {
-  readonly session: VoiceSession;
-  readonly userdata: UserData;
-  /** Says `text` while the user waits for the answer that the call is made for; `call`: whose progress it is. */
-  say(text: string, call: Pick<ToolResult, "callId" | "name">): void;
-  /** Lets that answer be said to its end. */
-  disallowInterruptions(): void;
-  /** Asks the user; whether they agreed. `signal` aborts when nobody waits for that any more. */
-  confirm(request: ConfirmRequest, options: { readonly signal: AbortSignal }): Promise<boolean>;
-  /**
-   * Somebody else goes on with the conversation, once the other calls of the step have their results; returns what the
-   * models are told of that. Throws an Error in words when it cannot be.
-   */
-  handOff(callId: string, next: Handoff | TaskOver): string;
-  /** The tool holds a conversation of its own: the answer ends with the step, and the result is told when it is there. */
-  detach(callId: string): void;
-  /** Whether somebody else goes on with the conversation: the answer ends with the step. */
-  readonly isOver: boolean;
-}
 
 /** A call that was made. */
 export interface RunningCall {
@@ -96,17 +64,6 @@ const cutOffWords = "The answer that this was for was cut off, and this was canc
 const graceMs = 2_000;
 /** How long a call may take whose heartbeats are heard, unless its tool's patience is longer; milliseconds. */
 const longestMs = 120_000;
-
-/** The call that what is run by a tool belongs to. */
-export const callAtWork = new AsyncLocalStorage<{
-  /** Whether the tool is still at work. */
-  readonly isAtWork: boolean;
-  /**
-   * From now on nobody waits for the call, and nothing stops it but the session's end: it holds a conversation of its own.
-   * Settles when the user's turn is sure to be over that it was made in.
-   */
-  detach(): Promise<void>;
-}>();
 
 /** Makes a call; whatever happens, it gets one last result. */
 export function startCall<UserData>(options: CallOptions<UserData>): RunningCall {

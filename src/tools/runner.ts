@@ -4,7 +4,8 @@ import type { Clock } from "../clock.ts";
 import type { StageError } from "../errors.ts";
 import type { Message, ToolCall } from "../llm/llm.ts";
 import type { ToolSet } from "../tool.ts";
-import { type CallOptions, type RunningCall, startCall, type ToolHost } from "./call.ts";
+import { type CallOptions, type RunningCall, startCall } from "./call.ts";
+import type { ToolHost } from "./host.ts";
 import { createRepeats } from "./repeats.ts";
 import { pendingWords, type ToolResult } from "./result.ts";
 

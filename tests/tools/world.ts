@@ -6,7 +6,7 @@ import type { LanguageEvent, LanguageModel, LanguageRequest, Message, ToolCall }
 import { wireMessages } from "../../src/llm/openai_tools.ts";
 import type { ToolSet } from "../../src/tool.ts";
 import { type AnswerEvent, type AnswerOptions, answerWithTools } from "../../src/tools/answer.ts";
-import type { ConfirmRequest, ToolHost } from "../../src/tools/call.ts";
+import type { ConfirmRequest, ToolHost } from "../../src/tools/host.ts";
 import type { ToolResult } from "../../src/tools/result.ts";
 import { createToolRunner } from "../../src/tools/runner.ts";
 import type { VoiceSession } from "../../src/voice_session.ts";

@@ -1,0 +1,115 @@
+/** A place is taken: its session starts, and holds the claim of its room for as long as it goes on. */
+import { ConfigError, messageOf, StageError } from "../errors.ts";
+import type { CloseReason } from "../events.ts";
+import type { Started } from "../resume/checkpoints.ts";
+import type { Room } from "../room/room.ts";
+import type { RunningSession } from "../session.ts";
+import type { DispatcherOptions, SessionRequest } from "./dispatcher.ts";
+import { heldBy } from "./held.ts";
+import type { Hold, TakenLease } from "./hold.ts";
+import type { Arrival, Place, Places } from "./places.ts";
+import { type RoomNow, RoomReplacedError } from "./rooms.ts";
+import { StoreError } from "./store/store.ts";
+
+/**
+ * What starts the session that is wanted, and gives it a place. `found`: the room as it was read; `lease`: the claim that was
+ * taken for it, where processes share their claims. It throws what the session's start does, and gives up the claim then.
+ */
+export function placeTaker(
+  { start, shared, log }: Pick<DispatcherOptions, "start" | "shared" | "log">,
+  places: Places,
+): (request: SessionRequest, found: RoomNow | undefined, lease: TakenLease | undefined) => Place {
+  const begin = (request: SessionRequest, hold: Hold | undefined): RunningSession => {
+    try {
+      return start(request);
+    } catch (error) {
+      void hold?.release();
+      throw error;
+    }
+  };
+
+  return (request, found, lease) => {
+    const { id, roomName, agentName, roomSid } = request;
+    const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
+    const hold = lease && shared?.leases.hold({
+      lease,
+      roomSid: () => place.room?.id ?? place.roomSid,
+      describe: () => heldBy(place),
+      isAlone: () => place.room?.isAlone ?? false,
+      log: sessionLog,
+    });
+    const kept = hold && shared?.checkpoints.of(() => startedAs(place), {
+      fence: () => hold.fence,
+      left: request.left,
+      log: sessionLog,
+    });
+    /** The room is free; others are told first why the session ended, so that nothing that they hear late revives it. */
+    const free = async (reason: CloseReason) => {
+      const tombstone = places.bury(place, reason);
+      await hold?.release(async (fence) => {
+        // Who could not even join to go on with it leaves that to another.
+        if (place.room || !request.left) await kept?.forget(fence);
+        if (tombstone) await shared?.tombstones.put(place.roomSid, { ...tombstone, sessionId: id }, fence);
+      });
+    };
+    const onRoom = (room: Room) => {
+      if (!request.join && room.id !== roomSid) throw new RoomReplacedError(roomName);
+      place.room = room;
+      room.closed.addEventListener("abort", () => {
+        const { reason } = room.closed;
+        if (reason === "closed") places.bury(place, reason); // the session itself leaves, and will say why
+        else void free(reason);
+      }, { once: true });
+    };
+    const holding = hold && kept && { gate: hold.gate, keep: kept.keep };
+    const { session, joined } = begin({ ...request, ...holding, onRoom }, hold);
+    hold?.lost.addEventListener("abort", () => void session.close("claim-lost"), { once: true });
+    const ended = session.done.then(async (reason) => {
+      const freed = free(reason);
+      if (hold) await freed;
+      places.delete(place);
+      sessionLog.info({ reason }, "session ended");
+    });
+    const arrival = joined.then((): Arrival => {
+      place.state = "connected";
+      hold?.tell();
+      sessionLog.info({}, "agent joined");
+      return { type: "joined" };
+    }, async (error): Promise<Arrival> => {
+      sessionLog.error({ error }, "agent could not join");
+      await session.close("error");
+      await ended;
+      return { type: "failed", reason: reasonOf(error), replaced: error instanceof RoomReplacedError };
+    });
+    const place: Place = {
+      request,
+      found,
+      session,
+      roomSid,
+      room: undefined,
+      state: "connecting",
+      arrival,
+      ended,
+    };
+    places.add(place);
+    return place;
+  };
+}
+
+/** What another process would go on with. */
+const startedAs = ({ request, roomSid }: Place): Started => ({
+  sessionId: request.id,
+  room: request.roomName,
+  roomSid,
+  agent: request.agentName,
+  metadata: request.metadata,
+  ...(request.participant !== undefined && { participant: request.participant }),
+});
+
+/** What a client is told: our own errors are in words meant to be read; any other stays in the log. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof StageError || error instanceof StoreError) {
+    return messageOf(error);
+  }
+  return "the agent failed while it was set up; the server's log says why";
+}
