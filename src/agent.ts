@@ -23,6 +23,7 @@ import { type McpServer, problemOfMcpServers } from "./tools/mcp.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import type { AudioTurnDetector } from "./turn/end_of_turn.ts";
 import type { TurnLanguage } from "./turn/languages.ts";
+import type { EndReason } from "./turn/presence.ts";
 import type { VoiceActivityDetector, VoiceOptions } from "./vad/vad.ts";
 import { problemOfVideo, type VideoOptions } from "./vision/options.ts";
 import type { VoiceSession } from "./voice_session.ts";
@@ -132,7 +133,7 @@ export interface AgentDefinition {
   /** How long a call may last, in milliseconds, before it ends with reason "max-duration" (default: `MAX_CALL_SECONDS`). */
   readonly maxCallMs?: number;
   /** What is said before a call is ended that nobody ended, by reason; empty: nothing (default: a sentence in English). */
-  readonly lastLines?: Partial<Readonly<Record<"user-away" | "max-duration" | "cost-cap", string>>>;
+  readonly lastLines?: Partial<Readonly<Record<EndReason, string>>>;
   /** What a call may cost; the first agent's counts for the call. */
   readonly costCaps?: CostCapOptions;
   /**

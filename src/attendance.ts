@@ -2,7 +2,7 @@
 import type { Agent } from "./agent.ts";
 import type { Clock } from "./clock.ts";
 import type { SessionEventBody } from "./events.ts";
-import { type EndReason, initialPresence, presence, type PresenceAction } from "./turn/presence.ts";
+import { type EndReason, initialPresence, isEnding, presence, type PresenceAction } from "./turn/presence.ts";
 import type { VoiceSession } from "./voice_session.ts";
 
 const defaultAway = { afterMs: 15_000, closeAfterMs: 120_000 };
@@ -14,6 +14,7 @@ const lastLines: Readonly<Record<EndReason, string>> = {
   "user-away": "It seems that nobody is there any more. Goodbye.",
   "max-duration": "We have reached the end of the time for this call. Goodbye.",
   "cost-cap": "I have to end this call here. Thank you for calling. Goodbye.",
+  "shutdown": "I am sorry, I have to end this call now. Please call again in a moment. Goodbye.",
 };
 
 export interface AttendanceOptions {
@@ -34,6 +35,8 @@ export interface AttendanceOptions {
 export interface Attendance {
   /** Takes in how things stand: see PresenceEvent. */
   note(event: { readonly quiet: boolean; readonly returned: boolean }): void;
+  /** Ends the call after the last line that there is for that reason; settles when that was said. */
+  end(reason: EndReason): Promise<void>;
 }
 
 /** Begins to watch; until something is noted, nobody speaks. */
@@ -47,6 +50,7 @@ export function createAttendance(
   let state = initialPresence;
   let quiet = true;
   let wake: Disposable | undefined;
+  let left: Promise<void> | undefined;
 
   const note = (event: { readonly quiet: boolean; readonly returned: boolean }) => {
     if (signal.aborted) return;
@@ -69,7 +73,8 @@ export function createAttendance(
       case "prompt-user":
         return void say(prompts[action.index] ?? "");
       case "end-call":
-        return void leave(action.reason);
+        left = leave(action.reason);
+        return;
     }
   };
   /** Ends the call after a last line; whom that calls back goes on with it. */
@@ -85,5 +90,14 @@ export function createAttendance(
   signal.addEventListener("abort", () => wake?.[Symbol.dispose](), { once: true });
   spent.addEventListener("abort", () => note({ quiet, returned: false }), { once: true, signal });
   note({ quiet, returned: false });
-  return { note };
+  return {
+    note,
+    async end(reason) {
+      if (!isEnding(state)) {
+        state = { is: "leaving", reason, awaySinceMs: clock.now() };
+        left = leave(reason);
+      }
+      await left;
+    },
+  };
 }

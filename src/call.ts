@@ -13,6 +13,7 @@ import type { Room, RoomEnd } from "./room/room.ts";
 import type { SessionSnapshot } from "./resume/snapshot.ts";
 import type { Succession } from "./succession.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
+import type { EndReason } from "./turn/presence.ts";
 import { createSight, type Sight } from "./vision/sight.ts";
 import type { VoiceSession } from "./voice_session.ts";
 
@@ -64,6 +65,8 @@ export interface Call {
   readonly heard: Promise<void> | undefined;
   /** When the user came, in milliseconds since the session began. */
   readonly talkingSinceMs: number | undefined;
+  /** Ends the call after a last line, if there is somebody to hear it; settles when that was said. */
+  sayLast(reason: EndReason): Promise<void>;
   /** Tells what of the microphone was lost since that was told last. */
   tellDropped(): void;
 }
@@ -171,5 +174,6 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
       conversation.open();
     },
     listenWith: (ears) => hearing?.use(ears),
+    sayLast: async (reason) => await attendance?.end(reason),
   };
 }

@@ -26,6 +26,8 @@ export interface Config extends Keys {
   readonly autoAgent?: string;
   /** How long nobody may need the server before it ends, in milliseconds; for ever when it is left out. */
   readonly idleExitMs?: number;
+  /** How long calls may go on when it is to end, in milliseconds. */
+  readonly drainMs: number;
   /** The machine on Fly.io that it runs on. */
   readonly fly?: { readonly region: string; readonly machine?: string };
   readonly reports: ReportConfig;
@@ -123,6 +125,7 @@ function configFrom(env: CheckedEnvironment): Config {
     },
     livekitWorker: env.LIVEKIT_WORKER === "1",
     ...defined({ autoAgent: env.AUTO_AGENT }),
+    drainMs: env.DEV === "1" ? 0 : env.DRAIN_TIMEOUT * 1000,
     ...(env.IDLE_EXIT !== undefined && { idleExitMs: env.IDLE_EXIT * 1000 }),
     ...(env.FLY_REGION !== undefined && {
       fly: { region: env.FLY_REGION, ...defined({ machine: env.FLY_MACHINE_ID }) },

@@ -32,6 +32,7 @@
  * | `LOG_LEVEL` | `info` | `debug` (with transcripts), `info`, `warn`, `error`, `silent` |
  * | `AUTO_AGENT` | – | the agent of rooms that name none: LiveKit's automatic dispatches and its webhooks send it; without it, none |
  * | `IDLE_EXIT` | – | seconds without a call and without a request after which the server ends, with 0: for machines that a request starts again |
+ * | `DRAIN_TIMEOUT` | `240` | seconds that calls may go on after SIGTERM or SIGINT before their agents say goodbye; with `DEV=1` none |
  * | `FLY_REGION`, `FLY_MACHINE_ID` | – | set by Fly.io: where the server is; dispatches that it has no place for go to another machine |
  * | `REPORT_TTL` | `3600` | seconds that a session's report is kept after its end |
  * | `REPORT_WEBHOOK_URL`, `REPORT_WEBHOOK_SECRET` | – | where the report is posted when a session ends, and the secret it is signed with (`whsec_…`, Standard Webhooks); both or none |
@@ -129,6 +130,7 @@ export const environment = z.object({
   }).optional(),
   AUTO_AGENT: z.string().optional(),
   IDLE_EXIT: wholeNumber(1, 999_999).optional(),
+  DRAIN_TIMEOUT: wholeNumber(0, 999_999).default(240),
   FLY_REGION: z.string().optional(),
   FLY_MACHINE_ID: z.string().optional(),
   REPORT_TTL: wholeNumber(0, 999_999_999).default(3600),

@@ -26,12 +26,14 @@ export interface RunningSession {
   readonly session: VoiceSession;
   /** Settles when the agent is in the room and set up; rejects with what went wrong. */
   readonly joined: Promise<void>;
+  /** Says a last line, if there is somebody to hear it, and ends the session with reason "shutdown". */
+  readonly dismiss: () => Promise<void>;
 }
 
 /** Starts a call. Whatever goes wrong in it ends it, or is survived by it; nothing is thrown from here. */
 export function startSession(options: SessionOptions): RunningSession {
   const session = new Session(options);
-  return { session, joined: session.joined };
+  return { session, joined: session.joined, dismiss: () => session.dismiss() };
 }
 
 class Session implements VoiceSession {
@@ -149,6 +151,12 @@ class Session implements VoiceSession {
   close(reason: CloseReason = "closed"): Promise<void> {
     this.#closing ??= this.#close(reason);
     return this.#closing;
+  }
+
+  /** See RunningSession. */
+  async dismiss(): Promise<void> {
+    if (!this.#closing) await this.#call?.sayLast("shutdown");
+    await this.close("shutdown");
   }
 
   async #run(): Promise<void> {

@@ -65,6 +65,7 @@ describe("loadConfig", () => {
       LIVEKIT_WORKER: "0",
       AUTO_AGENT: "support",
       IDLE_EXIT: "300",
+      DRAIN_TIMEOUT: "30", // not where agents are being written
       FLY_REGION: "fra",
       FLY_MACHINE_ID: "148e",
       REPORT_TTL: "60",
@@ -111,6 +112,7 @@ describe("loadConfig", () => {
       livekitWorker: false,
       autoAgent: "support",
       idleExitMs: 300_000,
+      drainMs: 0,
       fly: { region: "fra", machine: "148e" },
       reports: { ttlMs: 60_000, webhook: { url: "https://example.com/reports/", secret: reportSecret } },
       http: {

@@ -1,4 +1,5 @@
 /** The one door to a session: whoever asks for an agent in a room gets the session that is there, or a new one. */
+import { within as settledWithin } from "../abort.ts";
 import type { Agent } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { CloseReason } from "../events.ts";
@@ -111,10 +112,19 @@ export interface Dispatcher {
   /** 0–1: below 0.7 while a new session would be taken, else 1. */
   readonly load: number;
   /**
-   * Takes no new sessions and closes those there are, with reason "shutdown"; settles when all have ended, or after
-   * `budgetMs` for their shutdown callbacks and 5 s to close. Returns how many were still there then.
+   * Takes no new sessions. Those there are go on for `waitMs`, or until `enough` aborts; then each says goodbye and ends,
+   * with reason "shutdown". Settles when all have ended, or `budgetMs` and 5 s to close after that; returns how many were
+   * still there then.
    */
-  drain(options: { readonly budgetMs: number }): Promise<number>;
+  drain(options: DrainOptions): Promise<number>;
+}
+
+export interface DrainOptions {
+  /** How long sessions may go on by themselves, milliseconds (default: not at all). */
+  readonly waitMs?: number;
+  readonly enough?: AbortSignal;
+  /** What goodbyes and shutdown callbacks may take together, milliseconds. */
+  readonly budgetMs: number;
 }
 
 export interface Presence extends Pick<Places, "visits" | "observe">, Pick<Claims, "endings"> {
@@ -209,14 +219,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return claims.load;
     },
     dispatch: (request) => send(request, maxDetours),
-    async drain({ budgetMs }) {
+    async drain({ waitMs = 0, enough = new AbortController().signal, budgetMs }) {
       claims.refuse();
-      log.info({ sessions: places.size }, "draining");
-      const leaving = places.all.map(async ({ session, ended }) => {
-        await session.close("shutdown");
-        await ended;
-      });
-      await within(budgetMs + closeMs, Promise.allSettled(leaving), clock);
+      log.info({ sessions: places.size, waitMs }, "draining");
+      const ended = Promise.all(places.all.map(({ ended }) => ended));
+      if (waitMs > 0) await settledWithin(waitMs, ended, { clock, signal: enough });
+      for (const { dismiss } of places.all) void dismiss();
+      await within(budgetMs + closeMs, ended, clock);
       return places.size;
     },
   };

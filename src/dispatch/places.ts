@@ -13,6 +13,8 @@ export interface Place {
   /** The room as it was read, when it asked for the agent itself. */
   readonly found: RoomNow | undefined;
   readonly session: VoiceSession;
+  /** See RunningSession. */
+  readonly dismiss: () => Promise<void>;
   /** The room's SID; after LiveKit restarted, an agent that has joined again is in another room of the same name. */
   roomSid: string;
   /** Once it was joined. */

@@ -62,7 +62,7 @@ export function placeTaker(
       }, { once: true });
     };
     const holding = hold && kept && { gate: hold.gate, keep: kept.keep };
-    const { session, joined } = begin({ ...request, ...holding, onRoom }, hold);
+    const { session, joined, dismiss } = begin({ ...request, ...holding, onRoom }, hold);
     hold?.lost.addEventListener("abort", () => void session.close("claim-lost"), { once: true });
     const ended = session.done.then(async (reason) => {
       const freed = free(reason);
@@ -85,6 +85,7 @@ export function placeTaker(
       request,
       found,
       session,
+      dismiss,
       roomSid,
       room: undefined,
       state: "connecting",

@@ -55,7 +55,7 @@ export function startRecorded(
   });
   const session = recordedSession(running.session, recorder);
   void follow(running, recorder);
-  return { session, joined: running.joined };
+  return { ...running, session };
 }
 
 /** Writes down what the session tells of itself, until it is over. */

@@ -16,8 +16,8 @@ export type PresenceState =
   /** The call is being ended; from "user-away" the user's words still bring it back. */
   | { readonly is: "leaving"; readonly reason: EndReason; readonly awaySinceMs: number };
 
-/** Why a call is ended that nobody ended. */
-export type EndReason = "user-away" | "max-duration" | "cost-cap";
+/** Why a call is ended that nobody ended; "shutdown": its process ends. */
+export type EndReason = "user-away" | "max-duration" | "cost-cap" | "shutdown";
 
 /** `quiet`: nobody speaks now, and nothing is under way. `returned`: the user has said or typed words. */
 export interface PresenceEvent {
@@ -70,7 +70,8 @@ const endBecause = (reason: EndReason): Row["decide"] => (state, nowMs) => ({
 });
 
 /** Whether nothing brings the call back. */
-const isEnding = (state: PresenceState): boolean => state.is === "leaving" && state.reason !== "user-away";
+export const isEnding = (state: PresenceState): boolean =>
+  state.is === "leaving" && state.reason !== "user-away";
 
 const maxDuration: Row = {
   name: "max-duration",

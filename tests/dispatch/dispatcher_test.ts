@@ -204,6 +204,35 @@ describe("drain", () => {
     assertEquals(clock.pending, 0);
   });
 
+  it("lets sessions go on for as long as it waits, and settles as soon as the last has ended", async () => {
+    const { dispatcher, connect, started, clock } = setUp();
+    await connect("a");
+    await connect("b");
+    const drained = dispatcher.drain({ waitMs: 60_000, budgetMs: 10_000 });
+    await clock.advance(20_000);
+    started[0]?.end("participant-left");
+    await clock.advance(20_000);
+    assertEquals(started.map(({ closes }) => closes), [[], []]);
+    started[1]?.end("participant-left");
+    assertEquals(await drained, 0);
+    assertEquals(clock.pending, 0);
+  });
+
+  for (const asked of [false, true]) {
+    it(`ends sessions that go on ${asked ? "as soon as that is asked for" : "after that"}`, async () => {
+      const { dispatcher, connect, started, clock } = setUp();
+      await connect("a");
+      const enough = new AbortController();
+      const drained = dispatcher.drain({ waitMs: 60_000, enough: enough.signal, budgetMs: 10_000 });
+      await clock.advance(59_999);
+      assertEquals(started[0]?.closes, []);
+      if (asked) enough.abort();
+      else await clock.advance(1);
+      assertEquals(await drained, 0);
+      assertEquals(started[0]?.closes, ["shutdown"]);
+    });
+  }
+
   it("answers a dispatch whose session was still joining", async () => {
     const { dispatcher, started } = setUp();
     const answer = dispatcher.dispatch({ room: "a" });

@@ -156,6 +156,7 @@ describe("the image", () => {
       LIVEKIT_URL: url,
       LIVEKIT_API_KEY: apiKey,
       LIVEKIT_API_SECRET: apiSecret,
+      DRAIN_TIMEOUT: "0",
       OPENAI_API_KEY: "openai",
       OPENAI_BASE_URL: model.url,
       DEEPGRAM_API_KEY: "deepgram",

@@ -31,7 +31,7 @@ const endMs = 8_000;
 /**
  * Starts the server, without the task runner between so that the process gets the signals, on a port that is free.
  * It sees the variables of `env` and, of the server's own, no others, whatever a `.env` file says. However late it is, as
- * machines are that run many tests, it takes calls.
+ * machines are that run many tests, it takes calls; and when it ends, so do they.
  */
 export async function startServer(env: Readonly<Record<string, string>>): Promise<ServerProcess> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
@@ -46,6 +46,7 @@ export async function startServer(env: Readonly<Record<string, string>>): Promis
       NO_COLOR: "1",
       PORT: "0",
       MAX_LAG_MS: "60000",
+      DRAIN_TIMEOUT: "0",
       ...env,
     },
     clearEnv: true,

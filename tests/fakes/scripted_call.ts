@@ -110,7 +110,7 @@ export function scriptedCalls(
       close,
       done: done.promise,
     };
-    return { session, joined: run() };
+    return { session, joined: run(), dismiss: () => close("shutdown") };
   };
   return { start, rooms, played };
 }

@@ -112,6 +112,7 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
       request,
       session,
       joined: joined.promise,
+      dismiss: () => session.close("shutdown"),
       arrive(given) {
         try {
           if (given) request.onRoom?.(roomFrom(given, request.id));
