@@ -163,10 +163,10 @@ export async function serve(config: Config): Promise<void> {
     })
     : undefined;
   const servers: Deno.HttpServer[] = [];
-  const end = () => {
+  const end = (enough = new AbortController().signal) => {
     const others = [recovering, store];
     const facts = { dispatcher, worker, webhooks, archive, reportWebhook, recordings };
-    void leave({ ...facts, servers, others, clock, log });
+    void leave({ ...facts, waitMs: config.drainMs, enough, servers, others, clock, log });
   };
   onSignals(end, { clock, log });
   const idle = config.idleExitMs === undefined ? undefined : watchIdle({

@@ -30,6 +30,7 @@ describe("loadConfig", () => {
       http: { host: "127.0.0.1", port: 8080, corsOrigins: [] },
       reports: { ttlMs: 3_600_000 },
       livekitWorker: true,
+      drainMs: 240_000,
       dev: false,
       logLevel: "info",
       models: { stt: "browser/speech", llm: "demo/rules", tts: "flite/slt" },
