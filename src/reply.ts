@@ -6,6 +6,7 @@ import type { Clock } from "./clock.ts";
 import { asStageError, type Stage, StageError } from "./errors.ts";
 import type { ReplyLatency, SpeechGap } from "./events.ts";
 import { speak } from "./pipeline.ts";
+import { createReplyTimes } from "./reply_times.ts";
 import type { Playout, Speaker } from "./room/room.ts";
 import { gapOf, silenceFinder } from "./silences.ts";
 import type { Clause } from "./text/clauses.ts";
@@ -14,10 +15,6 @@ import type { SpokenForm } from "./text/spoken_form.ts";
 import type { SpeechEvent, TextToSpeech, WordTime } from "./tts/tts.ts";
 import { watchdog } from "./watchdog.ts";
 
-/** How long a reply may go without any progress before it counts as failed, and how long silent; milliseconds. */
-const patienceMs = { firstToken: 8_000, sound: 10_000, otherwise: 5_000 };
-/** Audio that comes this long after the piece before it was waited for. */
-const lateMs = 300;
 /** A voice's speed is taken from this much of it, at least. */
 const learnedFromMs = 1_000;
 
@@ -117,86 +114,42 @@ export function startReply(
   const wordTimes: WordTime[] = [];
   let audioMs = 0;
   let playout: Playout | undefined;
-  let paused = options.held ?? false;
   let failure: StageError | undefined;
   let stalledMs: number | undefined;
   let isWhole = false;
-
-  const beganMs = clock.now();
-  /** What a held reply had ready by then has taken no time. */
-  let releasedMs = beganMs;
-  const firstMs: { token?: number; clause?: number; audio?: number; played?: number } = {};
-  const holds: { fromMs: number; toMs: number }[] = [];
-  let late: { readonly atMs: number; readonly clauseMs: number } | undefined;
   let lastPlayedMs = 0;
-  const lastMs = { clause: beganMs, audio: beganMs, heard: beganMs };
-  let lastProgressMs = beganMs;
-  /** The voice was given words, and has brought nothing since. */
-  let owesSound = false;
-  const progressMs = () => paused ? clock.now() : Math.max(lastProgressMs, workedMs());
-  const progress = () => lastProgressMs = clock.now();
 
-  const silentSinceMs = () => Math.max(releasedMs, workedMs(), lastMs.heard);
-
-  /** Whichever stage it waits for, a reply that gets no further is ended. */
-  const dueMs = () => {
-    // After a tool the model begins anew.
-    const begins = firstMs.token === undefined || workedMs() >= lastProgressMs;
-    const allowedMs = begins ? patienceMs.firstToken : patienceMs.otherwise;
-    // A model may crawl along, word by word: silence has an end of its own.
-    const soundMs = paused ? Infinity : silentSinceMs() + patienceMs.sound;
-    // A voice that owes sound is not excused by a tool that is at work.
-    const voiceMs = paused || !owesSound ? Infinity : lastProgressMs + patienceMs.sound;
-    return Math.min(progressMs() + allowedMs, soundMs, voiceMs);
-  };
+  const times = createReplyTimes({ workedMs, author, held: options.held ?? false, clock });
   const onStall = () => {
-    const silentMs = clock.now() - silentSinceMs();
-    const isSilent = firstMs.played !== undefined && silentMs >= patienceMs.sound;
-    stalledMs = isSilent
-      ? silentMs
-      : clock.now() - (firstMs.played === undefined ? releasedMs : lastProgressMs);
-    const stage = firstMs.clause === undefined || (isSilent && !owesSound) ? author : "tts";
-    const what = isSilent ? "no sound" : "no progress";
-    failure = new StageError(stage, `${what} for ${Math.round(stalledMs)} ms`, { retryable: true });
+    ({ stalledMs, error: failure } = times.stall());
     cut.abort(failure);
   };
-  const watch = watchdog({ clock, dueMs, onStall });
+  const watch = watchdog({ clock, dueMs: times.dueMs, onStall });
 
   async function* spokenWords(): AsyncGenerator<string> {
     try {
       for await (const word of source) {
-        const nowMs = progress();
-        firstMs.token ??= nowMs;
+        times.tokenCame();
         yield word;
       }
       isWhole = true;
     } catch (error) {
       if (signal.aborted) return;
       failure ??= asStageError(author, error);
-      if (firstMs.token === undefined) cut.abort(failure); // there is nothing to speak
+      if (!times.hasToken) cut.abort(failure); // there is nothing to speak
     }
   }
 
   const onClause = (clause: Clause) => {
-    lastMs.clause = progress();
-    owesSound ||= clause.spoken !== "";
-    firstMs.clause ??= lastMs.clause;
+    times.clauseCame({ isSpoken: clause.spoken !== "" });
     clauses.push(clause);
   };
 
   const onSpeech = (event: SpeechEvent) => {
-    progress();
-    owesSound = false;
+    times.voiceCame({ isAudio: event.type === "audio" });
     if (event.type === "words") wordTimes.push(...event.words);
     else if (event.type === "mark") marks.push({ audioMs, ...event });
-    else {
-      const nowMs = clock.now();
-      firstMs.audio ??= nowMs;
-      // Audio is taken in as it is played: a wait for it is one of the voice's, or of the words before it.
-      if (nowMs - lastMs.audio > lateMs) late = { atMs: nowMs, clauseMs: lastMs.clause };
-      lastMs.audio = nowMs;
-      audioMs += durationMs(event.frame);
-    }
+    else audioMs += durationMs(event.frame);
   };
 
   /** What was heard by now; `complete`: there is no more to come. */
@@ -206,28 +159,16 @@ export function startReply(
   const findSilence = silenceFinder();
   const look = () => {
     const playedMs = playout?.playedMs ?? 0;
-    if (playedMs > lastPlayedMs) lastMs.heard = progress();
+    if (playedMs > lastPlayedMs) times.soundPlayed();
     lastPlayedMs = playedMs;
     const silence = findSilence(clock.now(), playedMs);
-    if (silence) onGap(gapOf(silence, { holds, late }));
+    if (silence) onGap(gapOf(silence, times.silenceCauses));
     return heard(playedMs, false);
   };
   const captions = createCaptions({ clock, look, onText });
 
   const onPlay = (atMs: number) => {
-    firstMs.played = atMs;
-    const since = (ms = releasedMs) => Math.max(ms, releasedMs) - releasedMs;
-    const token = since(firstMs.token);
-    const clause = Math.max(token, since(firstMs.clause));
-    const audio = Math.max(clause, since(firstMs.audio));
-    const played = since(atMs);
-    onStart({
-      llmMs: token,
-      clauseMs: clause - token,
-      ttsMs: audio - clause,
-      playoutMs: played - audio,
-      totalMs: played,
-    }, atMs);
+    onStart(times.began(atMs), atMs);
     captions.start();
   };
 
@@ -238,7 +179,7 @@ export function startReply(
     try {
       await abortable(options.speakerFree, signal);
       playout = speaker.open({ signal });
-      if (paused) playout.pause();
+      if (times.paused) playout.pause();
       playout.started.then(onPlay);
       const spoken = speak(ReadableStream.from(spokenWords()), {
         tts,
@@ -276,10 +217,10 @@ export function startReply(
     id,
     done: run(),
     get progressMs() {
-      return progressMs();
+      return times.progressMs;
     },
     upcoming(ms) {
-      if (firstMs.played === undefined) return "";
+      if (times.startedMs === undefined) return "";
       const text = heard((playout?.playedMs ?? 0) + ms, false);
       return text.startsWith(captions.shown) ? text.slice(captions.shown.length) : "";
     },
@@ -287,21 +228,16 @@ export function startReply(
       return {
         text: clauses.map(({ text }) => text).join(""),
         whole: isWhole,
-        heard: firstMs.played === undefined ? "" : heard(playout?.playedMs ?? 0, false),
-        startedMs: firstMs.played,
+        heard: times.startedMs === undefined ? "" : heard(playout?.playedMs ?? 0, false),
+        startedMs: times.startedMs,
       };
     },
     pause() {
-      if (!paused) holds.push({ fromMs: clock.now(), toMs: Infinity });
-      paused = true;
+      times.pause();
       playout?.pause();
     },
     resume() {
-      const hold = holds.at(-1);
-      if (paused && hold) hold.toMs = clock.now();
-      if (firstMs.played === undefined) releasedMs = clock.now();
-      paused = false;
-      lastMs.heard = progress();
+      times.resume();
       playout?.resume();
     },
     abort: () => cut.abort(),

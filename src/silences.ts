@@ -33,16 +33,16 @@ export function silenceFinder(): (nowMs: number, playedMs: number) => Silence | 
   };
 }
 
+/** What a silence may be due to; clock milliseconds. */
+export interface SilenceCauses {
+  /** When the reply was kept back. */
+  readonly holds: readonly { readonly fromMs: number; readonly toMs: number }[];
+  /** When audio came that had been waited for, and when the clause that it belongs to. */
+  readonly late: { readonly atMs: number; readonly clauseMs: number } | undefined;
+}
+
 /** What a silence is made of; the parts sum to it. */
-export function gapOf(
-  { fromMs, ms }: Silence,
-  { holds, late }: {
-    /** When the reply was kept back. */
-    readonly holds: readonly { readonly fromMs: number; readonly toMs: number }[];
-    /** When audio came that had been waited for, and when the clause that it belongs to. */
-    readonly late: { readonly atMs: number; readonly clauseMs: number } | undefined;
-  },
-): SpeechGap {
+export function gapOf({ fromMs, ms }: Silence, { holds, late }: SilenceCauses): SpeechGap {
   const toMs = fromMs + ms;
   const within = (a: number, b: number) => Math.max(0, Math.min(b, toMs) - Math.max(a, fromMs));
   const heldMs = Math.min(ms, holds.reduce((sum, hold) => sum + within(hold.fromMs, hold.toMs), 0));
