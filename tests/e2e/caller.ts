@@ -65,12 +65,13 @@ export interface Caller extends AsyncDisposable {
 
 const SAMPLE_RATE = 16_000;
 const FRAME_MS = 20;
+const nothing = new Int16Array(0);
 /** Louder than this is a voice, not the codec's idea of silence: -46 dBFS. */
 const SOUND_LEVEL = 0.005;
 
 /** Joins `roomName` and publishes a microphone. */
 export async function joinCaller(
-  { url, apiKey, apiSecret, roomName, identity = "caller", token: given, publish = true }: {
+  { url, apiKey, apiSecret, roomName, identity = "caller", token: given, publish = true, keep = true }: {
     readonly url: string;
     readonly apiKey: string;
     readonly apiSecret: string;
@@ -79,6 +80,8 @@ export async function joinCaller(
     /** What to join with, in place of a token of the identity's. */
     readonly token?: string;
     readonly publish?: boolean;
+    /** Whether the samples that are heard are kept, not only how loud they were. */
+    readonly keep?: boolean;
   },
 ): Promise<Caller> {
   const client = installFfiClient(fakeLog());
@@ -111,7 +114,7 @@ export async function joinCaller(
     const ear = openEar(track);
     if (!ear) return;
     ears.push(ear);
-    work.push(listen(ear, heard));
+    work.push(listen(ear, heard, keep));
   });
   room.registerTextStreamHandler("lk.transcription", (reader, { identity }) => {
     work.push(read(reader, identity, transcripts));
@@ -188,11 +191,11 @@ function openEar(track: RemoteAudioTrack): Ear | undefined {
   }
 }
 
-async function listen(ear: Ear, heard: HeardFrame[]): Promise<void> {
+async function listen(ear: Ear, heard: HeardFrame[], keep: boolean): Promise<void> {
   for (let next = await ear.read(); !next.done; next = await ear.read()) {
     const { data } = next.value;
     const power = data.reduce((sum, sample) => sum + (sample / 32_768) ** 2, 0) / data.length;
-    heard.push({ atMs: performance.now(), level: Math.sqrt(power), samples: data });
+    heard.push({ atMs: performance.now(), level: Math.sqrt(power), samples: keep ? data : nothing });
   }
 }
 

@@ -1,7 +1,7 @@
 /** Several servers that share a Redis, as on several machines, and whoever asks them for agents. */
 import { AccessToken, AgentDispatchClient, RoomServiceClient } from "livekit-server-sdk";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
-import { startOpenAIEmulator } from "../emulators/openai.ts";
+import { type OpenAIEmulatorOptions, startOpenAIEmulator } from "../emulators/openai.ts";
 import { webhookBody, webhookToken } from "../fakes/webhooks.ts";
 import { type LogEntry, type ServerProcess, startServer } from "./server.ts";
 
@@ -43,15 +43,17 @@ export interface Cluster extends AsyncDisposable {
   agentsIn(room: string): Promise<string[]>;
 }
 
-/** An agent that says nothing by itself. */
-const agent = "echo";
-
 export async function startCluster(
-  { livekits, redisUrl, env = {} }: {
+  { livekits, redisUrl, env = {}, agent = "echo", answer = () => "Yes.", transcripts = [] }: {
     /** The LiveKit of each server. */
     readonly livekits: readonly Access[];
     readonly redisUrl: string;
     readonly env?: Readonly<Record<string, string>>;
+    /** Whom they are asked for (default: one that says nothing by itself). */
+    readonly agent?: string;
+    /** What the model answers, and what is heard of whoever speaks (default: nothing). */
+    readonly answer?: OpenAIEmulatorOptions["answer"];
+    readonly transcripts?: readonly string[];
   },
 ): Promise<Cluster> {
   const [livekit] = livekits;
@@ -60,8 +62,8 @@ export async function startCluster(
   const owned = new AsyncDisposableStack();
   await using stack = new AsyncDisposableStack();
   stack.use(owned);
-  const ears = owned.use(await startDeepgramEmulator({ apiKey: "deepgram", transcripts: [] }));
-  const model = owned.use(await startOpenAIEmulator({ apiKey: "openai", answer: () => "Yes." }));
+  const ears = owned.use(await startDeepgramEmulator({ apiKey: "deepgram", transcripts }));
+  const model = owned.use(await startOpenAIEmulator({ apiKey: "openai", answer }));
   const servers: ServerProcess[] = [];
   const addresses: string[] = [];
   const jobs = new AgentDispatchClient(httpUrl, apiKey, apiSecret);
