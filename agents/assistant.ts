@@ -9,9 +9,6 @@ const getTime = tool({
 /** The default agent: greets, then answers whatever it is asked, and knows what time it is. */
 export default defineAgent({
   instructions: "You are a helpful assistant. Be concise and friendly.",
+  greeting: "Hello! How can I help you today?",
   tools: { getTime },
-  async entry(ctx) {
-    await ctx.waitForParticipant();
-    ctx.session.say("Hello! How can I help you today?");
-  },
 });

@@ -122,6 +122,11 @@ export interface AgentDefinition {
   readonly pronunciations?: Readonly<Record<string, string>>;
   /** What is heard behind the voice: ambience, and a sound while the agent thinks; WAV files of 16-bit PCM, or samples. */
   readonly backgroundAudio?: BackgroundAudio;
+  /**
+   * What is said first in a call that begins with this agent, as soon as somebody is there to hear it. It is made while the
+   * agent joins the room, and so heard sooner than what `entry` says.
+   */
+  readonly greeting?: string;
   /** What is said when an answer failed, or the user could not be understood. */
   readonly apology?: string;
   readonly endpointing?: EndpointingOptions;

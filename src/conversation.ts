@@ -115,7 +115,7 @@ export class Conversation {
     this.#parts.ledger.endAll("failed");
   }
 
-  get speech(): Pick<Speech, "say" | "generateReply"> {
+  get speech(): Pick<Speech, "say" | "generateReply" | "greet"> {
     return this.#parts.speech;
   }
 

@@ -81,17 +81,25 @@ export async function speak(
   words: ReadableStream<string>,
   { tts, spokenForm, playout, heardMs, onClause, onSpeech, signal }: Speaking,
 ): Promise<void> {
-  const spoken = tts.verbatim
-    ? words.pipeThrough(verbatim())
-    : words.pipeThrough(clauses()).pipeThrough(spokenForm());
-  const text = spoken
-    .pipeThrough(observe(onClause))
-    .pipeThrough(spokenText());
+  const text = spokenTextOf(words, { tts, spokenForm, onClause });
   const frames = tts.synthesize(text, { signal, heardMs })
     .pipeThrough(observe(onSpeech))
     .pipeThrough(audioFrames());
   // The speaker holds the signal itself: pipeTo() would play every frame it has read already.
   await frames.pipeTo(playout.writable);
+}
+
+/** What a voice is given of `words`. */
+export function spokenTextOf(
+  words: ReadableStream<string>,
+  { tts, spokenForm, onClause = () => {} }:
+    & Pick<Speaking, "tts" | "spokenForm">
+    & Partial<Pick<Speaking, "onClause">>,
+): ReadableStream<string> {
+  const spoken = tts.verbatim
+    ? words.pipeThrough(verbatim())
+    : words.pipeThrough(clauses()).pipeThrough(spokenForm());
+  return spoken.pipeThrough(observe(onClause)).pipeThrough(spokenText());
 }
 
 /** Passes everything on, and tells `each` of it. */

@@ -30,6 +30,8 @@ export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author" | "w
   readonly opens?: string | undefined;
   /** Its words are there already, and are the same whenever they are asked for. */
   readonly isText?: boolean;
+  /** What speaks it, if not the voice of who is in charge. */
+  readonly tts?: TextToSpeech | undefined;
   /** It stands in for a reply that failed: when it fails too, nothing stands in for it. */
   readonly recovery: boolean;
   readonly settle: (result: SpeechResult) => void;
@@ -177,7 +179,7 @@ export class Replies {
       workedMs: job.workedMs,
       author: job.author,
       yields: job.yields,
-      tts: spareVoice || tts,
+      tts: spareVoice || (job.tts ?? tts),
       spokenForm,
       pace: spareVoice ? {} : pace,
       speaker: room.speaker,

@@ -3,6 +3,7 @@ import { type Call, createCall } from "./call.ts";
 import type { Conversation } from "./conversation.ts";
 import { asStageError, type Stage } from "./errors.ts";
 import type { CloseReason, SessionEvent } from "./events.ts";
+import { makeGreeting } from "./greeting.ts";
 import type { HistoryUpdate } from "./history/update.ts";
 import type { OwnCode } from "./own_code.ts";
 import type { Room } from "./room/room.ts";
@@ -162,22 +163,24 @@ class Session implements VoiceSession {
   async #run(): Promise<void> {
     const { agent, join } = this.#options;
     const { signal } = this.#abort;
+    const { charge } = this.#parts;
+    const before = this.#options.resume?.snapshot;
+    const greeting = before ? undefined : makeGreeting(charge.current, { signal });
     const room = await join({ signal });
     this.#room = room;
     if (signal.aborted) {
       await room[Symbol.asyncDispose]();
       throw signal.reason;
     }
-    const before = this.#options.resume?.snapshot;
     const { written } = this.#parts.keeper ?? {};
     this.#userdata = before ? before.userdata : agent.userdata?.();
     this.#call = createCall({
       ...this.#options,
       before,
-      resumed: before && (() => this.#parts.own.resume(this.#parts.charge.current.agent, { room })),
+      resumed: before && (() => this.#parts.own.resume(charge.current.agent, { room })),
       written,
       room,
-      charge: this.#parts.charge,
+      charge,
       succession: this.#parts.succession,
       spent: this.#parts.spending.over,
       session: this,
@@ -189,6 +192,7 @@ class Session implements VoiceSession {
     });
     if (before) this.#parts.broadcast.emit({ type: "resumed" });
     this.#call.begin();
+    if (greeting) this.#call.conversation.speech.greet(greeting);
     this.#parts.keeper?.changed();
     if (!before) await this.#setUp(room);
   }

@@ -3,6 +3,7 @@ import type { Answers, Asked } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import { asStageError, type StageError } from "./errors.ts";
+import type { Greeting } from "./greeting.ts";
 import type { History } from "./history.ts";
 import type { OwnCalls, Prompts } from "./history/prompts.ts";
 import { createLine, unheard } from "./line.ts";
@@ -107,6 +108,11 @@ export class Speech {
     return this.#enqueue({ ...made, ...(opens && { opens: text }) }, options, discard);
   }
 
+  /** Says what the agent greets with, as soon as there is somebody who can hear it. */
+  greet({ text, tts }: Greeting): void {
+    this.#enqueue({ id: this.#newId("say"), words: wordsOf(text), author: "agent", isText: true, tts }, {});
+  }
+
   /** See VoiceSession; `turnId`: see Asked. */
   generateReply(
     { instructions, userInput, toolChoice, turnId, ...options }:
@@ -190,7 +196,10 @@ export class Speech {
 
   #enqueue(
     made:
-      & Pick<Job, "id" | "words" | "author" | "workedMs" | "breaks" | "yields" | "spent" | "opens" | "isText">
+      & Pick<
+        Job,
+        "id" | "words" | "author" | "workedMs" | "breaks" | "yields" | "spent" | "opens" | "isText" | "tts"
+      >
       & {
         readonly recovery?: true;
       },

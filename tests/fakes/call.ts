@@ -24,12 +24,14 @@ export interface Call extends RunningSession {
 /** Starts a call whose user says "hello there" in the first second, once `talk` lets them. */
 export function startCall(
   definition: Partial<AgentDefinition> = {},
-  { clock = fakeClock(), providers: given = {}, equip, shows, log = silentLog, ...more }:
+  { clock = fakeClock(), providers: given = {}, equip, shows, joinMs = 0, log = silentLog, ...more }:
     & {
       clock?: FakeClock;
       providers?: Partial<Providers>;
       /** What another agent works with (default: what the first does). */
       equip?: (agent: Agent, first: Pick<Equipped, "providers" | "turnTaking">) => Equipped;
+      /** How long the agent takes to join (default: no time). */
+      joinMs?: number;
       /** What the user shows. */
       shows?: Shown;
       log?: Log;
@@ -56,7 +58,10 @@ export function startCall(
     providers,
     turnTaking,
     ...(equip && { equip: (agent) => equip(agent, { providers, turnTaking }) }),
-    join: () => Promise.resolve(room),
+    async join({ signal }) {
+      if (joinMs > 0) await clock.sleep(joinMs, { signal });
+      return room;
+    },
     metadata: "",
     clock,
     log,
