@@ -73,7 +73,7 @@ async function begin(plan: CallPlan, n: number): Promise<Caller | undefined> {
   const dispatchedMs = performance.now();
   const joining = inTime(until(() => caller.agent() && performance.now(), "the agent", patienceMs));
   const greeting = inTime(caller.untilSpeech({ sinceMs: dispatchedMs, timeoutMs: patienceMs }));
-  await dispatch(plan, room);
+  await inTime(dispatch(plan, room));
   const joinedAtMs = await joining;
   const heardAtMs = await greeting;
   tell({
@@ -81,7 +81,10 @@ async function begin(plan: CallPlan, n: number): Promise<Caller | undefined> {
     ...(joinedAtMs !== undefined && { joinedMs: joinedAtMs - dispatchedMs }),
     ...(heardAtMs !== undefined && { heardMs: heardAtMs - dispatchedMs }),
   });
-  if (heardAtMs === undefined) return undefined;
+  if (heardAtMs === undefined) {
+    await caller.leave();
+    return undefined;
+  }
   await inTime(caller.untilQuiet());
   return caller;
 }
@@ -115,6 +118,12 @@ async function interrupt(caller: Caller, clip: Clip, answerAtMs: number): Promis
   tell({ type: "barge-in", silentMs, ...(heardAtMs !== undefined && { heardMs: heardAtMs - untilMs }) });
 }
 
+/** Turns that a call did not get to have failed. */
+function failAll({ turns, bargeIns }: CallPlan): void {
+  for (let turn = 0; turn < turns + bargeIns; turn++) tell({ type: "turn" });
+  for (let turn = 0; turn < bargeIns; turn++) tell({ type: "barge-in" });
+}
+
 async function converse(caller: Caller, clips: readonly Clip[], n: number, plan: CallPlan): Promise<void> {
   const clip = (turn: number): Clip => clips[(n + turn) % clips.length] as Clip;
   for (let turn = 0; turn < plan.turns; turn++) {
@@ -133,7 +142,7 @@ if (import.meta.main) {
   const clips = await Promise.all(CLIP_NAMES.map(loadClip));
   const callers = await Promise.all(Array.from({ length: plan.calls }, (_, n) => begin(plan, n)));
   tell({ type: "all-greeted" });
-  await Promise.all(callers.map((caller, n) => caller && converse(caller, clips, n, plan)));
+  await Promise.all(callers.map((caller, n) => caller ? converse(caller, clips, n, plan) : failAll(plan)));
   tell({ type: "all-done" });
   await Promise.all(callers.map((caller) => caller?.leave()));
   Deno.exit(0); // the native client keeps threads
