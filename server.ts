@@ -27,6 +27,7 @@ import { catchStrayErrors } from "./src/stray.ts";
 import { createArchive } from "./src/telemetry/archive.ts";
 import { createMetrics } from "./src/telemetry/metrics.ts";
 import { createReportWebhook } from "./src/telemetry/report_webhook.ts";
+import { createVoicePool } from "./src/tts/pool.ts";
 import { loadSilero } from "./src/vad/silero.ts";
 
 /** Those who watch the server need nothing of it. */
@@ -38,7 +39,8 @@ export async function serve(config: Config): Promise<void> {
   catchStrayErrors(log);
   const agents = { ...registered };
   const names = Object.keys(agents);
-  const models = createModels({ ...config, clock, log });
+  const voicePool = createVoicePool({ clock });
+  const models = createModels({ ...config, voicePool, clock, log });
   checkDefaults(config.models, models);
   const warnings = [...warningsFor(config), ...missingKeys(agents, models)];
   const metrics = createMetrics({ clock });
@@ -164,6 +166,7 @@ export async function serve(config: Config): Promise<void> {
     : undefined;
   const servers: Deno.HttpServer[] = [];
   const end = (enough = new AbortController().signal) => {
+    voicePool[Symbol.dispose]();
     const others = [recovering, store];
     const facts = { dispatcher, worker, webhooks, archive, reportWebhook, recordings };
     void leave({ ...facts, waitMs: config.drainMs, enough, servers, others, clock, log });

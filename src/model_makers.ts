@@ -30,6 +30,7 @@ import { deepgramTextToSpeech } from "./tts/deepgram.ts";
 import { elevenlabsTextToSpeech } from "./tts/elevenlabs.ts";
 import { fliteTextToSpeech } from "./tts/flite.ts";
 import { openaiTextToSpeech } from "./tts/openai.ts";
+import type { VoicePool } from "./tts/pool.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 
 /** A model, its string taken apart, with the provider's key (empty where none is needed). */
@@ -40,6 +41,7 @@ export interface ChosenModel
   readonly endpointingMs?: number | undefined;
   readonly apiKey: string;
   readonly baseUrl?: string | undefined;
+  readonly pool?: VoicePool | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -29,11 +29,14 @@ import { loadDeepgram } from "./stt/deepgram.ts";
 import { fallbackSpeechToText } from "./stt/fallback.ts";
 import type { SpeechToText } from "./stt/stt.ts";
 import { fallbackTextToSpeech } from "./tts/fallback.ts";
+import type { VoicePool } from "./tts/pool.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
 import { createWarmth } from "./warm.ts";
 
 /** What models are made from. */
 export interface ModelsOptions extends Partial<Keys> {
+  /** Where voices' connections are kept from one session to the next (default: nowhere). */
+  readonly voicePool?: VoicePool | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -63,7 +66,7 @@ export interface Models {
 }
 
 export function createModels(options: ModelsOptions): Models {
-  const { clock, log } = options;
+  const { voicePool: pool, clock, log } = options;
   const keepWarm = createWarmth({ clock, log });
 
   function make<T extends object>(
@@ -101,7 +104,7 @@ export function createModels(options: ModelsOptions): Models {
     if (account && !apiKey) {
       throw new MissingKeyError(`${keyedProviders[account]}_API_KEY is not set; ${kind} ${name} needs it`);
     }
-    const chosen = { ...defaults, ...given, model, option, apiKey, baseUrl, clock, log };
+    const chosen = { ...defaults, ...given, model, option, apiKey, baseUrl, pool, clock, log };
     const made = maker.make(chosen);
     const server = maker.server?.(chosen);
     if (!server) return made;

@@ -8,6 +8,7 @@ import type { Log } from "../log.ts";
 import { languageCode } from "../text/language.ts";
 import { type ContextListener, createLine } from "./cartesia_line.ts";
 import { type Context, type SpeakOptions, voiceOn } from "./context_line.ts";
+import type { VoicePool } from "./pool.ts";
 import { sounds, speak } from "./speaking.ts";
 import type { TextToSpeech, WordTime } from "./tts.ts";
 
@@ -41,6 +42,8 @@ export interface CartesiaTextToSpeechOptions {
   readonly volume?: number | undefined;
   /** Such as "calm" or "excited" (default: what the text suggests). */
   readonly emotion?: string | undefined;
+  /** Where a session's connection is kept for the next (default: it is closed). */
+  readonly pool?: VoicePool | undefined;
   readonly clock: Clock;
   /** Told of connections that were lost between two replies. */
   readonly log?: Log | undefined;
@@ -62,6 +65,7 @@ export function cartesiaTextToSpeech(
     speed,
     volume,
     emotion,
+    pool,
     clock,
     log,
   }: CartesiaTextToSpeechOptions,
@@ -82,8 +86,9 @@ export function cartesiaTextToSpeech(
     use_normalized_timestamps: false, // the words as they were sent
     max_buffer_delay_ms: 0, // whole clauses are sent: none waits for more text
   };
-  const newLine = () => createLine({ url: `${baseUrl}/tts/websocket`, apiKey, request, clock, log });
-  return voiceOn({ provider: "cartesia", model, output }, { newLine, speakOn, clock });
+  const kind = { url: `${baseUrl}/tts/websocket`, apiKey, request };
+  const newLine = () => createLine({ ...kind, clock, log });
+  return voiceOn({ provider: "cartesia", model, output }, { newLine, speakOn, kind, pool, clock });
 }
 
 /** Speaks one reply: on one context, or on several, one after the other, where its text comes with long pauses. */

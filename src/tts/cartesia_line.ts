@@ -38,7 +38,7 @@ export function createLine({ url, apiKey, request, clock, log }: LineOptions): L
     onMessage: obey,
   });
   const { connection, live } = line;
-  const { open, openAhead, send } = connection;
+  const { open, openAhead, send, ready, adopt } = connection;
 
   function obey(text: string) {
     const message = parse(text);
@@ -53,18 +53,24 @@ export function createLine({ url, apiKey, request, clock, log }: LineOptions): L
     if (type !== "done" && type !== "error") return;
     if (context) live.delete(context.id);
     if (type === "done") context?.listener?.final();
-    else if (context) context.listener?.fail(reported(message));
-    else if (!id) line.lose(reported(message)); // one with an id is of a context that was cancelled
+    else if (context) line.failed(context, reported(message));
+    else if (!id) line.lose(reported(message));
   }
 
   return {
     open,
     openAhead,
+    ready,
+    adopt,
+    /** A context that was cancelled counts until the server has ended it: what was begun of it may still come. */
+    get reusable() {
+      return line.sound && live.size === 0;
+    },
     context(listener) {
       const context = line.make();
       context.listener = listener;
       const input = { ...request, context_id: context.id };
-      const isLive = () => live.get(context.id) === context;
+      const isLive = () => live.get(context.id) === context && !context.ended;
       return {
         speak(text) {
           if (!isLive()) return;
@@ -77,7 +83,7 @@ export function createLine({ url, apiKey, request, clock, log }: LineOptions): L
         release() {
           context.listener = undefined;
           if (!isLive() || line.dropIfDeaf(context)) return;
-          live.delete(context.id);
+          context.ended = true;
           send({ context_id: context.id, cancel: true });
         },
       };

@@ -1,4 +1,5 @@
 /** A provider's WebSocket that is there when it is needed: opened ahead, and replaced when it is lost. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -6,6 +7,8 @@ import { openSocket, type Socket, socketError, type SocketListener } from "../so
 
 /** A connection that lived shorter than this is not replaced before a reply needs one: the server may refuse them all. */
 const livedMs = 5_000;
+/** A connection that was idle and does not answer a ping by then is no more. */
+const answerMs = 1_000;
 
 export interface ConnectionOptions {
   /** As it is spelt ("Deepgram"). */
@@ -16,7 +19,7 @@ export interface ConnectionOptions {
   readonly log: Log | undefined;
   readonly onOpen?: () => void;
   readonly onMessage: SocketListener["message"];
-  /** The socket is no more, and nobody has closed it here; `wasOpen`: it could be spoken on. */
+  /** The socket is of no more use, and nobody has closed it here; `wasOpen`: it could be spoken on. */
   readonly onEnd: (error: StageError, wasOpen: boolean) => void;
 }
 
@@ -26,6 +29,10 @@ export interface Connection {
   open(): Promise<void>;
   /** The same before anybody needs it: a failure is logged. */
   openAhead(): void;
+  /** Opens it ahead; or finds out, while it is used, whether an open one is still alive. */
+  ready(): void;
+  /** From now on what comes is told in the caller's async context. */
+  adopt(): void;
   /** Sends `message` as JSON; does nothing unless the socket is open. */
   send(message: Readonly<Record<string, unknown>>): void;
   /** Gives the socket up; the next `open()` makes another. */
@@ -45,6 +52,9 @@ export function createConnection(options: ConnectionOptions): Connection {
   let opened: PromiseWithResolvers<void> | undefined;
   let openedMs = 0;
   let closed = false;
+  let unanswered: Disposable | undefined;
+  let inContext = AsyncLocalStorage.snapshot();
+  const alive = () => unanswered?.[Symbol.dispose]();
 
   const connect = () => {
     const { promise, resolve, reject } = opened = Promise.withResolvers<void>();
@@ -56,12 +66,17 @@ export function createConnection(options: ConnectionOptions): Connection {
         onOpen?.();
         resolve();
       },
-      message: onMessage,
+      message(data) {
+        alive();
+        inContext(onMessage, data);
+      },
+      pong: alive,
       end(why) {
+        alive();
         const error = socketError("tts", provider, why);
         reject(error);
         if (socket === mine) socket = undefined;
-        onEnd(error, wasOpen);
+        inContext(onEnd, error, wasOpen);
       },
     }, { clock });
     return promise;
@@ -74,12 +89,30 @@ export function createConnection(options: ConnectionOptions): Connection {
     open().catch((error) => log?.warn({ error }, "not connected ahead; the next reply tries again"));
   };
   const drop = () => {
+    alive();
     socket?.close();
     socket = undefined;
   };
   return {
     open,
     openAhead,
+    ready() {
+      alive();
+      openAhead();
+      if (!socket?.isOpen) return;
+      unanswered = clock.after(answerMs, () => {
+        drop();
+        inContext(
+          onEnd,
+          new StageError("tts", `${provider} did not answer a ping`, { retryable: true }),
+          true,
+        );
+      });
+      socket.ping();
+    },
+    adopt() {
+      inContext = AsyncLocalStorage.snapshot();
+    },
     send: (message) => socket?.send(JSON.stringify(message)),
     drop,
     replace(error) {

@@ -8,6 +8,7 @@ import {
   keepOpen,
   sessionEnded,
 } from "./connection.ts";
+import type { PooledLine, VoicePool } from "./pool.ts";
 import type { TextToSpeech } from "./tts.ts";
 
 /** A connection on which this long after a clause nothing was heard of its reply is not used again. */
@@ -34,7 +35,7 @@ export interface Context {
 }
 
 /** One socket at a time, opened when it is needed. */
-export interface Line<Listener> {
+export interface Line<Listener> extends PooledLine {
   /** Opens the socket, unless it is; settles when it can be spoken on. */
   open(): Promise<void>;
   /** The same before anybody needs it: a failure is logged. */
@@ -53,18 +54,27 @@ export interface SpeakOptions<Listener> {
   readonly onEnd?: () => void;
 }
 
-/** A voice whose replies `speakOn` speaks: each on a line of its own, or those of a session on one. */
+/**
+ * A voice whose replies `speakOn` speaks: each on a line of its own, or those of a session on one. `kind`: what it speaks by,
+ * the same for lines of which a session may take one that another has left; `pool`: where those are kept, if they are.
+ */
 export function voiceOn<Listener>(
   facts: Pick<TextToSpeech, "provider" | "model" | "output">,
-  { newLine, speakOn, clock }: {
+  { newLine, speakOn, kind, pool, clock }: {
     readonly newLine: () => Line<Listener>;
     readonly speakOn: (
       text: ReadableStream<string>,
       options: SpeakOptions<Listener>,
     ) => ReturnType<TextToSpeech["synthesize"]>;
+    readonly kind: unknown;
+    readonly pool: VoicePool | undefined;
     readonly clock: Clock;
   },
 ): TextToSpeech {
+  const voiceOf = (line: Line<Listener>): TextToSpeech => ({
+    ...facts,
+    synthesize: (text, { signal }) => speakOn(text, { line, clock, signal }),
+  });
   return {
     ...facts,
     synthesize(text, { signal }) {
@@ -72,9 +82,14 @@ export function voiceOn<Listener>(
       return speakOn(text, { line, clock, signal, onEnd: line.close });
     },
     connect(session) {
-      const line = newLine();
+      const connected = () => {
+        const line = newLine();
+        return { line, voice: voiceOf(line) };
+      };
+      if (pool) return pool.lend(JSON.stringify(kind), connected, session);
+      const { line, voice } = connected();
       keepOpen(line, session);
-      return { ...facts, synthesize: (text, { signal }) => speakOn(text, { line, clock, signal }) };
+      return voice;
     },
   };
 }
@@ -91,12 +106,16 @@ export interface ContextLine<Listener> {
   readonly live: Map<string, LiveContext<Listener>>;
   /** Whether no reply is being spoken. */
   readonly idle: boolean;
+  /** Whether it is open, and nothing has failed on it. */
+  readonly sound: boolean;
   /** A context with an id of its own. */
   make(): LiveContext<Listener>;
   /** The context is spoken on. */
   spoke(context: LiveContext<Listener>): void;
   /** Gives the connection up when nothing was heard of the context for so long that nothing will be: true then. */
   dropIfDeaf(context: LiveContext<Listener>): boolean;
+  /** The server has reported `error` of `context`, which is told. */
+  failed(context: LiveContext<Listener>, error: StageError): void;
   /** Gives the connection and its contexts up; replies are not told. */
   drop(): void;
   /** The connection is of no more use: replies fail; without one it is replaced. */
@@ -106,11 +125,12 @@ export interface ContextLine<Listener> {
 }
 
 export function createContextLine<Listener extends { fail(error: StageError): void }>(
-  { onMessage, onDrop, ...options }: ContextLineOptions,
+  { onOpen, onMessage, onDrop, ...options }: ContextLineOptions,
 ): ContextLine<Listener> {
   const { provider, clock } = options;
   const live = new Map<string, LiveContext<Listener>>();
   let contexts = 0;
+  let troubled = false;
 
   const listeners = () => [...live.values()].flatMap(({ listener }) => listener ?? []);
   const drop = () => {
@@ -130,6 +150,10 @@ export function createContextLine<Listener extends { fail(error: StageError): vo
   };
   const connection = createConnection({
     ...options,
+    onOpen() {
+      troubled = false;
+      onOpen?.();
+    },
     onMessage: (data) => onMessage(typeof data === "string" ? data : new TextDecoder().decode(data)),
     onEnd: lose,
   });
@@ -138,6 +162,9 @@ export function createContextLine<Listener extends { fail(error: StageError): vo
     live,
     get idle() {
       return listeners().length === 0;
+    },
+    get sound() {
+      return connection.socket?.isOpen === true && !troubled;
     },
     make() {
       const context = { id: `context-${++contexts}` };
@@ -151,6 +178,10 @@ export function createContextLine<Listener extends { fail(error: StageError): vo
       const deaf = clock.now() - unheardSinceMs >= deafMs;
       if (deaf) lose(new StageError("tts", `${provider} did not answer`, { retryable: true }));
       return deaf;
+    },
+    failed({ listener }, error) {
+      troubled = true;
+      listener?.fail(error);
     },
     drop,
     lose,

@@ -9,6 +9,7 @@ import { languageCode } from "../text/language.ts";
 import { type Context, type SpeakOptions, voiceOn } from "./context_line.ts";
 import { type ContextListener, createLine } from "./elevenlabs_line.ts";
 import { spokenWords } from "./elevenlabs_words.ts";
+import type { VoicePool } from "./pool.ts";
 import { sounds, speak } from "./speaking.ts";
 import type { TextToSpeech } from "./tts.ts";
 
@@ -40,6 +41,8 @@ export interface ElevenLabsTextToSpeechOptions {
   readonly stability?: number | undefined;
   /** 0–1: how close to the original it keeps (theirs: 0.75). */
   readonly similarity?: number | undefined;
+  /** Where a session's connection is kept for the next (default: it is closed). */
+  readonly pool?: VoicePool | undefined;
   readonly clock: Clock;
   /** Told of connections that were lost between two replies. */
   readonly log?: Log | undefined;
@@ -60,6 +63,7 @@ export function elevenlabsTextToSpeech(
     speed,
     stability,
     similarity,
+    pool,
     clock,
     log,
   }: ElevenLabsTextToSpeechOptions,
@@ -79,8 +83,9 @@ export function elevenlabsTextToSpeech(
     ...(stability !== undefined && { stability }),
     ...(similarity !== undefined && { similarity_boost: similarity }),
   };
-  const newLine = () => createLine({ url, apiKey, voiceSettings, clock, log });
-  return voiceOn({ provider: "elevenlabs", model, output }, { newLine, speakOn, clock });
+  const kind = { url, apiKey, voiceSettings };
+  const newLine = () => createLine({ ...kind, clock, log });
+  return voiceOn({ provider: "elevenlabs", model, output }, { newLine, speakOn, kind, pool, clock });
 }
 
 /** Speaks one reply. */

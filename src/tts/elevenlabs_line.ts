@@ -53,7 +53,7 @@ export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptio
     },
   });
   const { connection, live } = line;
-  const { open, openAhead, send } = connection;
+  const { open, openAhead, send, ready, adopt } = connection;
 
   function make() {
     const context = line.make();
@@ -75,7 +75,7 @@ export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptio
     if (context) context.unheardSinceMs = undefined;
     if (message.error) {
       const error = reported(message.error, message.code, message.message);
-      return listener ? listener.fail(error) : line.lose(error);
+      return context && listener ? line.failed(context, error) : line.lose(error);
     }
     if (message.audio) {
       listener?.audio(message.audio, message.alignment ?? message.normalizedAlignment ?? undefined);
@@ -88,6 +88,11 @@ export function createLine({ url, apiKey, voiceSettings, clock, log }: LineOptio
   return {
     open,
     openAhead,
+    ready,
+    adopt,
+    get reusable() {
+      return line.sound && [...live.values()].every((context) => context === spare);
+    },
     context(listener) {
       const context = spare ?? make();
       spare = undefined;

@@ -1,6 +1,6 @@
 /** Every provider, each with the emulator of its wire protocol, and the faults that fit it. */
 import type { Clock } from "../../src/clock.ts";
-import type { ModelsOptions } from "../../src/models.ts";
+import type { Keys } from "../../src/keys.ts";
 import { startAnthropicEmulator } from "../emulators/anthropic.ts";
 import { startAssemblyAIEmulator } from "../emulators/assemblyai.ts";
 import { startCartesiaEmulator } from "../emulators/cartesia.ts";
@@ -18,7 +18,7 @@ import { type FaultName, oversizedBytes, socketFaults } from "./faults.ts";
 
 /** The emulator of a provider, and how to reach it. */
 export interface Served extends AsyncDisposable {
-  readonly keys: Partial<Omit<ModelsOptions, "clock" | "log">>;
+  readonly keys: Partial<Keys>;
   /** Sockets that are open at the emulator, where it counts them. */
   readonly open?: () => number;
 }
