@@ -2,8 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { type Agent, defineAgent } from "../../src/agent.ts";
-import { systemClock as clock } from "../../src/clock.ts";
 import { reloadAgents } from "../../src/dispatch/reload.ts";
+import { until } from "../e2e/caller.ts";
+import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
 
 const agentModule = new URL("../../src/agent.ts", import.meta.url).href;
@@ -15,7 +16,11 @@ const agentFile = (instructions: string) =>
 /** A folder with the agents `one` and `two`, and what the server holds of it. */
 async function setUp() {
   const folder = await Deno.makeTempDir();
-  const write = (name: string, text: string) => Deno.writeTextFile(`${folder}/${name}.ts`, text);
+  /** Not half of it is ever to be seen. */
+  const write = async (name: string, text: string) => {
+    await Deno.writeTextFile(`${folder}/${name}.new`, text);
+    await Deno.rename(`${folder}/${name}.new`, `${folder}/${name}.ts`);
+  };
   await write("one", agentFile("First version."));
   await write("two", agentFile("The other."));
   await write(
@@ -24,6 +29,7 @@ async function setUp() {
   );
   const module = new URL(`file://${folder}/mod.ts`);
   const agents: Record<string, Agent> = { ...(await import(module.href)).agents };
+  const clock = fakeClock();
   const log = fakeLog();
   const prepared: string[][] = [];
   const reloads = reloadAgents({
@@ -39,9 +45,12 @@ async function setUp() {
     reloads,
     prepared,
     write,
-    async until(what: () => boolean) {
-      while (!what()) await new Promise((resolve) => setTimeout(resolve, 10));
-    },
+    /** Time moves on until `isRead` says that what was saved is read. */
+    until: (isRead: () => boolean) =>
+      until(async () => {
+        await clock.advance(100);
+        return isRead();
+      }, "what was saved"),
     async [Symbol.asyncDispose]() {
       reloads[Symbol.dispose]();
       await Deno.remove(folder, { recursive: true });
@@ -85,10 +94,16 @@ describe("reloadAgents()", () => {
     await using server = await setUp();
     const { agents, log } = server;
     const before = agents.one;
-    const failures = () => log.lines.filter(({ level }) => level === "error");
-    for (const [broken, count] of [["export default {", 1], ["export default 7;\n", 2]] as const) {
+    const failures = () =>
+      log.lines.flatMap(({ level, fields }) => level === "error" ? [String(fields.error)] : []);
+    for (
+      const [broken, words] of [
+        ["export default {", "SyntaxError"],
+        ["export default 7;\n", "the module's `agents` is no registry"],
+      ] as const
+    ) {
       await server.write("one", broken);
-      await server.until(() => failures().length === count);
+      await server.until(() => failures().some((failure) => failure.includes(words)));
       assertEquals(agents.one, before);
     }
     await server.write("one", agentFile("Mended."));

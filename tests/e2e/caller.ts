@@ -224,7 +224,7 @@ async function read(
 export async function until<T>(
   find: () => T | undefined | false | Promise<T | undefined | false>,
   what: string,
-  timeoutMs = 5_000,
+  timeoutMs = 15_000,
 ): Promise<T> {
   const giveUpAt = performance.now() + timeoutMs;
   for (;;) {

@@ -29,6 +29,8 @@ export interface EmulatedWorker {
   send(message: ServerMessage["message"]): void;
   /** Loses the connection. */
   drop(): void;
+  /** Reads and answers nothing from now on. */
+  freeze(): void;
   /** Offers a job, and assigns it when it is taken; returns its id. */
   offer(job: { readonly room: string; readonly agentName: string; readonly metadata?: string }): string;
 }
@@ -73,6 +75,7 @@ export async function startAgentServer(
         closed: undefined,
         send,
         drop: () => socket?.terminate(),
+        freeze: () => socket?.pause(),
         offer({ room, agentName, metadata = "" }) {
           const id = `AJ_${++jobs}`;
           const place = new Room({ name: room, sid: `RM_${room}` });
