@@ -4,10 +4,9 @@ import type { Clock } from "../clock.ts";
 import { asStageError } from "../errors.ts";
 import { answerStream } from "../llm/answer_stream.ts";
 import type { LanguageEvent, LanguageModel, LanguageRequest } from "../llm/llm.ts";
-import { instructionsOf } from "./openai_conversation.ts";
-import type { Line } from "./openai_line.ts";
-import { wireTools } from "./openai_messages.ts";
-import type { RealtimeResponse } from "./openai_response.ts";
+import { instructionsOf } from "./conversation.ts";
+import type { Line } from "./line.ts";
+import type { RealtimeResponse } from "./response.ts";
 
 /** What the user has said is on its way, and is waited for so long; milliseconds. */
 const commitMs = 100;
@@ -23,9 +22,9 @@ export function answeringOn(
     for (let active = line.active; active; active = line.active) await abortable(active.done, signal);
     await line.ear?.committed(commitMs, { clock, signal });
     await abortable(line.open(), signal);
-    for (const event of line.conversation.update(request.messages)) line.send(event);
-    const instructions = instructionsOf(request.messages);
-    const response = line.respond({ instructions, ...wireTools(request) }, true);
+    const { messages, ...tools } = request;
+    for (const edit of line.conversation.update(messages)) line.connection?.edit(edit);
+    const response = line.respond({ instructions: instructionsOf(messages), ...tools });
     signal.addEventListener("abort", () => line.cancel(response), { once: true });
     return response;
   };

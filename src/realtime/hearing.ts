@@ -6,13 +6,10 @@ import { type CommitConnection, type CommitListener, committedFormat } from "../
 import { transcribeCommitted } from "../stt/committed.ts";
 import type { SpeechToText } from "../stt/stt.ts";
 import { ofStage } from "./of_stage.ts";
-import type { Utterance } from "./openai_conversation.ts";
-import type { Ear, Line } from "./openai_line.ts";
-import type { ServerEvent } from "./openai_messages.ts";
-import { format } from "./openai_response.ts";
+import type { Utterance } from "./conversation.ts";
+import type { Ear, Line } from "./line.ts";
+import type { UtteranceEvent } from "./protocol.ts";
 
-/** Less than 100 ms cannot be committed. */
-const leastMs = 120;
 /** What the connection itself does not fail with by then. */
 const patienceMs = 10_000;
 /** The model has understood what is not transcribed by then; milliseconds. */
@@ -30,9 +27,9 @@ export function hearingOn(
   },
 ): SpeechToText {
   const protocol = {
-    provider: "OpenAI",
+    provider: line.provider,
     sendsSilence: false, // the model would be told of it, and it costs as much as speech
-    leastMs,
+    leastMs: line.leastMs,
     patienceMs,
     connect: (listener: CommitListener) => listenOn(line, listener, clock),
   };
@@ -45,7 +42,6 @@ export function hearingOn(
   };
 }
 
-const eventName = (kind: string) => `conversation.item.input_audio_transcription.${kind}`;
 const newUtterance = (): Utterance => ({
   type: "heard",
   id: undefined,
@@ -56,7 +52,7 @@ const newUtterance = (): Utterance => ({
 
 function listenOn(line: Line, listener: CommitListener, clock: Clock): CommitConnection {
   const held = line.hold();
-  const resample = resampler(committedFormat.sampleRate, format.sampleRate);
+  const resample = resampler(committedFormat.sampleRate, line.format.sampleRate);
   /** Committed, in that order, until all before them were told. */
   const committed: Utterance[] = [];
   const timers = new Map<Utterance, Disposable>();
@@ -80,16 +76,19 @@ function listenOn(line: Line, listener: CommitListener, clock: Clock): CommitCon
     if (next) next.id = id;
     return next;
   };
-  const note = ({ type, item_id: id = "", delta = "", transcript = "" }: ServerEvent) => {
-    if (type === "input_audio_buffer.committed") return void find(id);
-    const kind = ["delta", "completed", "failed"].find((kind) => type === eventName(kind));
-    const utterance = kind && find(id);
+  const note = (event: UtteranceEvent) => {
+    const utterance = find(event.id);
     if (!utterance) return;
-    if (kind === "completed") return complete(utterance, transcript.trim());
-    if (kind === "failed") return complete(utterance, untranscribed);
-    if (utterance.isFinal) return;
-    utterance.words += delta;
-    if (utterance === (committed[0] ?? open)) listener.interim(utterance.words.trim());
+    switch (event.type) {
+      case "completed":
+        return complete(utterance, event.words.trim());
+      case "failed":
+        return complete(utterance, untranscribed);
+      case "delta":
+        if (utterance.isFinal) return;
+        utterance.words += event.words;
+        if (utterance === (committed[0] ?? open)) listener.interim(utterance.words.trim());
+    }
   };
   const close = () => {
     isOver = true;
@@ -109,16 +108,16 @@ function listenOn(line: Line, listener: CommitListener, clock: Clock): CommitCon
   line.ear = ear;
   line.open().then(() => {
     if (isOver) return;
-    line.send({ type: "input_audio_buffer.clear" }); // what whoever listened before has left
+    line.connection?.clear(); // what whoever listened before has left
     listener.begun();
   }, () => {}); // the ear is told
   return {
     send(samples) {
-      const audio = new Uint8Array(resample(samples).buffer).toBase64();
-      if (audio === "") return;
+      const resampled = resample(samples);
+      if (resampled.length === 0) return;
       if (isEmpty) emptied = Promise.withResolvers();
       isEmpty = false;
-      line.send({ type: "input_audio_buffer.append", audio });
+      line.connection?.send(resampled);
     },
     commit() {
       const utterance = open;
@@ -126,7 +125,7 @@ function listenOn(line: Line, listener: CommitListener, clock: Clock): CommitCon
       isEmpty = true;
       committed.push(utterance);
       line.conversation.heard(utterance);
-      line.send({ type: "input_audio_buffer.commit" });
+      line.connection?.commit();
       emptied.resolve();
       timers.set(utterance, clock.after(transcriptionMs, () => complete(utterance, untranscribed)));
     },

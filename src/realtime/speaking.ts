@@ -7,8 +7,8 @@ import { sounds } from "../tts/speaking.ts";
 import type { SpeechEvent, TextToSpeech } from "../tts/tts.ts";
 import type { Log } from "../log.ts";
 import { ofStage } from "./of_stage.ts";
-import type { Line } from "./openai_line.ts";
-import { format, type RealtimeResponse } from "./openai_response.ts";
+import type { Line } from "./line.ts";
+import type { RealtimeResponse } from "./response.ts";
 
 /** Words to read that come together are read together: so long is waited for more, in milliseconds. */
 const gatherMs = 10;
@@ -36,7 +36,7 @@ export function speakingOn(
   const voice: TextToSpeech = {
     provider,
     model,
-    output: format,
+    output: line.format,
     verbatim: true,
     synthesize: (text, { signal, heardMs }) => {
       const spans: Span[] = [];
@@ -50,7 +50,9 @@ export function speakingOn(
       if (signal.aborted) return voice;
       const held = line.hold();
       signal.addEventListener("abort", () => held[Symbol.dispose](), { once: true });
-      line.open().catch((error) => log?.warn({ error }, "not connected ahead; whoever needs it tries again"));
+      line.open().catch((error) => {
+        if (!signal.aborted) log?.warn({ error }, "not connected ahead; whoever needs it tries again");
+      });
       return voice;
     },
   };
@@ -65,8 +67,8 @@ function cut(line: Line, spans: readonly Span[], heardMs: number): void {
       atMs += audioMs;
       // What was not heard at all is in no history, and is taken out of the conversation with the next answer.
       if (heardOfIt <= 0 || (heardOfIt > audioMs - 1 && response.isWhole && !response.cancelled)) continue;
-      const event = line.conversation.cut(itemId, Math.min(heardOfIt, audioMs));
-      if (event) line.send(event);
+      const edit = line.conversation.cut(itemId, Math.min(heardOfIt, audioMs));
+      if (edit) line.connection?.edit(edit);
     }
   }
 }
@@ -139,9 +141,7 @@ async function* speak(
       let response: RealtimeResponse | undefined;
       try {
         await line.open();
-        const content = [{ type: "input_text", text: words }];
-        const input = [{ type: "message", role: "user", content }];
-        response = line.respond({ instructions: readAloud, input, tools: [], tool_choice: "none" }, false);
+        response = line.respond({ instructions: readAloud, input: words });
         return yield* play(response, () => end);
       } catch (error) {
         const isRetryable = isFirst && audioMs === before && asStageError("tts", error).retryable;

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { Message } from "../../src/llm/llm.ts";
-import { createConversation, type Utterance } from "../../src/realtime/openai_conversation.ts";
+import { createConversation, type Utterance } from "../../src/realtime/conversation.ts";
 
 const system: Message = { role: "system", content: "Be brief." };
 const user = (content: string): Message => ({ role: "user", content });
@@ -16,27 +16,22 @@ const utterance = (id: string | undefined, words: string, isFinal = true): Utter
 
 /** A conversation at a server: a question by voice, "u1", and its answer, "a1". */
 function converse() {
-  let n = 0;
-  const conversation = createConversation(() => `new${++n}`);
+  const conversation = createConversation();
   conversation.heard(utterance("u1", "Where is it?"));
   conversation.spoke("a1", () => "It is here, I think.");
   /** What makes it tell `messages`, in short. */
   const update = (...messages: Message[]) =>
-    conversation.update([system, ...messages]).map((event) => {
-      const { type, item_id: id, previous_item_id: after, item } = event as never as {
-        type: string;
-        item_id?: string;
-        previous_item_id?: string;
-        item?: Record<string, unknown>;
-      };
-      const { id: own, role = item?.type } = item ?? {};
-      return [type.split(".").at(-1), id ?? `${own} ${role}`, ...(after ? [`after ${after}`] : [])].join(" ");
+    conversation.update([system, ...messages]).map((edit) => {
+      if (edit.type !== "add") return `${edit.type} ${edit.id}`;
+      const { id, after, part } = edit;
+      const what = part.type === "text" ? part.role : part.type;
+      return `add ${id} ${what}${after === undefined ? "" : ` after ${after}`}`;
     });
   return { conversation, update };
 }
 const told = [user("Where is it?"), assistant("It is here, I think.")] as const;
 
-describe("the conversation at OpenAI's server", () => {
+describe("the conversation as the server has it", () => {
   it("needs nothing when it says what is to be told, whatever the marks and capitals", () => {
     const { update } = converse();
     assertEquals(update(user("where is it"), told[1]), []);
@@ -47,9 +42,9 @@ describe("the conversation at OpenAI's server", () => {
     const { update } = converse();
     const before = [user("Hello."), assistant("Good day.")];
     assertEquals(update(...before, ...told, user("Thanks.")), [
-      "create new1 user after root",
-      "create new2 assistant after new1",
-      "create new3 user after a1",
+      "add item_1 user after null",
+      "add item_2 assistant after item_1",
+      "add item_3 user after a1",
     ]);
     assertEquals(update(...before, ...told, user("Thanks.")), []);
   });
@@ -57,11 +52,11 @@ describe("the conversation at OpenAI's server", () => {
   it("loses what is told no more, and gets what was changed anew", () => {
     const { update } = converse();
     assertEquals(update(user("Where is the (removed)?"), told[1]), [
-      "create new1 user after root",
-      "delete u1",
+      "add item_1 user after null",
+      "remove u1",
     ]);
-    assertEquals(update(told[1]), ["delete new1"]);
-    assertEquals(update(), ["delete a1"]);
+    assertEquals(update(told[1]), ["remove item_1"]);
+    assertEquals(update(), ["remove a1"]);
   });
 
   it("keeps a voice that is not transcribed yet", () => {
@@ -85,7 +80,7 @@ describe("the conversation at OpenAI's server", () => {
     const { conversation, update } = converse();
     conversation.heard(utterance("u2", ""));
     conversation.heard(utterance("u3", "I think"));
-    assertEquals(update(...told, user("Thanks.")), ["create new1 user after a1", "delete u2", "delete u3"]);
+    assertEquals(update(...told, user("Thanks.")), ["add item_1 user after a1", "remove u2", "remove u3"]);
   });
 
   it("keeps the voice that is being answered, while the history does not have it", () => {
@@ -101,13 +96,13 @@ describe("the conversation at OpenAI's server", () => {
       callId: "call-1",
       content: "done",
     }];
-    assertEquals(update(...told, ...step), ["create new1 function_call_output after c1"]);
+    assertEquals(update(...told, ...step), ["add item_1 result after c1"]);
     assertEquals(update(...told, user("Look."), ...step), []);
   });
 
   it("has what was heard of an answer that was cut off", () => {
     const { conversation, update } = converse();
-    assertEquals(conversation.cut("a1", 640.7)?.audio_end_ms, 640);
+    assertEquals(conversation.cut("a1", 640.7), { type: "cut", id: "a1", heardMs: 640.7 });
     assertEquals(update(told[0], assistant("It is here")), []);
     assertEquals(conversation.cut("nobody's", 100), undefined);
   });
@@ -116,7 +111,7 @@ describe("the conversation at OpenAI's server", () => {
     const { update } = converse();
     const images = [{ type: "image", mimeType: "image/jpeg", data: "abc" }] as const;
     const seen: Message = { role: "user", content: "Where is it?", images };
-    assertEquals(update(seen, told[1]), ["create new1 user after root"]);
+    assertEquals(update(seen, told[1]), ["add item_1 image after null"]);
     assertEquals(update(seen, told[1]), []);
   });
 });

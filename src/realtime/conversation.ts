@@ -1,7 +1,21 @@
-/** The conversation as OpenAI's server has it, kept in step with what the model is to be told: by its differences alone. */
-import type { LanguageRequest, Message, ToolCall } from "../llm/llm.ts";
-import { imagesFromUsersAlone, toldBack } from "../llm/wire.ts";
-import type { ClientEvent } from "./openai_messages.ts";
+/** The conversation as the model's server has it, kept in step with what the model is to be told: by its differences alone. */
+import type { ImagePart, LanguageRequest, Message, ToolCall } from "../llm/llm.ts";
+import { imagesFromUsersAlone } from "../llm/wire.ts";
+
+/** Something that is told in writing. */
+export type Part =
+  | { readonly type: "text"; readonly role: "system" | "user" | "assistant"; readonly text: string }
+  | { readonly type: "image"; readonly image: ImagePart }
+  | { readonly type: "call"; readonly call: ToolCall }
+  | { readonly type: "result"; readonly callId: string; readonly text: string };
+
+/** A change of the conversation. */
+export type Edit =
+  /** `after`: null for the first place; without it, for the last. */
+  | { readonly type: "add"; readonly id: string; readonly after?: string | null; readonly part: Part }
+  | { readonly type: "remove"; readonly id: string }
+  /** Of what the model spoke only so much was heard, in milliseconds. */
+  | { readonly type: "cut"; readonly id: string; readonly heardMs: number };
 
 /** The user's voice, as far as it was committed, or is about to be. */
 export interface Utterance {
@@ -26,7 +40,7 @@ type Item =
 interface Wanted {
   readonly key: string;
   readonly said?: { readonly by: "user" | "assistant"; readonly words: string };
-  readonly item: Readonly<Record<string, unknown>>;
+  readonly part: Part;
 }
 
 export interface Conversation {
@@ -38,18 +52,19 @@ export interface Conversation {
   spoke(id: string, text: () => string): void;
   /** The model has made a call. */
   called(id: string, callId: string): void;
-  /** Of what the model spoke only so much was heard, in milliseconds. */
-  cut(id: string, audioMs: number): ClientEvent | undefined;
+  /** Of what the model spoke only so much was heard, in milliseconds; undefined when it is not in here. */
+  cut(id: string, heardMs: number): Edit | undefined;
   /**
    * What makes it say what `messages` do, instructions left out. What the user has said last, and is not transcribed yet,
    * stays in it.
    */
-  update(messages: LanguageRequest["messages"]): ClientEvent[];
+  update(messages: LanguageRequest["messages"]): Edit[];
 }
 
 /** An empty conversation, as each connection begins. */
-export function createConversation(newId: () => string): Conversation {
+export function createConversation(): Conversation {
   let items: Item[] = [];
+  let added = 0;
   const isUnknown = (item: Item) => item.type === "heard" && !item.isFinal;
   const isFresh = (item: Item) =>
     isUnknown(item) || (item.type === "heard" && !item.isTold && item.words !== "");
@@ -85,21 +100,20 @@ export function createConversation(newId: () => string): Conversation {
     },
     spoke: (id, text) => void items.push({ type: "spoken", id, text, isCut: false }),
     called: (id, callId) => void items.push({ type: "told", id, key: callKey(callId) }),
-    cut(id, audioMs) {
+    cut(id, heardMs) {
       const item = items.find((item) => item.type === "spoken" && item.id === id);
       if (item?.type !== "spoken") return undefined;
       item.isCut = true;
-      const audio_end_ms = Math.floor(audioMs);
-      return { type: "conversation.item.truncate", item_id: id, content_index: 0, audio_end_ms };
+      return { type: "cut", id, heardMs };
     },
     update(messages) {
-      const events: ClientEvent[] = [];
+      const edits: Edit[] = [];
       const next: Item[] = [];
       let at = 0;
       const passOver = (until: number, isKept: (item: Item) => boolean) => {
         for (const item of items.slice(at, until)) {
           if (isKept(item)) next.push(item);
-          else if (item.id !== undefined) events.push({ type: "conversation.item.delete", item_id: item.id });
+          else if (item.id !== undefined) edits.push({ type: "remove", id: item.id });
         }
         at = until;
       };
@@ -121,19 +135,15 @@ export function createConversation(newId: () => string): Conversation {
           continue;
         }
         isWritten ||= wanted.said?.by === "user";
-        const id = newId();
+        const id = `item_${++added}`;
         const last = next.at(-1);
-        const previous_item_id = last ? last.id : "root";
-        events.push({
-          type: "conversation.item.create",
-          ...(previous_item_id !== undefined && { previous_item_id }),
-          item: { id, ...wanted.item },
-        });
+        const after = last ? last.id : null;
+        edits.push({ type: "add", id, ...(after !== undefined && { after }), part: wanted.part });
         next.push({ type: "told", id, key: wanted.key });
       }
       passOver(items.length, isUnknown);
       items = next;
-      return events;
+      return edits;
     },
   };
 }
@@ -151,40 +161,28 @@ const callKey = (callId: string): string => `call ${callId}`;
 function wantedOf(messages: readonly Message[]): Wanted[] {
   return imagesFromUsersAlone(messages).flatMap((message, at): Wanted[] => {
     const { role, content } = message;
-    if (role === "system") return at === 0 ? [] : [messageOf(role, { type: "input_text", text: content })];
+    if (role === "system") return at === 0 ? [] : textOf(role, content);
     if (role === "tool") {
       const { callId } = message;
-      const item = { type: "function_call_output", call_id: callId, output: content };
-      return [{ key: `result ${callId} ${content}`, item }];
+      return [{ key: `result ${callId} ${content}`, part: { type: "result", callId, text: content } }];
     }
-    const said = { by: role, words: content };
     if (role === "assistant") {
-      const words = content === "" ? [] : [messageOf(role, { type: "output_text", text: content }, said)];
-      return [...words, ...(message.toolCalls ?? []).map(callOf)];
+      const calls = (message.toolCalls ?? []).map((call): Wanted => (
+        { key: callKey(call.id), part: { type: "call", call } }
+      ));
+      return [...textOf(role, content), ...calls];
     }
-    const images = (message.images ?? []).map(({ mimeType, data }) =>
-      messageOf(role, { type: "input_image", image_url: `data:${mimeType};base64,${data}` })
-    );
-    const words = content === "" ? [] : [messageOf(role, { type: "input_text", text: content }, said)];
-    return [...images, ...words];
+    const images = (message.images ?? []).map((image): Wanted => (
+      { key: `image ${image.data}`, part: { type: "image", image } }
+    ));
+    return [...images, ...textOf(role, content)];
   });
 }
 
-function messageOf(
-  role: Message["role"],
-  content: { readonly type: string; readonly text?: string; readonly image_url?: string },
-  said?: Wanted["said"],
-): Wanted {
-  const key = `${role} ${content.text ?? content.image_url}`;
-  return { key, ...(said && { said }), item: { type: "message", role, content: [content] } };
-}
-
-function callOf(call: ToolCall): Wanted {
-  const { name, arguments: given } = toldBack(call);
-  return {
-    key: callKey(call.id),
-    item: { type: "function_call", call_id: call.id, name, arguments: JSON.stringify(given) },
-  };
+function textOf(role: "system" | "user" | "assistant", text: string): Wanted[] {
+  if (text === "") return [];
+  const said = role === "system" ? {} : { said: { by: role, words: text } };
+  return [{ key: `${role} ${text}`, ...said, part: { type: "text", role, text } }];
 }
 
 /** The instructions that `messages` begin with. */
