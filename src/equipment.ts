@@ -19,6 +19,14 @@ export interface Equipment {
   readonly equip: (agent: Agent) => Equipped;
 }
 
+/** What other agents work with: all that the first does. */
+export const equippedAsFirst = (first: Equipped) => (agent: Agent): Equipped => ({
+  agent,
+  agentName: agent === first.agent ? first.agentName : agent.name ?? "agent",
+  turnTaking: first.turnTaking,
+  providers: first.providers,
+});
+
 /** The equipment of one session. */
 export function createEquipment({ equip, onUsage, onError, ...first }: EquipmentOptions): Equipment {
   const counted = ({ agent, agentName, turnTaking, providers }: Equipped): Equipped => ({
@@ -27,10 +35,6 @@ export function createEquipment({ equip, onUsage, onError, ...first }: Equipment
     turnTaking,
     providers: metered(providers, onUsage, onError),
   });
-  const asFirst = (agent: Agent): Equipped => ({
-    ...first,
-    agent,
-    agentName: agent === first.agent ? first.agentName : agent.name ?? "agent",
-  });
-  return { first: counted(first), equip: (agent) => counted((equip ?? asFirst)(agent)) };
+  const equipNext = equip ?? equippedAsFirst(first);
+  return { first: counted(first), equip: (agent) => counted(equipNext(agent)) };
 }

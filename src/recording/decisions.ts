@@ -23,6 +23,7 @@ type Told = Readonly<Record<string, unknown>>;
 
 const texts: Readonly<Record<string, (event: Told) => string>> = {
   "user-speech-committed": ({ turnId, text }) => `${turnId}: the user's turn ended with ${quoted(text)}`,
+  "handoff": ({ from, to }) => `${from} handed the conversation over to ${to}`,
   "turn-ended": ({ turnId, outcome }) => `${turnId} was ${outcome}`,
   "agent-started-speaking": ({ replyId }) => `${replyId} began to be heard`,
   "false-interruption": ({ replyId }) => `${replyId} went on: it was no interruption`,

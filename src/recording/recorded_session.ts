@@ -1,16 +1,21 @@
 /** What the agent's own code, and whoever holds the session, asks of it: written down. */
-import type { Agent, AgentContext } from "../agent.ts";
 import type { CloseReason } from "../events.ts";
-import { withContext } from "../handlers.ts";
+import type { Task } from "../task.ts";
 import type { SpeechHandle, VoiceSession } from "../voice_session.ts";
+import { noteStep } from "./recorded_code.ts";
 import { recordedStream } from "./recorded_stream.ts";
-import { recordedTools } from "./recorded_tools.ts";
-import { failureOf, type Recorder } from "./recorder.ts";
+import type { Recorder } from "./recorder.ts";
 import type { Call } from "./recording.ts";
 
-/** The same session; every call of a method that does something is written down. */
-export function recordedSession(session: VoiceSession, recorder: Recorder): VoiceSession {
-  const note = (call: Call) => recorder.note({ type: "session-called", call });
+/** The same session; every call of a method that does something is written down. `taskAs`: a task under its number. */
+export function recordedSession(
+  session: VoiceSession,
+  recorder: Recorder,
+  taskAs: <Result>(task: Task<Result>, number: number) => Task<Result>,
+): VoiceSession {
+  const note = (call: Call) => {
+    if (!noteStep({ type: "called", call })) recorder.note({ type: "session-called", call });
+  };
   const recordedHandle = (handle: SpeechHandle): SpeechHandle => ({
     replyId: handle.replyId,
     done: handle.done,
@@ -54,8 +59,12 @@ export function recordedSession(session: VoiceSession, recorder: Recorder): Voic
       return recordedHandle(session.generateReply(options));
     },
     run(task) {
-      note({ method: "run" });
-      return session.run(task);
+      const number = recorder.next("task");
+      note({ method: "run", task: number });
+      const ran = () => void noteStep({ type: "ran", task: number });
+      const result = session.run(taskAs(task, number));
+      result.then(ran, ran);
+      return result;
     },
     interrupt() {
       note({ method: "interrupt" });
@@ -83,41 +92,6 @@ export function recordedSession(session: VoiceSession, recorder: Recorder): Voic
     close(reason: CloseReason = "closed") {
       note({ method: "close", reason });
       return session.close(reason);
-    },
-  };
-}
-
-/** The same agent, whose own code is handed the recorded session. */
-export function recordedAgent(agent: Agent, session: () => VoiceSession, recorder: Recorder): Agent {
-  const { entry, on, ...rest } = agent;
-  const recordedContext = (context: AgentContext): AgentContext => ({
-    ...context,
-    session: session(),
-    addShutdownCallback: (callback) =>
-      context.addShutdownCallback(async (reason) => {
-        recorder.note({ type: "farewell-began" });
-        try {
-          await callback(reason);
-        } finally {
-          recorder.note({ type: "farewell-ended" });
-        }
-      }),
-  });
-  const same = {
-    ...rest,
-    ...(agent.tools && { tools: recordedTools(agent, session, recorder) }),
-    ...(on && { on: withContext(on, recordedContext) }),
-  };
-  if (!entry) return same;
-  return {
-    ...same,
-    async entry(context) {
-      try {
-        await entry(recordedContext(context));
-      } catch (error) {
-        recorder.note({ type: "entry-failed", error: failureOf("agent", error) });
-        throw error;
-      }
     },
   };
 }

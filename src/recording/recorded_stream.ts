@@ -12,6 +12,7 @@ const stages: Readonly<Record<Source, Stage>> = {
   say: "agent",
   turn: "turn",
   tool: "agent",
+  entry: "agent",
 };
 
 /**

@@ -6,32 +6,34 @@ import { isTaskOver } from "../task.ts";
 import type { Tool, ToolContext, ToolSet } from "../tool.ts";
 import { resultInWords } from "../tools/result.ts";
 import type { VoiceSession } from "../voice_session.ts";
-import { failureOf, type Recorder } from "./recorder.ts";
+import { noteStep, runRecorded } from "./recorded_code.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Step } from "./recording.ts";
 
 /** A call as it is found again. */
 export const inputOf = (name: string, args: unknown): string => JSON.stringify([name, args]);
 
+export interface RecordedToolsOptions {
+  readonly session: () => VoiceSession;
+  readonly recorder: Recorder;
+  /** What an agent is called in the recording. */
+  readonly numberOf: (agent: Agent) => number;
+}
+
 /** The same tools, which are handed the recorded session. */
 export function recordedTools(
   { tools = {}, language }: Pick<Agent, "tools" | "language">,
-  session: () => VoiceSession,
-  recorder: Recorder,
+  options: RecordedToolsOptions,
 ): ToolSet {
   return Object.fromEntries(
-    Object.entries(tools).map((
-      [name, tool],
-    ) => [name, recordedTool(name, tool, { session, recorder, language })]),
+    Object.entries(tools).map(([name, tool]) => [name, recordedTool(name, tool, { ...options, language })]),
   );
 }
 
 function recordedTool(
   name: string,
   tool: Tool,
-  { session, recorder, language }: {
-    readonly session: () => VoiceSession;
-    readonly recorder: Recorder;
-    readonly language: string | undefined;
-  },
+  { session, recorder, numberOf, language }: RecordedToolsOptions & { readonly language: string | undefined },
 ): Tool {
   const { description, confirm } = tool;
   return {
@@ -53,41 +55,37 @@ function recordedTool(
         return question;
       },
     }),
-    async execute(args, ctx) {
-      const of = "tool";
-      const run = recorder.next(of);
-      recorder.note({ type: "stream-opened", of, run, input: name });
-      const brought = (item: unknown) => recorder.note({ type: "stream-brought", of, run, item });
+    execute(args, ctx) {
       const recorded: ToolContext = {
         ...ctx,
         session: session(),
         progress(text) {
-          brought({ type: "progress", text });
+          noteStep({ type: "progress", text });
           ctx.progress(text);
         },
         heartbeat() {
-          brought({ type: "heartbeat" });
+          noteStep({ type: "heartbeat" });
           ctx.heartbeat();
         },
         disallowInterruptions() {
-          brought({ type: "keep" });
+          noteStep({ type: "keep" });
           ctx.disallowInterruptions();
         },
       };
-      try {
+      return runRecorded({ recorder, of: "tool", input: name, signal: ctx.signal }, async () => {
         const value = await tool.execute(args, recorded);
-        // An agent is no text: it may hold keys.
-        const isOver = handoffIn(value) !== undefined || isTaskOver(value);
-        brought({ type: "result", text: isOver ? "(somebody else goes on)" : resultInWords(value) });
-        recorder.note({ type: "stream-ended", of, run });
+        noteStep(resultOf(value, numberOf));
         return value;
-      } catch (error) {
-        // What fails because it is stopped is stopped again in a replay.
-        if (!ctx.signal.aborted) {
-          recorder.note({ type: "stream-failed", of, run, error: failureOf("agent", error) });
-        }
-        throw error;
-      }
+      });
     },
   };
+}
+
+/** An agent is no text, and may hold keys: it has a number. */
+function resultOf(value: unknown, numberOf: (agent: Agent) => number): Step {
+  if (isTaskOver(value)) return { type: "task-over", text: value.result };
+  const handoff = handoffIn(value);
+  if (!handoff) return { type: "result", text: resultInWords(value) };
+  const { agent, result } = handoff;
+  return { type: "handoff", agent: numberOf(agent), ...(result !== undefined && { result }) };
 }

@@ -18,8 +18,8 @@ export interface Recorder {
   since(clockMs: number): number;
   /** Writes that down, with the time. */
   note(body: EntryBody): void;
-  /** The number of the next stream from `of`. */
-  next(of: Source): number;
+  /** The number of the next stream from `of`, or task. */
+  next(of: Source | "task"): number;
   /** Nothing more comes. */
   end(): void;
 }
@@ -27,7 +27,7 @@ export interface Recorder {
 /** A recorder whose time begins now, with its header written. */
 export function createRecorder(header: Header, lines: Lines, clock: Clock): Recorder {
   const beganMs = clock.now();
-  const runs = new Map<Source, number>();
+  const runs = new Map<Source | "task", number>();
   let over = false;
   const now = () => clock.now() - beganMs;
   let lost = 0;

@@ -7,7 +7,7 @@ import * as z from "zod";
 import { ConfigError } from "../errors.ts";
 
 /** The number of this format; it grows when older recordings can no longer be read. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 const ms = z.number();
 /** The number of a microphone, and of its detector: a new agent may have another. Older recordings know of but one. */
@@ -29,6 +29,21 @@ const tool = z.object({
   confirm: z.boolean(),
 });
 
+/** An agent and what it works with, as far as that decides anything. */
+const equipped = z.object({
+  agentName: z.string(),
+  /** What it says of itself, without its prompt, its models and its functions. */
+  agent: z.record(z.string(), z.unknown()),
+  /** Its models, by numbers that stand for them: the same for the same. */
+  models: z.partialRecord(z.enum(["vad", "stt", "llm", "tts", "model"]), z.number()),
+  /** Its own tools, where it has any. */
+  tools: z.array(tool).optional(),
+  stt: model.extend({ elsewhere: z.boolean() }),
+  llm: model.extend({ hearsVoice: z.literal(true).exactOptional() }),
+  tts: model.extend({ verbatim: z.literal(true).exactOptional() }),
+  turnDetector: z.object({ model: z.string(), windowMs: ms, silenceMs: ms }).optional(),
+});
+
 const header = z.object({
   type: z.literal("header"),
   format: z.literal("repartee-recording"),
@@ -37,9 +52,8 @@ const header = z.object({
   deno: z.string(),
   startedAt: z.string(),
   sessionId: z.string(),
-  agentName: z.string(),
-  /** What the agent says of itself, without its prompt and its functions. */
-  agent: z.record(z.string(), z.unknown()),
+  /** The agent that begins, which has the number 0. */
+  ...equipped.shape,
   /** What the configuration said of turn-taking. */
   turnTaking: z.object({
     endpointing: z.record(z.string(), z.unknown()),
@@ -49,12 +63,6 @@ const header = z.object({
   /** The identity that was waited for, where there was one. */
   participant: z.string().optional(),
   maxCallMs: z.number().optional(),
-  /** The agent's own tools, where it has any. */
-  tools: z.array(tool).optional(),
-  stt: model.extend({ elsewhere: z.boolean() }),
-  llm: model.extend({ hearsVoice: z.literal(true).exactOptional() }),
-  tts: model.extend({ verbatim: z.literal(true).exactOptional() }),
-  turnDetector: z.object({ model: z.string(), windowMs: ms, silenceMs: ms }).optional(),
 });
 
 const mark = z.union([
@@ -92,12 +100,26 @@ const call = z.discriminatedUnion("method", [
   z.object({ method: z.literal("expect"), expected: expectation.optional() }),
   z.object({ method: z.enum(["interrupt", "startUserTurn", "commitUserTurn", "clearUserTurn"]) }),
   z.object({ method: z.literal("close"), reason: z.string() }),
-  /** A task was run. */
-  z.object({ method: z.literal("run") }),
+  /** A task, by its number. */
+  z.object({ method: z.literal("run"), task: z.number() }),
 ]);
 
-/** What comes from a provider, or from the agent's own stream of words; each is opened once, and known by its number. */
-const of = z.enum(["vad", "stt", "llm", "tts", "text", "say", "turn", "tool"]);
+/** What a tool of the agent's, or its entry, does in its time. */
+const step = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("called"), call }),
+  /** A task that it has run is over. */
+  z.object({ type: z.literal("ran"), task: z.number() }),
+  z.object({ type: z.literal("progress"), text: z.string() }),
+  z.object({ type: z.enum(["heartbeat", "keep"]) }),
+  z.object({ type: z.literal("result"), text: z.string() }),
+  /** Another agent goes on, by its number; `result`: what the models are told of it. */
+  z.object({ type: z.literal("handoff"), agent: z.number(), result: z.string().exactOptional() }),
+  /** The task is over whose tool it is; `text`: what the models are told of it. */
+  z.object({ type: z.literal("task-over"), text: z.string() }),
+]);
+
+/** What comes from a provider, or from the agent's own code; each stream is opened once, and known by its number. */
+const of = z.enum(["vad", "stt", "llm", "tts", "text", "say", "turn", "tool", "entry"]);
 
 const entry = z.discriminatedUnion("type", [
   z.object({
@@ -105,7 +127,11 @@ const entry = z.discriminatedUnion("type", [
     atMs: ms,
   }),
   z.object({ type: z.literal("room-ended"), atMs: ms, reason: z.string() }),
-  z.object({ type: z.enum(["room-failed", "entry-failed"]), atMs: ms, error: failure }),
+  z.object({ type: z.literal("room-failed"), atMs: ms, error: failure }),
+  /** An agent is ready to take the conversation, or the version of it for a task. */
+  z.object({ type: z.literal("agent-equipped"), atMs: ms, number: z.number(), ...equipped.shape }),
+  /** A task is in charge; `agent`: the number of the agent that it makes of the one before. */
+  z.object({ type: z.literal("task-begun"), atMs: ms, task: z.number(), agent: z.number() }),
   z.object({ type: z.literal("participant-came"), atMs: ms, identity: z.string() }),
   z.object({ type: z.literal("participant-told"), atMs: ms, message }),
   /** One of several people who are heard has come, or is gone for good. */
@@ -132,7 +158,7 @@ const entry = z.discriminatedUnion("type", [
   }),
   /** The user was asked before a tool was used. */
   z.object({ type: z.literal("tool-asked"), atMs: ms, name: z.string(), question: z.string() }),
-  /** `input`: the last of what the model was told, or the tool's name. */
+  /** `input`: the last of what the model was told, the tool's name, or the number of the agent whose entry it is. */
   z.object({ type: z.literal("stream-opened"), atMs: ms, of, run: z.number(), input: z.string().optional() }),
   /** `askedMs`: when it was asked for, where whoever takes it is not always ready. */
   z.object({
@@ -157,6 +183,11 @@ export type Failure = z.infer<typeof failure>;
 export type Header = z.infer<typeof header>;
 export type Entry = z.infer<typeof entry>;
 export type Source = z.infer<typeof of>;
+/** An agent and what it works with. */
+export type EquippedThen = z.infer<typeof equipped>;
+export type Step = z.infer<typeof step>;
+/** What `item` of the stream of a tool, or an entry, says. */
+export const stepFrom = (item: unknown): Step => step.parse(item);
 /** A call of one of the session's methods, by the agent's own code or over HTTP. */
 export type Call = z.infer<typeof call>;
 
@@ -187,15 +218,14 @@ export function readRecording(text: string, name: string): Recording {
     }
   };
   const first = lines[0] === undefined ? undefined : read(lines[0], 0);
+  const { data: { version } = {} } = z.object({ version: z.number() }).safeParse(first);
+  if (version !== undefined && version !== VERSION) {
+    throw new ConfigError(`${name} is a recording of version ${version}; expected version ${VERSION}`);
+  }
   const parsed = header.safeParse(first);
   if (!parsed.success) {
     throw new ConfigError(
       `${name} does not begin with a recording's header; expected a file that RECORD has written`,
-    );
-  }
-  if (parsed.data.version !== VERSION) {
-    throw new ConfigError(
-      `${name} is a recording of version ${parsed.data.version}; expected version ${VERSION}`,
     );
   }
   const entries = lines.slice(1).map((line, at) => {

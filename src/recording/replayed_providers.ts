@@ -9,7 +9,7 @@ import type { TranscriptEvent } from "../stt/stt.ts";
 import type { SpeechEvent } from "../tts/tts.ts";
 import type { VoiceActivityDetector, VoiceEvent } from "../vad/vad.ts";
 import { lastInput } from "./recorded_providers.ts";
-import type { Recording } from "./recording.ts";
+import type { EquippedThen, Recording } from "./recording.ts";
 import { errorFrom, type RecordedRun, replayedStream, runPicker, runsOf } from "./replayed_streams.ts";
 
 const hearing = { sampleRate: 16_000, channels: 1 } as const;
@@ -18,11 +18,10 @@ const speaking = { sampleRate: 24_000, channels: 1 } as const;
 const sound = z.object({ type: z.literal("audio"), ms: z.number() });
 
 /**
- * The providers of `recording` on `clock`, which stands where the session begins. What was heard comes when it came then;
- * answers and voices come as long after they were asked for as they came then.
+ * What makes the providers of each agent of `recording` on `clock`, which stands where the session begins. What was heard
+ * comes when it came then; answers and voices come as long after they were asked for as they came then.
  */
-export function replayedProviders(recording: Recording, clock: Clock): Providers {
-  const { header } = recording;
+export function replayedProviders(recording: Recording, clock: Clock): (then: EquippedThen) => Providers {
   const heard = runsOf(recording, "stt");
   const judged = runsOf(recording, "turn");
   const pickAnswer = runPicker(runsOf(recording, "llm"));
@@ -30,10 +29,9 @@ export function replayedProviders(recording: Recording, clock: Clock): Providers
   const pickVoice = runPicker(runsOf(recording, "tts").map((run, at) => ({ run, text: texts[at] })));
   const next = { stt: 0, turn: 0 };
   const asked = (run: RecordedRun | undefined) => clock.now() - (run?.openedMs ?? 0);
-  const { elsewhere, ...stt } = header.stt;
-  const { turnDetector } = header;
-  return {
-    vad: replayedDetector(recording, clock),
+  const vad = replayedDetector(recording, clock);
+  return ({ stt: { elsewhere, ...stt }, llm, tts, turnDetector }) => ({
+    vad,
     stt: {
       ...stt,
       ...(elsewhere && { elsewhere }),
@@ -45,7 +43,7 @@ export function replayedProviders(recording: Recording, clock: Clock): Providers
       },
     },
     llm: {
-      ...header.llm,
+      ...llm,
       generate({ messages }, { signal }) {
         const input = lastInput(messages);
         const run = pickAnswer((run) => run.input === input);
@@ -54,7 +52,7 @@ export function replayedProviders(recording: Recording, clock: Clock): Providers
       },
     },
     tts: {
-      ...header.tts,
+      ...tts,
       output: speaking,
       synthesize(text, { signal }) {
         const askedMs = clock.now();
@@ -75,7 +73,7 @@ export function replayedProviders(recording: Recording, clock: Clock): Providers
         },
       },
     }),
-  };
+  });
 }
 
 interface Speaking {
@@ -88,7 +86,7 @@ interface Speaking {
   readonly signal: AbortSignal;
 }
 
-/** Speaks as the voice did that was given the same first clause. */
+/** Speaks as the voice did that was given the same first clause, and not beyond the end of what it is given. */
 async function* speak(
   text: ReadableStream<string>,
   { pick, askedMs, clock, signal }: Speaking,
@@ -98,8 +96,9 @@ async function* speak(
   if (done) return;
   const voice = pick(({ text }) => firstClause(text) === first);
   const shiftMs = askedMs - (voice?.run.openedMs ?? askedMs);
-  void takeText(reader, voice?.text, { clock, signal, shiftMs });
+  const taken = takeText(reader, voice?.text, { clock, signal, shiftMs });
   yield* replayedStream(voice?.run, { clock, signal, shiftMs, itemFrom: speechFrom });
+  await taken;
 }
 
 function firstClause(run: RecordedRun | undefined): unknown {

@@ -1,55 +1,71 @@
-/** The tools of an agent that is played again: they do nothing, and take and tell what they did then. */
-import * as z from "zod";
-import type { Clock } from "../clock.ts";
+/** The tools of agents that are played again: they do nothing, and take and tell what they did then. */
+import type { Agent } from "../agent.ts";
+import { handoff } from "../handoff.ts";
+import { type TaskOver, taskOver } from "../task.ts";
 import type { Tool, ToolSet } from "../tool.ts";
 import { inputOf } from "./recorded_tools.ts";
-import type { Recording } from "./recording.ts";
-import { replayedStream, runPicker, runsOf } from "./replayed_streams.ts";
+import type { EquippedThen, Recording } from "./recording.ts";
+import type { ReplayedCode } from "./replayed_code.ts";
+import { runPicker, runsOf } from "./replayed_streams.ts";
 
-const item = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("progress"), text: z.string() }),
-  z.object({ type: z.literal("heartbeat") }),
-  z.object({ type: z.literal("keep") }),
-  z.object({ type: z.literal("result"), text: z.string() }),
-]);
+export interface ReplayedToolsOptions {
+  readonly code: ReplayedCode;
+  /** The agent of that number. */
+  readonly agentOf: (number: number) => Agent;
+}
 
-/** The tools of `recording`: each use takes as long as it took then. */
-export function replayedTools(recording: Recording, clock: Clock): ToolSet {
-  const { header, entries } = recording;
+/**
+ * What makes an agent's tools of those that it had in `recording`: each use takes as long as it took then. `end`: ends the
+ * task that they are the tools of.
+ */
+export function replayedTools(
+  recording: Recording,
+  { code, agentOf }: ReplayedToolsOptions,
+): (own: EquippedThen["tools"], end?: () => TaskOver) => ToolSet {
+  const { entries } = recording;
   const pick = runPicker(runsOf(recording, "tool"));
   const pickChecked = runPicker(entries.filter((entry) => entry.type === "tool-checked"));
   const pickAsked = runPicker(entries.filter((entry) => entry.type === "tool-asked"));
   const offered = entries.flatMap((entry) => entry.type === "tool-offered" ? [entry.tool] : []);
-  return Object.fromEntries(
-    // The agent's own come before others of their names.
-    [...offered.toReversed(), ...header.tools ?? []].map((
-      { name, effect, timeoutMs, confirm },
-    ): [string, Tool] => [
-      name,
-      {
-        type: "tool",
-        description: "(not recorded)",
-        parameters: { type: "object", properties: {} },
-        effect,
-        timeoutMs,
-        ...(confirm && { confirm: () => pickAsked((one) => one.name === name)?.question ?? "" }),
-        validate(given) {
-          const { issues = [] } = pickChecked(({ input }) => input === inputOf(name, given)) ?? {};
-          return Promise.resolve(issues.length > 0 ? { issues } : { value: given });
-        },
-        async execute(_, { signal, progress, heartbeat, disallowInterruptions }) {
-          const run = pick(({ input }) => input === name);
-          const shiftMs = clock.now() - (run?.openedMs ?? 0);
-          for await (
-            const told of replayedStream(run, { clock, signal, shiftMs, itemFrom: (one) => item.parse(one) })
-          ) {
-            if (told.type === "result") return told.text;
-            if (told.type === "heartbeat") heartbeat();
-            else if (told.type === "keep") disallowInterruptions();
-            else progress(told.text);
-          }
-        },
-      },
-    ]),
-  );
+
+  const replayed = (
+    { name, effect, timeoutMs, confirm }: (typeof offered)[number],
+    end: (() => TaskOver) | undefined,
+  ): Tool => ({
+    type: "tool",
+    description: "(not recorded)",
+    parameters: { type: "object", properties: {} },
+    effect,
+    timeoutMs,
+    ...(confirm && { confirm: () => pickAsked((one) => one.name === name)?.question ?? "" }),
+    validate(given) {
+      const { issues = [] } = pickChecked(({ input }) => input === inputOf(name, given)) ?? {};
+      return Promise.resolve(issues.length > 0 ? { issues } : { value: given });
+    },
+    async execute(_, { session, signal, progress, heartbeat, disallowInterruptions }) {
+      const run = pick(({ input }) => input === name);
+      for await (const step of code.steps(run, { session, signal })) {
+        switch (step.type) {
+          case "progress":
+            progress(step.text);
+            break;
+          case "heartbeat":
+            heartbeat();
+            break;
+          case "keep":
+            disallowInterruptions();
+            break;
+          case "result":
+            return step.text;
+          case "handoff":
+            return handoff(agentOf(step.agent), step);
+          case "task-over":
+            return end ? taskOver({ result: step.text, end: end().end }) : step.text;
+        }
+      }
+    },
+  });
+  // The agent's own come before others of their names.
+  return (own = [], end) =>
+    Object.fromEntries([...offered.toReversed(), ...own].map((tool) => [tool.name, replayed(tool, end)]));
 }

@@ -1,13 +1,14 @@
 /** Sessions that are recorded from their beginning to their end. */
-import type { Agent } from "../agent.ts";
 import { wallTime } from "../clock.ts";
 import type { Config } from "../config.ts";
+import { equippedAsFirst } from "../equipment.ts";
 import { createMcpServers } from "../tools/mcp.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
+import { type AgentNumbers, equippedThen, numberAgents, recordedAgents } from "./recorded_agents.ts";
 import { recordedMcpServers } from "./recorded_mcp.ts";
 import { recorded, recordedLanguageModel } from "./recorded_providers.ts";
 import { recordedRoom } from "./recorded_room.ts";
-import { recordedAgent, recordedSession } from "./recorded_session.ts";
+import { recordedSession } from "./recorded_session.ts";
 import { recordedTools } from "./recorded_tools.ts";
 import { createRecorder, failureOf, type Lines } from "./recorder.ts";
 import { type Header, VERSION } from "./recording.ts";
@@ -21,27 +22,34 @@ export function startRecorded(
   config: TurnTakingConfig,
   lines: Lines,
 ): RunningSession {
-  const { clock, join, agent, providers, equip, costCaps } = options;
-  const recorder = createRecorder(headerOf(options, config), lines, clock);
+  const { clock, join, agent, providers, costCaps } = options;
+  const { equip = equippedAsFirst(options) } = options;
+  const numbers = numberAgents(agent);
+  const recorder = createRecorder(headerOf(options, config, numbers), lines, clock);
+  const agents = recordedAgents({ recorder, numbers, session: () => session });
   const running = startSession({
     ...options,
-    agent: recordedAgent(agent, () => session, recorder),
+    agent: agents.agent(agent),
     providers: recorded(providers, recorder),
     ...(costCaps?.llm && { costCaps: { ...costCaps, llm: recordedLanguageModel(costCaps.llm, recorder) } }),
-    ...(equip && {
-      equip(next) {
-        const equipped = equip(next);
-        return {
-          ...equipped,
-          agent: recordedAgent(equipped.agent, () => session, recorder),
-          providers: recorded(equipped.providers, recorder),
-        };
-      },
-    }),
+    equip(next) {
+      const equipped = equip(next);
+      recorder.note({
+        type: "agent-equipped",
+        number: numbers.of(next),
+        ...equippedThen(equipped, numbers),
+      });
+      return {
+        ...equipped,
+        agent: agents.agent(equipped.agent),
+        providers: recorded(equipped.providers, recorder),
+      };
+    },
     mcpServers: (given) =>
       recordedMcpServers(
         (options.mcpServers ?? createMcpServers)(given),
-        (tools) => recordedTools({ ...agent, tools }, () => session, recorder),
+        (tools) =>
+          recordedTools({ ...agent, tools }, { session: () => session, recorder, numberOf: numbers.of }),
         recorder,
       ),
     async join(given) {
@@ -53,7 +61,7 @@ export function startRecorded(
       }
     },
   });
-  const session = recordedSession(running.session, recorder);
+  const session = recordedSession(running.session, recorder, agents.task);
   void follow(running, recorder);
   return { ...running, session };
 }
@@ -70,10 +78,11 @@ async function follow(
 }
 
 function headerOf(
-  { id, agentName, agent, providers: { stt, llm, tts, turnDetector }, ...options }: SessionOptions,
+  options: SessionOptions,
   { endpointing, interruption, speculate }: TurnTakingConfig,
+  numbers: AgentNumbers,
 ): Header {
-  const { participant, maxCallMs } = options;
+  const { id, participant, maxCallMs } = options;
   return {
     type: "header",
     format: "repartee-recording",
@@ -81,48 +90,9 @@ function headerOf(
     deno: Deno.version.deno,
     startedAt: new Date(wallTime()).toISOString(),
     sessionId: id,
-    agentName,
-    agent: settingsOf(agent),
+    ...equippedThen(options, numbers),
     turnTaking: { endpointing: { ...endpointing }, interruption: { ...interruption }, speculate },
     ...(participant !== undefined && { participant }),
     ...(maxCallMs !== undefined && { maxCallMs }),
-    ...(agent.tools && {
-      tools: Object.entries(agent.tools).map(([name, { effect, timeoutMs, confirm }]) => (
-        { name, effect, timeoutMs, confirm: confirm !== undefined }
-      )),
-    }),
-    stt: { provider: stt.provider, model: stt.model, elsewhere: stt.elsewhere === true },
-    llm: { provider: llm.provider, model: llm.model, ...(llm.hearsVoice && { hearsVoice: true }) },
-    tts: { provider: tts.provider, model: tts.model, ...(tts.verbatim && { verbatim: true }) },
-    ...(turnDetector && {
-      turnDetector: {
-        model: turnDetector.model,
-        windowMs: turnDetector.windowMs,
-        silenceMs: turnDetector.silenceMs,
-      },
-    }),
   };
-}
-
-/** What of an agent's definition decides anything, its functions and its prompt left out. */
-function settingsOf(agent: Agent): Header["agent"] {
-  const { language, pronunciations, apology, endpointing, interruption, turnWords, away, lastLines } = agent;
-  const { turnDetection, textTransforms, history } = agent;
-  const settings = {
-    language,
-    pronunciations,
-    apology,
-    endpointing,
-    interruption,
-    turnWords,
-    away,
-    lastLines,
-    // Whoever writes summaries is recorded as the model's own answers are.
-    history: history &&
-      { ...history, summarize: history.summarize !== undefined && history.summarize !== false },
-    // A detector of the agent's own is recorded as what it answers.
-    turnDetection: typeof turnDetection === "object" ? "words" : turnDetection,
-    textTransforms: textTransforms?.filter((transform) => typeof transform === "string"),
-  };
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

@@ -7,12 +7,13 @@ import { readRecording } from "../../src/recording/recording.ts";
 const header = {
   type: "header",
   format: "repartee-recording",
-  version: 1,
+  version: 2,
   deno: "2",
   startedAt: "2026-01-01T00:00:00.000Z",
   sessionId: "session_1",
   agentName: "support",
   agent: {},
+  models: {},
   turnTaking: { endpointing: {}, interruption: {}, speculate: true },
   stt: { provider: "a", model: "b", elsewhere: false },
   llm: { provider: "a", model: "b" },
@@ -29,8 +30,8 @@ const wrong: Record<string, [text: string, message: string]> = {
     "x does not begin with a recording's header; expected a file that RECORD has written",
   ],
   "another version": [
-    file({ ...header, version: 2 }, end),
-    "x is a recording of version 2; expected version 1",
+    file({ ...header, version: 1 }, end),
+    "x is a recording of version 1; expected version 2",
   ],
   "a broken line": [
     `${file(header)}{"type":\n${file(end)}`,

@@ -1,8 +1,7 @@
 /** Sessions on the fake clock that are recorded, played again, and compared with themselves. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { type AgentDefinition, defineAgent } from "../../src/agent.ts";
-import { collectName } from "../../src/collect.ts";
+import type { AgentDefinition } from "../../src/agent.ts";
 import type { EventHandlers } from "../../src/handlers.ts";
 import {
   conversationLines,
@@ -14,7 +13,6 @@ import { readRecording, type Recording } from "../../src/recording/recording.ts"
 import { replay } from "../../src/recording/replay.ts";
 import type { Providers } from "../../src/session.ts";
 import { startRecorded } from "../../src/recording/start.ts";
-import { type LanguageEvent, type LanguageModel, newCallId } from "../../src/llm/llm.ts";
 import { tool } from "../../src/tool.ts";
 import { runScript } from "../conversations/run.ts";
 import { parseScript } from "../conversations/script.ts";
@@ -22,8 +20,6 @@ import { parseScript } from "../conversations/script.ts";
 const folder = new URL("../conversations/", import.meta.url);
 const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".txt"))
   .sort();
-/** Those in which another agent, or a task, takes charge: what it is made of is in no recording. */
-const isRefused = (name: string) => /^(handoff|task)\b/.test(name);
 /** The same clock, the same times: but for what rounding to the microsecond leaves. */
 const exactly = { ms: 1, words: 0 };
 
@@ -54,7 +50,7 @@ async function recordingOf(
 }
 
 describe("a golden conversation, recorded and played again, is decided the same", () => {
-  for (const name of names.filter((name) => !isRefused(name))) {
+  for (const name of names) {
     it(name.replace(".txt", "").replaceAll("-", " "), async () => {
       const recording = await recordingOf(name);
       const [then, now] = [decisionsOf(recording), decisionsOf(await replay(recording))];
@@ -62,15 +58,6 @@ describe("a golden conversation, recorded and played again, is decided the same"
       assertEquals(conversationLines(now), conversationLines(then));
       assertEquals(firstDifference(then, now, exactly), undefined);
       assert(farthestApart(then, now) < 1);
-    });
-  }
-});
-
-describe("a golden conversation in which somebody else takes charge", () => {
-  for (const name of names.filter(isRefused)) {
-    it(`is recorded, and not played again: ${name.replace(".txt", "").replaceAll("-", " ")}`, async () => {
-      const recording = await recordingOf(name);
-      await assertRejects(() => replay(recording), /another agent, or a task, in charge/);
     });
   }
 });
@@ -104,43 +91,6 @@ describe("what an agent's handlers of events do", () => {
     assertEquals(updates(recording).length, 2);
     assertEquals(updates(again), updates(recording));
     assertEquals(firstDifference(decisionsOf(recording), decisionsOf(again), exactly), undefined);
-  });
-});
-
-describe("a recording in which the agent was not alone", () => {
-  const second = defineAgent({ name: "second", instructions: "A secret." });
-  const model = (): LanguageModel => ({
-    provider: "scripted",
-    model: "script",
-    generate: ({ messages }) =>
-      ReadableStream.from<LanguageEvent>([
-        messages.at(-1)?.role === "user"
-          ? { type: "tool-call", id: newCallId(), name: "transfer", arguments: {} }
-          : { type: "text", text: `It is ${messages[0]?.content}` },
-        { type: "finish", reason: "stop" },
-      ]),
-  });
-
-  it("has what the others said, not what they are, and cannot be played again", async () => {
-    const transfer = tool({ description: "Transfers", effect: "once", execute: () => second });
-    const llm = model();
-    const recording = await recordingOf("plain-turn.txt", {}, { tools: { transfer } }, { llm });
-    const told = recording.entries.flatMap((entry) =>
-      entry.type === "session-told" && entry.event.type === "handoff" ? [entry.event.to] : []
-    );
-    assertEquals(told, ["second"]);
-    const results = recording.entries.flatMap((entry) =>
-      entry.type === "stream-brought" && entry.of === "tool" ? [entry.item] : []
-    );
-    assertEquals(results, [{ type: "result", text: "(somebody else goes on)" }]);
-    await assertRejects(() => replay(recording), /another agent, or a task, in charge from \d+ ms on/);
-  });
-
-  it("cannot be played again with a task in it either", async () => {
-    const recording = await recordingOf("plain-turn.txt", {
-      "turn-ended": (_event, { session }) => session.run(collectName).catch(() => {}), // it ends with the call
-    });
-    await assertRejects(() => replay(recording), /another agent, or a task, in charge/);
   });
 });
 
