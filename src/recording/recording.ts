@@ -130,6 +130,8 @@ const entry = z.discriminatedUnion("type", [
   z.object({ type: z.literal("room-failed"), atMs: ms, error: failure }),
   /** An agent is ready to take the conversation, or the version of it for a task. */
   z.object({ type: z.literal("agent-equipped"), atMs: ms, number: z.number(), ...equipped.shape }),
+  /** It could not be had. */
+  z.object({ type: z.literal("agent-missing"), atMs: ms, number: z.number(), message: z.string() }),
   /** A task is in charge; `agent`: the number of the agent that it makes of the one before. */
   z.object({ type: z.literal("task-begun"), atMs: ms, task: z.number(), agent: z.number() }),
   z.object({ type: z.literal("participant-came"), atMs: ms, identity: z.string() }),

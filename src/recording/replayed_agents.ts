@@ -27,9 +27,11 @@ export function replayedAgents(
   const { header, entries } = recording;
   const config = header.turnTaking as TurnTakingConfig; // as the configuration had it
   const records = new Map<number, EquippedThen>([[0, header]]);
+  const missing = new Map<number, string>();
   const begun = new Map<number, number>();
   for (const entry of entries) {
     if (entry.type === "agent-equipped") records.set(entry.number, entry);
+    if (entry.type === "agent-missing") missing.set(entry.number, entry.message);
     if (entry.type === "task-begun") begun.set(entry.task, entry.agent);
   }
   const numbers = new Map<Agent, number>();
@@ -65,9 +67,7 @@ export function replayedAgents(
   const code = replayedCode(recording, clock, taskOf);
   const toolsFrom = replayedTools(recording, { code, agentOf });
   const providersFrom = replayedProviders(recording, clock);
-  const equip = (agent: Agent): Equipped => {
-    const then = records.get(numbers.get(agent) ?? -1);
-    if (!then) throw new Error("that agent was not to be had");
+  const equippedAs = (agent: Agent, then: EquippedThen): Equipped => {
     const models = Object.entries(then.models).map(([kind, number]) => [kind, String(number)]);
     return {
       // The names of its models tell alone which agents have the same: what they bring is in the recording.
@@ -77,5 +77,14 @@ export function replayedAgents(
       turnTaking: turnTakingFor(agent, config),
     };
   };
-  return { first: equip(agentOf(0)), equip, code };
+  return {
+    first: equippedAs(agentOf(0), header),
+    equip(agent) {
+      const number = numbers.get(agent) ?? -1;
+      const then = records.get(number);
+      if (!then || missing.has(number)) throw new Error(missing.get(number) ?? "it is not in the recording");
+      return equippedAs(agent, then);
+    },
+    code,
+  };
 }

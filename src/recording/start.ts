@@ -2,6 +2,7 @@
 import { wallTime } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { equippedAsFirst } from "../equipment.ts";
+import { messageOf } from "../errors.ts";
 import { createMcpServers } from "../tools/mcp.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
 import { type AgentNumbers, equippedThen, numberAgents, recordedAgents } from "./recorded_agents.ts";
@@ -33,17 +34,19 @@ export function startRecorded(
     providers: recorded(providers, recorder),
     ...(costCaps?.llm && { costCaps: { ...costCaps, llm: recordedLanguageModel(costCaps.llm, recorder) } }),
     equip(next) {
-      const equipped = equip(next);
-      recorder.note({
-        type: "agent-equipped",
-        number: numbers.of(next),
-        ...equippedThen(equipped, numbers),
-      });
-      return {
-        ...equipped,
-        agent: agents.agent(equipped.agent),
-        providers: recorded(equipped.providers, recorder),
-      };
+      const number = numbers.of(next);
+      try {
+        const equipped = equip(next);
+        recorder.note({ type: "agent-equipped", number, ...equippedThen(equipped, numbers) });
+        return {
+          ...equipped,
+          agent: agents.agent(equipped.agent),
+          providers: recorded(equipped.providers, recorder),
+        };
+      } catch (error) {
+        recorder.note({ type: "agent-missing", number, message: messageOf(error) });
+        throw error;
+      }
     },
     mcpServers: (given) =>
       recordedMcpServers(

@@ -3,61 +3,29 @@ import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { AgentDefinition } from "../../src/agent.ts";
 import type { EventHandlers } from "../../src/handlers.ts";
-import {
-  conversationLines,
-  decisionsOf,
-  farthestApart,
-  firstDifference,
-} from "../../src/recording/decisions.ts";
+import { decisionsOf, firstDifference } from "../../src/recording/decisions.ts";
 import { readRecording, type Recording } from "../../src/recording/recording.ts";
 import { replay } from "../../src/recording/replay.ts";
-import type { Providers } from "../../src/session.ts";
-import { startRecorded } from "../../src/recording/start.ts";
 import { tool } from "../../src/tool.ts";
-import { runScript } from "../conversations/run.ts";
-import { parseScript } from "../conversations/script.ts";
+import { decidedAgain, record } from "./recorded.ts";
 
 const folder = new URL("../conversations/", import.meta.url);
 const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".txt"))
   .sort();
-/** The same clock, the same times: but for what rounding to the microsecond leaves. */
-const exactly = { ms: 1, words: 0 };
-
 /** A golden conversation, recorded; `on`: its agent's handlers of events, `more`: what else it has. */
 async function recordingOf(
   name: string,
   on: EventHandlers = {},
   more: Partial<AgentDefinition> = {},
-  providers: Partial<Providers> = {},
 ): Promise<Recording> {
   const [script = ""] = (await Deno.readTextFile(new URL(name, folder))).split("\n----\n");
-  const parsed = parseScript(script);
-  const lines: string[] = [];
-  const config = { endpointing: {}, interruption: {}, speculate: parsed.options.speculate };
-  const { pending } = await runScript(
-    parsed,
-    (options) => {
-      const agent = { ...options.agent, on, ...more };
-      const used = { ...options.providers, ...providers };
-      return startRecorded({ ...options, agent, providers: used }, config, {
-        write: (line) => lines.push(line) > 0,
-        close() {},
-      });
-    },
-  );
-  assertEquals(pending, 0, "the recorded session left timers behind");
-  return readRecording(lines.join(""), name);
+  return await record(script, ({ agent }) => ({ agent: { ...agent, on, ...more } }));
 }
 
 describe("a golden conversation, recorded and played again, is decided the same", () => {
   for (const name of names) {
     it(name.replace(".txt", "").replaceAll("-", " "), async () => {
-      const recording = await recordingOf(name);
-      const [then, now] = [decisionsOf(recording), decisionsOf(await replay(recording))];
-      assert(then.length > 0 && then.at(-1)?.what.startsWith("the session ended"), "nothing was recorded");
-      assertEquals(conversationLines(now), conversationLines(then));
-      assertEquals(firstDifference(then, now, exactly), undefined);
-      assert(farthestApart(then, now) < 1);
+      await decidedAgain(await recordingOf(name));
     });
   }
 });
@@ -67,10 +35,8 @@ describe("what an agent's handlers of events do", () => {
     const recording = await recordingOf("plain-turn.txt", {
       "turn-ended": (_event, { session }) => session.say("Is there anything else?"),
     });
-    const [then, now] = [decisionsOf(recording), decisionsOf(await replay(recording))];
-    const asks = conversationLines(now).filter((line) => line.includes("Is there anything else?"));
+    const asks = (await decidedAgain(recording)).filter((line) => line.includes("Is there anything else?"));
     assertEquals(asks.length, 1);
-    assertEquals(firstDifference(then, now, exactly), undefined);
   });
 
   it("to the history is in the recording, and so are the summaries of what is not told", async () => {
@@ -90,7 +56,7 @@ describe("what an agent's handlers of events do", () => {
     assertEquals(runs(again), runs(recording));
     assertEquals(updates(recording).length, 2);
     assertEquals(updates(again), updates(recording));
-    assertEquals(firstDifference(decisionsOf(recording), decisionsOf(again), exactly), undefined);
+    await decidedAgain(recording);
   });
 });
 
@@ -163,7 +129,6 @@ describe("a picture that a tool has brought", () => {
     const text = JSON.stringify(recording);
     assert(text.includes("The picture follows."));
     assert(!text.includes(data), "the picture is in the recording");
-    const [then, now] = [decisionsOf(recording), decisionsOf(await replay(recording))];
-    assertEquals(firstDifference(then, now, exactly), undefined);
+    await decidedAgain(recording);
   });
 });
