@@ -75,7 +75,10 @@ export function replayedCode(
       const shiftMs = clock.now() - (run?.openedMs ?? 0);
       for (const entry of run?.entries ?? []) {
         const waitMs = entry.atMs + shiftMs - clock.now();
-        if (waitMs > 0) await clock.sleep(waitMs, { signal });
+        if (waitMs > 0) {
+          await clock.sleep(waitMs, { signal });
+          await clock.sleep(0, { signal }); // it may have followed what happens at this moment
+        }
         if (entry.type === "stream-ended") return;
         if (entry.type === "stream-failed") throw errorFrom(entry.error);
         const step = stepFrom(entry.item);

@@ -36,12 +36,14 @@ export interface RealtimeCallOptions extends Pick<SessionOptions, "costCaps" | "
   readonly unreachable?: boolean;
   /** What that answers. */
   readonly answers?: readonly Answer[];
+  /** What starts the session. */
+  readonly start?: typeof startSession;
 }
 
 /** Starts one; the user is there. */
 export async function startRealtimeCall(
   options: SpeechEmulatorOptions = {},
-  { definition, transcription, speculate = true, pipeline, answers = [], unreachable = false, ...more }:
+  { definition, transcription, speculate = true, pipeline, answers = [], unreachable = false, start = startSession, ...more }:
     RealtimeCallOptions = {},
 ) {
   const clock = fakeClock();
@@ -72,7 +74,7 @@ export async function startRealtimeCall(
     };
   };
   const agent = defineAgent({ instructions, model: "openai-realtime/gpt-realtime", ...definition });
-  const { session, joined } = startSession({
+  const { session, joined } = start({
     ...more,
     ...equip(agent),
     id: "session",

@@ -11,15 +11,15 @@ import type { SessionOptions } from "../../src/session.ts";
 import { tool } from "../../src/tool.ts";
 import { decidedAgain, record } from "./recorded.ts";
 
-/** A session of `reception`, with what the script's own agent has besides; `missing`: what cannot be had. */
-const beginWith = (reception: Agent, missing?: Agent) => (options: SessionOptions) => ({
-  agent: Object.assign(reception, { ...options.agent, ...reception }),
-  equip(agent: Agent) {
+/** A session that `reception` begins; `missing`: who cannot be had. */
+const beginWith = (reception: Agent, missing?: Agent) => (options: SessionOptions) => {
+  const equip = (agent: Agent) => {
     if (agent === missing) throw new ConfigError("the key is not set");
     const turnTaking = turnTakingFor(agent, { endpointing: {}, interruption: {}, speculate: true });
     return { ...options, agent, agentName: agent.name ?? "task", turnTaking };
-  },
-});
+  };
+  return { ...equip(reception), equip };
+};
 const handOverTo = (agent: () => Agent) =>
   tool({ description: "Hands over", effect: "idempotent", execute: () => handoff(agent()) });
 const agent = (name: string, definition: Partial<AgentDefinition> = {}) =>
@@ -56,6 +56,14 @@ describe("a recording with a handoff in it, played again", () => {
     includes(lines, "10.10 s  turn-2: the user's turn ended", "Anything else?");
     includes(lines, "sales handed the conversation over to reception", "Reception again.");
     assertEquals(opened(recording, "stt"), 3, "each listens for itself");
+  });
+
+  it("has another listen where that is all that is different", async () => {
+    const sales = agent("sales", { stt: "deepgram/nova-3:de" });
+    const reception = agent("reception", { tools: { toSales: handOverTo(() => sales) } });
+    const recording = await record(script, beginWith(reception));
+    assertEquals(opened(recording, "stt"), 2);
+    includes(await decidedAgain(recording), "They are twenty dollars.");
   });
 
   it("goes on where another agent could not be had", async () => {
