@@ -43,4 +43,20 @@ describe("a recording of a model that hears and speaks, played again", () => {
     assert(said.some((line) => line.includes('user\'s turn ended with "Stop, please. Goodbye."')));
     assert(said.some((line) => line.includes("turn-1 was interrupted")));
   });
+
+  it("fails where its connection was lost, and goes on with another", async () => {
+    const lines = recordingLines();
+    {
+      await using call = await startRealtimeCall({
+        transcripts: ["First.", "Second."],
+        answer: (_, n) => n === 0 ? { text: "One two three four.", then: "drop" } : { text: "The second." },
+      }, { start: (options) => startRecorded(options, config, lines) });
+      await call.ask();
+      await call.until(() => call.said().at(-1)?.startsWith("assistant: Sorry"), "the apology");
+      await call.ask();
+    }
+    const said = await decidedAgain(lines.read("the recording"));
+    assert(said.some((line) => line.includes("turn-1 was failed")));
+    assert(said.some((line) => line.includes("turn-2 was answered")));
+  });
 });
