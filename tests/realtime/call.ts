@@ -43,8 +43,16 @@ export interface RealtimeCallOptions extends Pick<SessionOptions, "costCaps" | "
 /** Starts one; the user is there. */
 export async function startRealtimeCall(
   options: SpeechEmulatorOptions = {},
-  { definition, transcription, speculate = true, pipeline, answers = [], unreachable = false, start = startSession, ...more }:
-    RealtimeCallOptions = {},
+  {
+    definition,
+    transcription,
+    speculate = true,
+    pipeline,
+    answers = [],
+    unreachable = false,
+    start = startSession,
+    ...more
+  }: RealtimeCallOptions = {},
 ) {
   const clock = fakeClock();
   const emulator: SpeechEmulator = await startSpeechEmulator({ clock, ...options });
