@@ -15,9 +15,14 @@ export interface HeldSession extends DispatchedSession {
 
 /**
  * `undecided`: whoever has taken the claim has yet to see whether another's session is in the room, and lives. `offered`: it
- * is left to that session; held without that, it is of whoever goes on with the session.
+ * is left to that session; held without that, it is of whoever goes on with the session. `holder`: which of those that
+ * went on with it, so that who has taken it, and was not told, knows it for their own.
  */
-export type Claimed = HeldSession & { readonly undecided?: true; readonly offered?: true };
+export type Claimed = HeldSession & {
+  readonly undecided?: true;
+  readonly offered?: true;
+  readonly holder?: string;
+};
 
 const claimed: z.ZodType<Claimed> = z.object({
   sessionId: z.string(),
@@ -29,6 +34,7 @@ const claimed: z.ZodType<Claimed> = z.object({
   callers: z.array(z.string()).exactOptional(),
   undecided: z.literal(true).exactOptional(),
   offered: z.literal(true).exactOptional(),
+  holder: z.string().exactOptional(),
 });
 
 /** Reads what a claim tells; throws a ZodError when another version of Repartee wrote it otherwise. */

@@ -2,7 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Gate } from "../room/gate.ts";
-import { type HeldSession, readClaimed } from "./held.ts";
+import { type Claimed, type HeldSession, readClaimed } from "./held.ts";
 import { type Fence, type Store, StoreError } from "./store/store.ts";
 
 /** How long a claim is held unless it is renewed; how often it is; milliseconds. */
@@ -55,6 +55,7 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
   let isKnown = true;
   let next: Disposable | undefined;
   let lapse: Disposable | undefined;
+  const holder = crypto.randomUUID();
   const lost = new AbortController();
   const listeners = new Set<() => void>();
 
@@ -84,7 +85,7 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
   };
 
   const renew = async (): Promise<Outcome> => {
-    const value = JSON.stringify(describe());
+    const value = JSON.stringify({ ...describe(), holder } satisfies Claimed);
     if (options.key() !== key) {
       await store.release(key, token);
       [key, token] = [options.key(), 0]; // a token that none has: it is taken anew
@@ -92,10 +93,11 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
     if (await store.renew(key, token, leaseMs, value)) return "held";
     const taking = await store.take(key, value, leaseMs);
     if (taking.type === "held") {
-      const { sessionId, undecided, offered } = readClaimed(taking.value);
+      const { sessionId, undecided, offered, holder: by } = readClaimed(taking.value);
       // Whoever took it has found this session in the room, and left the claim to it.
       const isOffered = offered && sessionId === describe().sessionId;
-      if (!isOffered) return undecided ? "undecided" : "lost";
+      const isOwn = by === holder; // it was taken here, and the answer was lost
+      if (!isOffered && !isOwn) return undecided ? "undecided" : "lost";
       if (!await store.renew(key, taking.token, leaseMs, value)) return "undecided";
     }
     token = taking.token;

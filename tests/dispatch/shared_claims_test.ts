@@ -147,6 +147,21 @@ describe("a process that stood still", () => {
     assertEquals([gate?.open, first.started[0]?.closes], [true, []]);
   });
 
+  it("goes on when it has taken its claim again, and was not told", async () => {
+    const { first, second, clock } = processes();
+    await first.connect({ room: "r" });
+    const gate = first.started[0]?.request.gate;
+    first.process.stop();
+    await clock.advance(30_000);
+    first.loseTaking();
+    first.process.continue();
+    await clock.advance(750);
+    assertEquals([gate?.open, first.started[0]?.closes], [true, []]);
+    await clock.advance(10_000);
+    assertEquals((await second.dispatcher.dispatch({ room: "r" })).type, "existing");
+    assertEquals([gate?.open, first.started[0]?.closes], [true, []]);
+  });
+
   it("does not trust what it sees of the room, where nobody else can be asked, before it has asked anew", async () => {
     const { first, clock } = processes();
     await first.connect({ room: "r" });

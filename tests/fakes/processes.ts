@@ -77,7 +77,9 @@ export function processes({ count = 2, late }: ProcessesOptions = {}) {
       state.answer = answer.promise;
       return answer;
     };
-    return { dispatcher, started, outcomes, log, arrive, connect, state, process, hang };
+    /** The next time that it takes a lease the answer is lost. */
+    const loseTaking = () => void (state.losesTaking = true);
+    return { dispatcher, started, outcomes, log, arrive, connect, state, process, hang, loseTaking };
   });
   const [first, second] = all;
   if (!first || !second) throw new Error("expected two processes or more");
@@ -101,6 +103,7 @@ interface StoreState {
   wasAway?: boolean;
   /** To the next question. */
   answer?: Promise<never> | undefined;
+  losesTaking?: boolean;
 }
 
 /** The store, as long as it is not away. */
@@ -125,7 +128,12 @@ function reachable(
     get reachableMs() {
       return state.wasAway ? 0 : Infinity;
     },
-    take: through(({ take }) => take),
+    async take(...args) {
+      const taking = await through(({ take }) => take)(...args);
+      if (!state.losesTaking) return taking;
+      state.losesTaking = false;
+      throw new StoreError("no answer");
+    },
     renew: through(({ renew }) => renew),
     release: through(({ release }) => release),
     read: through(({ read }) => read),
