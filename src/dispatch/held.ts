@@ -15,8 +15,8 @@ export interface HeldSession extends DispatchedSession {
 
 /**
  * `undecided`: whoever has taken the claim has yet to see whether another's session is in the room, and lives. `offered`: it
- * is left to that session; held without that, it is of whoever goes on with the session. `holder`: which of those that
- * went on with it, so that who has taken it, and was not told, knows it for their own.
+ * is left to that session; held without that, it is of whoever goes on with the session. `holder`: who has taken
+ * it, and knows it for their own also when they were not told.
  */
 export type Claimed = HeldSession & {
   readonly undecided?: true;

@@ -7,7 +7,7 @@ import { type Hold, holdLease, type HoldOptions, leaseMs, renewMs, type TakenLea
 import type { Rooms } from "./rooms.ts";
 import { identityOf, sessionIdFrom } from "./session_id.ts";
 import type { SharedTombstones } from "./shared_tombstones.ts";
-import type { Fence, Store } from "./store/store.ts";
+import { type Fence, type Store, StoreError } from "./store/store.ts";
 
 /** What became of an attempt to take a claim, or of one that was held. */
 export type ClaimOutcome = "taken" | "held" | "left" | "lost";
@@ -123,58 +123,79 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
     }
   };
 
-  return {
-    claimed: async (roomSid, agent) => await store.read(keyOf(roomSid, agent)) !== undefined,
-    async take(roomSid, session, isOwn) {
-      const key = keyOf(roomSid, session.agent);
-      const claim = JSON.stringify({ ...session, undecided: true } satisfies Claimed);
-      /** Whom it was left to in vain. */
-      const silent = new Set<string>();
-      while (true) {
-        let askedAtMs = clock.now();
-        const looking = strangers(roomSid, session, isOwn);
-        looking.catch(() => {}); // of no interest when another has the claim
-        const taking = await store.take(key, claim, leaseMs);
-        if (taking.type === "held") {
-          const { undecided, ...by } = readClaimed(taking.value);
-          if (!undecided) {
-            onOutcome?.("held");
-            return { type: "held", by };
-          }
+  /** Takes it, or tells whose it is. `holder`: who asks, and may have it from before without having been told. */
+  const decide = async (
+    roomSid: string,
+    session: HeldSession,
+    isOwn: (sessionId: string) => boolean,
+    holder: string,
+  ): Promise<TakenClaim> => {
+    const key = keyOf(roomSid, session.agent);
+    const claim = JSON.stringify({ ...session, undecided: true, holder } satisfies Claimed);
+    /** Whom it was left to in vain. */
+    const silent = new Set<string>();
+    while (true) {
+      let askedAtMs = clock.now();
+      const looking = strangers(roomSid, session, isOwn);
+      looking.catch(() => {}); // of no interest when another has the claim
+      const taking = await store.take(key, claim, leaseMs);
+      if (taking.type === "held") {
+        const by = readClaimed(taking.value);
+        if (!by.undecided) {
+          onOutcome?.("held");
+          return { type: "held", by };
+        }
+        if (by.holder !== holder) {
           await clock.sleep(pollMs);
           continue;
         }
-        const { token } = taking;
-        try {
-          const there = await renewWhile({ key, token }, looking);
-          const other = there.find((sessionId) => !silent.has(sessionId));
-          if (other !== undefined) {
-            const by = await leaveTo(other, { key, token }, session);
-            if (by) {
-              onOutcome?.("left");
-              return { type: "held", by };
-            }
-            silent.add(other);
-            continue;
+        if (!await store.renew(key, taking.token, leaseMs)) continue;
+      }
+      const { token } = taking;
+      try {
+        const there = await renewWhile({ key, token }, looking);
+        const other = there.find((sessionId) => !silent.has(sessionId));
+        if (other !== undefined) {
+          const by = await leaveTo(other, { key, token }, session);
+          if (by) {
+            onOutcome?.("left");
+            return { type: "held", by };
           }
-          for (const sessionId of there) {
-            log.warn(
-              { room: session.room, sessionId },
-              "an agent whose claim has lapsed is put out of its room",
-            );
-            await renewWhile({ key, token }, rooms.remove(session.room, identityOf(sessionId)));
-          }
-          await renewWhile({ key, token }, tombstones.clear(roomSid, session.agent));
-          if (clock.now() - askedAtMs > renewMs) {
-            askedAtMs = clock.now();
-            if (!await store.renew(key, token, leaseMs)) continue; // it has lapsed all the same
-          }
-          onOutcome?.("taken");
-          return { type: "taken", lease: { key, token, askedAtMs } };
-        } catch (error) {
-          await drop({ key, token });
-          throw error;
+          silent.add(other);
+          continue;
         }
+        for (const sessionId of there) {
+          log.warn(
+            { room: session.room, sessionId },
+            "an agent whose claim has lapsed is put out of its room",
+          );
+          await renewWhile({ key, token }, rooms.remove(session.room, identityOf(sessionId)));
+        }
+        await renewWhile({ key, token }, tombstones.clear(roomSid, session.agent));
+        if (clock.now() - askedAtMs > renewMs) {
+          askedAtMs = clock.now();
+          if (!await store.renew(key, token, leaseMs)) continue; // it has lapsed all the same
+        }
+        onOutcome?.("taken");
+        return { type: "taken", lease: { key, token, askedAtMs } };
+      } catch (error) {
+        await drop({ key, token });
+        throw error;
+      }
+    }
+  };
+
+  return {
+    claimed: async (roomSid, agent) => await store.read(keyOf(roomSid, agent)) !== undefined,
+    async take(roomSid, session, isOwn) {
+      const holder = crypto.randomUUID();
+      try {
+        return await decide(roomSid, session, isOwn, holder);
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        const { room, agent } = session;
+        log.warn({ error, room, agent }, "the store is asked once more for a claim");
+        return await decide(roomSid, session, isOwn, holder);
       }
     },
     hold({ roomSid, describe, ...options }) {

@@ -52,6 +52,15 @@ describe("a claim among processes", () => {
     assertEquals((await next).type, "created");
   });
 
+  it("is asked for once more when the answer is lost, and is then the own", async () => {
+    const { first, second, clock } = processes();
+    first.loseTaking();
+    assertEquals((await first.connect({ room: "r" })).type, "created");
+    await clock.advance(10_000);
+    assertEquals((await second.dispatcher.dispatch({ room: "r" })).type, "existing");
+    assertEquals([first.outcomes, first.started[0]?.request.gate?.open], [["taken"], true]);
+  });
+
   const wishes: [string, Partial<DispatchRequest>, Partial<DispatchRequest>, string][] = [
     ["the same", { metadata: "m", participant: "p" }, { metadata: "m", participant: "p" }, "existing"],
     ["other metadata", { metadata: "m" }, { metadata: "n" }, "conflict"],

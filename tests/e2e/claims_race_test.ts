@@ -57,6 +57,10 @@ describe("ten who ask for an agent at once", () => {
     };
     await Promise.all(Array.from({ length: atOnce }, run));
     const joined = cluster.servers.map(({ log }) => log.filter(({ msg }) => msg === "agent joined"));
+    const failures = cluster.servers.flatMap(({ log }) =>
+      log.filter(({ level }) => level === "error").map((line) => JSON.stringify(line))
+    );
+    assertEquals(failures, []);
     const rooms = joined.flat().map(({ room }) => room);
     assertEquals([rooms.length, new Set(rooms).size], [rounds, rounds], "agents, and rooms that had one");
     assert(joined.every(({ length }) => length > 0), "one server had none");

@@ -117,6 +117,18 @@ describe("servers that share a Redis", options, () => {
     assertEquals((await send(away, 1)).agent, (await cluster.agentsIn(away))[0]);
   });
 
+  it("who asks while Redis stands still for a moment waits for it, and has the one agent", async () => {
+    const room = newRoom();
+    await cluster.open(room);
+    redis?.signal("SIGSTOP");
+    const asking = Promise.all([0, 1, 2].map((server) => cluster.dispatch(server, room)));
+    await new Promise((resolve) => setTimeout(resolve, 2_000)); // longer than an answer may take
+    redis?.signal("SIGCONT");
+    const answers = await asking;
+    assertEquals(new Set(answers.map(({ body }) => body.sessionId)).size, 1, JSON.stringify(answers));
+    await untilAgentsAre(room, [`agent-${answers[0]?.body.sessionId}`]);
+  });
+
   it("webhooks may come ten times, backwards, broken, to whichever of them, or not at all", async () => {
     const rooms = Array.from({ length: 4 }, newRoom);
     const opened = await Promise.all(rooms.map(async (room) => ({ room, sid: await cluster.open(room) })));
