@@ -73,14 +73,14 @@ export function judge(
   };
 }
 
-/** Judges anew whenever it is asked. Without `strain` the number of sessions counts alone. */
+/** Judges anew whenever it is asked; `most`: sessions. Without `strain` their number counts alone. */
 export function createAdmission(
   { maxSessions, strain = noStrain }: { readonly maxSessions: number; readonly strain?: Strain | undefined },
-): (sessions: number) => Admission {
+): (sessions: number, most?: number) => Admission {
   let state: AdmissionState = { late: false };
-  return (sessions) => {
+  return (sessions, most = maxSessions) => {
     const { lagMs, maxLagMs, rssBytes, maxRssBytes } = strain;
-    const measured = { sessions, maxSessions, lagMs, maxLagMs, rssBytes, maxRssBytes };
+    const measured = { sessions, maxSessions: most, lagMs, maxLagMs, rssBytes, maxRssBytes };
     const { state: next, ...admission } = judge(state, measured);
     state = next;
     return admission;

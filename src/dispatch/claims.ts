@@ -76,9 +76,9 @@ export function createClaims(options: DispatcherOptions): Claims {
     return now?.sid ?? sid;
   };
 
-  const refusal = (): Refusal | undefined => {
+  const refusal = (request?: DispatchRequest): Refusal | undefined => {
     if (draining) return { type: "draining" };
-    const { full } = admit(places.size);
+    const { full } = admit(places.size, request?.isLastResort ? Infinity : undefined);
     return full && { type: "full", ...full };
   };
 
@@ -88,7 +88,7 @@ export function createClaims(options: DispatcherOptions): Claims {
     { roomSid, agentName }: SessionRequest,
   ): Claim | undefined => {
     const existing = places.holder(roomSid, agentName);
-    if (!existing) return refusal();
+    if (!existing) return refusal(request);
     if (suits(heldBy(existing), request)) return { type: "existing", place: existing };
     return { type: "conflict", session: view(existing) };
   };
@@ -168,7 +168,7 @@ export function createClaims(options: DispatcherOptions): Claims {
     if (!agent) return { type: "unknown-agent", agent: agentName, known: Object.keys(agents) };
     const asks = !join && !found && rooms !== undefined;
     // For a session that would be refused nothing is asked, and no room made.
-    const early = asks && places.named(room, agentName).length === 0 ? refusal() : undefined;
+    const early = asks && places.named(room, agentName).length === 0 ? refusal(request) : undefined;
     if (early) return early;
     try {
       const wanted: SessionRequest = {

@@ -37,6 +37,8 @@ export interface DispatchRequest {
   readonly ticket?: Ticket;
   /** A session whose process is gone, to be gone on with. */
   readonly left?: Checkpoint;
+  /** Nobody else takes it: also when there are as many sessions as there may be, if the process can bear another. */
+  readonly isLastResort?: boolean;
   /** Told of the session as soon as there is one, before anything happens in it. */
   readonly onStart?: (session: VoiceSession) => void;
   /** Told why the session ends before it leaves its room, which waits for it. */

@@ -31,6 +31,8 @@ const againMs = 3_000;
 const unreadableMs = 60_000;
 /** When the store is there again, those that live have so long to find it, and to renew their claims. */
 const renewalMs = 5_000;
+/** A process that has no place leaves a session to others for so long; then it takes it beyond its places. */
+const patienceMs = 2_000;
 /** A session that ends the process it is in, over and over, is given up. */
 const mostResumptions = 5;
 
@@ -40,11 +42,16 @@ export function startRecovery(
 ): AsyncDisposable {
   /** When those may be tried again that have failed (clock milliseconds). */
   const paused = new Map<string, number>();
+  /** Since when those have had no claim that had none when it was looked last (clock milliseconds). */
+  let unclaimed: ReadonlyMap<string, number> = new Map();
   const over = new AbortController();
   const pause = ({ roomSid, agent }: Which, ms: number) =>
     void paused.set(JSON.stringify([roomSid, agent]), clock.now() + ms);
 
-  const goOnWith = async ({ roomSid, agent }: Which): Promise<void> => {
+  const goOnWith = async (
+    { roomSid, agent }: Which,
+    { isLastResort }: { readonly isLastResort: boolean },
+  ): Promise<void> => {
     const left = await checkpoints.find(roomSid, agent);
     if (!left) return pause({ roomSid, agent }, unreadableMs);
     const { sessionId, room, metadata, participant, resumptions } = left;
@@ -57,38 +64,49 @@ export function startRecovery(
       return onOutcome?.("over");
     }
     if (now.participants.every(({ canTalk }) => !canTalk)) return pause(about, againMs); // they may return
-    log.warn(about, "the process of a session is gone: it goes on here");
-    const wanted = { room, roomSid, agent, metadata, left };
+    const wanted = { room, roomSid, agent, metadata, left, isLastResort };
     const result = await dispatcher.dispatch({
       ...wanted,
       ...(participant !== undefined && { participant }),
     });
-    if ("session" in result) return onOutcome?.("resumed");
+    if (result.type === "full" || result.type === "draining") return; // another takes it, or this one later
+    if ("session" in result) {
+      log.warn(about, "the process of a session was gone: it goes on");
+      return onOutcome?.("resumed");
+    }
     log.error({ ...about, ...result }, "a session could not be gone on with");
     pause(about, againMs);
     onOutcome?.("failed");
   };
 
   const look = async (all: readonly Which[]): Promise<void> => {
+    const still = new Map<string, number>();
     await Promise.all(all.map(async (one) => {
       const { roomSid, agent } = one;
       const key = JSON.stringify([roomSid, agent]);
       if ((paused.get(key) ?? 0) > clock.now()) return;
       paused.delete(key);
       try {
-        if (!await leases.claimed(roomSid, agent)) await goOnWith(one);
+        if (await leases.claimed(roomSid, agent)) return;
+        const sinceMs = unclaimed.get(key) ?? clock.now();
+        still.set(key, sinceMs);
+        const isLastResort = clock.now() - sinceMs >= patienceMs;
+        if (isLastResort || !dispatcher.refusal) await goOnWith(one, { isLastResort });
       } catch (error) {
         log.warn({ ...one, error }, "it is not known whether the process of a session is gone");
         pause(one, againMs);
       }
     }));
+    unclaimed = still;
   };
 
   const run = async () => {
     let isKnown = true;
     while (!over.signal.aborted) {
       try {
-        if (!dispatcher.refusal && store.reachableMs >= renewalMs) await look(await checkpoints.list());
+        if (dispatcher.refusal?.type !== "draining" && store.reachableMs >= renewalMs) {
+          await look(await checkpoints.list());
+        }
         isKnown = true;
       } catch (error) {
         if (isKnown) log.warn({ error }, "it cannot be looked for sessions whose process is gone");

@@ -65,12 +65,14 @@ describe("admission", () => {
     Object.assign(strain, { lagMs: 0, rssBytes: 500 * 2 ** 20 });
     assertEquals(admission(1).full?.reason, "The process takes 500 MB of memory (at most 400)");
     assertEquals(admission(3).full?.reason, "All 3 places are taken");
+    assertEquals(admission(3, Infinity).full?.limit, "memory"); // for whom nobody else takes
   });
 
   it("without measurements counts sessions alone", () => {
     const admission = createAdmission({ maxSessions: 2 });
     assertEquals([admission(1).full, admission(1).load], [undefined, 0.345]);
     assertEquals(admission(2).full?.limit, "sessions");
+    assertEquals(admission(2, Infinity).full, undefined);
   });
 });
 

@@ -180,6 +180,12 @@ describe("dispatch", () => {
     const full = { type: "full", limit: "sessions", reason: "All 2 places are taken" } as const;
     assertEquals(dispatcher.refusal, full);
     assertEquals(await dispatcher.dispatch({ room: "c" }), full);
+    const answer = dispatcher.dispatch({ room: "left", isLastResort: true });
+    await clock.settle();
+    started.at(-1)?.arrive();
+    assertEquals((await answer).type, "created");
+    started.pop()?.end("closed");
+    await clock.settle();
     assertEquals((await dispatcher.dispatch({ room: "a" })).type, "existing");
     started[0]?.end("closed");
     await clock.settle();

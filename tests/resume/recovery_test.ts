@@ -6,6 +6,7 @@ import {
   createDispatcher,
   type DispatchRequest,
   type DispatchResult,
+  type Refusal,
 } from "../../src/dispatch/dispatcher.ts";
 import { createLeases } from "../../src/dispatch/leases.ts";
 import { createSharedTombstones } from "../../src/dispatch/shared_tombstones.ts";
@@ -86,7 +87,7 @@ type World = Awaited<ReturnType<typeof setUp>>;
 /** Another process, which looks for sessions that are left. */
 function recover(
   { clock, log, rooms, store, shared }: World,
-  { refusal, answers = [] }: { refusal?: { type: "draining" }; answers?: DispatchResult[] } = {},
+  { refusal, answers = [] }: { refusal?: Refusal; answers?: DispatchResult[] } = {},
 ) {
   const asked: DispatchRequest[] = [];
   const outcomes: RecoveryOutcome[] = [];
@@ -99,7 +100,7 @@ function recover(
       async dispatch(request) {
         asked.push(request);
         const answer = answers.shift() ?? { type: "created", session: there };
-        if (answer.type !== "failed") await shared.checkpoints.remove(request.roomSid ?? "", "assistant");
+        if ("session" in answer) await shared.checkpoints.remove(request.roomSid ?? "", "assistant");
         return answer;
       },
     },
@@ -119,7 +120,13 @@ describe("a session whose process is gone", () => {
     assertEquals(process.asked, []);
     await world.clock.advance(600);
     const [{ left, ...request } = { room: "" }] = process.asked;
-    assertEquals(request, { room: "r", roomSid: world.roomSid, agent: "assistant", metadata: "m" });
+    assertEquals(request, {
+      room: "r",
+      roomSid: world.roomSid,
+      agent: "assistant",
+      metadata: "m",
+      isLastResort: false,
+    });
     const { elapsedMs = 0, ...same } = left?.snapshot ?? {};
     const { elapsedMs: _, ...whole } = snapshot;
     assertEquals(same, whole);
@@ -197,6 +204,18 @@ describe("a session whose process is gone", () => {
     await using process = recover(world, { refusal: { type: "draining" } });
     await world.clock.advance(claimMs + 5_000);
     assertEquals(process.asked, []);
+  });
+
+  it("is left to others for 2 s by a process that is full, which then takes it beyond its places", async () => {
+    const world = await setUp();
+    const full: Refusal = { type: "full", limit: "sessions", reason: "All 5 places are taken" };
+    await using process = recover(world, { refusal: full, answers: [full] });
+    await world.clock.advance(claimMs + 1_900);
+    assertEquals(process.asked, []);
+    await world.clock.advance(300);
+    assertEquals(process.asked.map(({ isLastResort }) => isLastResort), [true]); // refused for its strain
+    await world.clock.advance(500);
+    assertEquals([process.asked.length, process.outcomes], [2, ["resumed"]]);
   });
 
   it("is tried again 3 s after a failure; where the store was away, its process has 5 s to renew its claim", async () => {

@@ -76,7 +76,7 @@ function leaseFrom(text: string): Lease {
 }
 
 interface Connection {
-  /** For how long there is one, milliseconds; 0 when there is none. */
+  /** For how long there is one, or for the first one there could have been, milliseconds; 0 when there is none. */
   readonly upMs: number;
   /** Asks Redis; rejects with a StoreError. */
   ask<T>(question: (client: RedisClientType) => Promise<T>): Promise<T>;
@@ -109,7 +109,6 @@ function connectRedis({ url, clock, log: parent }: RedisStoreOptions): Connectio
   async function tryOnce(): Promise<void> {
     try {
       client = await connectOnce();
-      connectedAtMs = clock.now();
       if (failure !== undefined) log.info({}, "Redis is there again");
       failure = undefined;
     } catch (error) {
@@ -133,9 +132,24 @@ function connectRedis({ url, clock, log: parent }: RedisStoreOptions): Connectio
     over.signal.addEventListener("abort", destroy, { once: true });
     using _late = clock.after(connectMs, destroy); // it may take the connection, and say nothing
     try {
-      return await candidate.connect();
+      const connected = await candidate.connect();
+      // Who finds it at the first try may trust that the others have had it as long as it is there.
+      const isFirst = connectedAtMs === -Infinity && failure === undefined;
+      connectedAtMs = clock.now() - (isFirst ? await uptimeMs(connected) : 0);
+      return connected;
     } finally {
       over.signal.removeEventListener("abort", destroy);
+    }
+  }
+
+  /** For how long Redis has been there; 0 where it does not tell. */
+  async function uptimeMs(asked: RedisClientType): Promise<number> {
+    try {
+      const [, seconds = 0] = /^uptime_in_seconds:(\d+)/m.exec(await asked.info("server")) ?? [];
+      return Number(seconds) * 1_000;
+    } catch (error) {
+      log.debug({ error }, "Redis does not tell for how long it has been there");
+      return 0;
     }
   }
 

@@ -25,7 +25,7 @@ export interface Fence {
  * store. A key is `kind:name`, both of any characters but that a kind has no ":".
  */
 export interface Store extends AsyncDisposable {
-  /** For how long it could be asked without a break; others may have found it again later, milliseconds. */
+  /** For how long it could be asked without a break, as far as is known; others may have found it again later; milliseconds. */
   readonly reachableMs: number;
   /** Takes the lease for `ttlMs`, if nobody holds it. */
   take(key: string, value: string, ttlMs: number): Promise<Taking>;

@@ -54,6 +54,20 @@ describe("the store in Redis", options, () => {
     assert(waitedMs > 1_400, `${waitedMs} ms`);
     redis?.signal("SIGCONT");
     assertEquals(await eventually(() => store.read("claim:still")), undefined);
+    assert(store.reachableMs < clock.now() - beganMs, `${store.reachableMs} ms`);
+  });
+
+  it("is known, by who has just come, to have been there as long as Redis", async () => {
+    const upMs = await eventually(async () => {
+      const client = await createClient({ url: redis?.url ?? "" }).connect();
+      const [, seconds] = /uptime_in_seconds:(\d+)/.exec(await client.info("server")) ?? [];
+      client.destroy();
+      assert(Number(seconds) >= 1);
+      return Number(seconds) * 1_000;
+    });
+    await using store = open();
+    await store.read("claim:r");
+    assert(store.reachableMs >= upMs, `${store.reachableMs} ms`);
   });
 
   it("is refused in words that hold no password, and ends also while it tries to connect", async () => {
