@@ -12,6 +12,8 @@ export interface ReloadOptions {
   readonly module: URL;
   /** The registry, which is kept up to date in place. */
   readonly agents: Record<string, Agent>;
+  /** Its names, which are, too. */
+  readonly names: string[];
   /** Loads what new versions need; when it rejects, those before stay. */
   readonly prepare: (agents: Readonly<Record<string, Agent>>) => Promise<void>;
   readonly clock: Clock;
@@ -24,11 +26,11 @@ export interface Reloads extends Disposable {
 }
 
 /** Reads the agents anew whenever a file beside the registry's module is saved. One that cannot be read changes nothing. */
-export function reloadAgents({ module, agents, prepare, clock, log }: ReloadOptions): Reloads {
+export function reloadAgents({ module, agents, names, prepare, clock, log }: ReloadOptions): Reloads {
   const folder = new URL(".", module);
-  const names = new WeakMap<Agent, string>();
+  const nameOf = new WeakMap<Agent, string>();
   const name = (registry: Readonly<Record<string, Agent>>) => {
-    for (const [name, agent] of Object.entries(registry)) names.set(agent, name);
+    for (const [name, agent] of Object.entries(registry)) nameOf.set(agent, name);
   };
   name(agents);
 
@@ -50,6 +52,7 @@ export function reloadAgents({ module, agents, prepare, clock, log }: ReloadOpti
       name(loaded);
       for (const gone of Object.keys(agents)) if (!Object.hasOwn(loaded, gone)) delete agents[gone];
       Object.assign(agents, loaded);
+      names.splice(0, names.length, ...Object.keys(agents));
       log.info({ agents: Object.keys(agents) }, "agents were read anew");
     } catch (error) {
       log.error({ error }, "agents could not be read anew; those before go on");
@@ -68,7 +71,7 @@ export function reloadAgents({ module, agents, prepare, clock, log }: ReloadOpti
   };
   void follow();
   return {
-    latest: (agent) => agents[names.get(agent) ?? ""] ?? agent,
+    latest: (agent) => agents[nameOf.get(agent) ?? ""] ?? agent,
     [Symbol.dispose]() {
       timer?.[Symbol.dispose]();
       watcher.close();

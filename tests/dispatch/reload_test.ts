@@ -30,17 +30,20 @@ async function setUp() {
   const module = new URL(`file://${folder}/mod.ts`);
   const agents: Record<string, Agent> = { ...(await import(module.href)).agents };
   const clock = fakeClock();
+  const names = Object.keys(agents);
   const log = fakeLog();
   const prepared: string[][] = [];
   const reloads = reloadAgents({
     module,
     agents,
+    names,
     prepare: (next) => Promise.resolve(void prepared.push(Object.keys(next))),
     clock,
     log,
   });
   return {
     agents,
+    names,
     log,
     reloads,
     prepared,
@@ -77,7 +80,7 @@ describe("reloadAgents()", () => {
 
   it("knows agents that come and go; who goes stays as they are in their calls", async () => {
     await using server = await setUp();
-    const { agents, reloads } = server;
+    const { agents, names, reloads } = server;
     const { two } = agents;
     assert(two);
     await server.write("three", agentFile("A third."));
@@ -86,7 +89,7 @@ describe("reloadAgents()", () => {
       `import one from "./one.ts";\nimport three from "./three.ts";\nexport const agents = { one, three };\n`,
     );
     await server.until(() => "three" in agents);
-    assertEquals(Object.keys(agents), ["one", "three"]);
+    assertEquals([Object.keys(agents), names], [["one", "three"], ["one", "three"]]);
     assertEquals(reloads.latest(two), two);
   });
 

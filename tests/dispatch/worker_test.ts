@@ -102,6 +102,21 @@ describe("a worker", () => {
     assertEquals(JSON.parse(atob(payload)).video, { agent: true });
   });
 
+  it("registers agents that are new while it runs, and none that is gone", async () => {
+    const names = ["support"];
+    await using all = await setUp({ names, autoAgent: "support" });
+    await all.untilRegistered(2);
+    names.splice(0, 1, "sales", "billing");
+    await all.clock.advance(500);
+    const registered = () =>
+      all.server.workers.filter(({ closed }) => closed === undefined).map((one) =>
+        told(one, "register")[0]?.agentName
+      )
+        .toSorted().join();
+    await until(() => registered() === ",billing,sales", "those that there are");
+    await all.untilRegistered(3);
+  });
+
   it("takes a job, whose session joins as the job's participant, and succeeds before it leaves", async () => {
     await using all = await setUp();
     await all.untilRegistered();

@@ -27,7 +27,7 @@ export interface Worker extends Disposable {
 
 export interface WorkerOptions {
   readonly livekit: LiveKitConfig;
-  /** The names in the registry. */
+  /** The names in the registry; while agents are being written, they come and go. */
   readonly agents: readonly string[];
   /** The agent of rooms that ask for nobody by name; without it they are left to others. */
   readonly autoAgent: string | undefined;
@@ -44,6 +44,7 @@ export interface WorkerOptions {
   readonly log: Log;
 }
 
+/** What LiveKit knows the server by. */
 interface Name {
   readonly link: Registration;
   readonly jobs: Jobs;
@@ -78,9 +79,10 @@ export function createWorker(options: WorkerOptions): Worker {
   };
   const report = () => {
     reported = { full: dispatcher.refusal !== undefined, load: dispatcher.load, atMs: clock.now() };
-    names.forEach(tell);
+    for (const name of names.values()) tell(name);
   };
   const look = () => {
+    follow();
     const changed = reported.full !== (dispatcher.refusal !== undefined) ||
       Math.abs(reported.load - dispatcher.load) >= notable;
     if (changed || clock.now() - reported.atMs >= loadMs.report) report();
@@ -96,9 +98,9 @@ export function createWorker(options: WorkerOptions): Worker {
       onRegistered(answer) {
         report();
         onRegistered?.(answer);
-        if (names.some(({ link }) => !link.registered)) return;
+        if ([...names.values()].some(({ link }) => !link.registered)) return;
         troubled = false;
-        log.info({ agents: names.length, version: answer.serverInfo?.version }, "registered with LiveKit");
+        log.info({ agents: names.size, version: answer.serverInfo?.version }, "registered with LiveKit");
       },
       onLost(error) {
         if (!troubled) {
@@ -118,18 +120,27 @@ export function createWorker(options: WorkerOptions): Worker {
     });
     return { link, jobs };
   };
-  const names = agents.map((agent) => enter(agent, agent));
-  if (autoAgent !== undefined) names.push(enter("", autoAgent));
+  const names = new Map<string, Name>();
+  /** Registers the agents that are new, and none that is gone. */
+  const follow = () => {
+    for (const [name, { link }] of names) {
+      if (name === "" || agents.includes(name)) continue;
+      link[Symbol.dispose]();
+      names.delete(name);
+    }
+    for (const agent of agents) if (!names.has(agent)) names.set(agent, enter(agent, agent));
+  };
+  if (autoAgent !== undefined) names.set("", enter("", autoAgent));
   look();
 
   return {
     get registered() {
-      return names.filter(({ link }) => link.registered).length;
+      return [...names.values()].filter(({ link }) => link.registered).length;
     },
     report,
     [Symbol.dispose]() {
       timer?.[Symbol.dispose]();
-      for (const { link } of names) link[Symbol.dispose]();
+      for (const { link } of names.values()) link[Symbol.dispose]();
     },
   };
 }
