@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, it } from "@std/testing/bdd";
 import { webhookBody } from "../fakes/webhooks.ts";
 import { joinCaller, until } from "./caller.ts";
 import { type Cluster, roomStarted, startCluster } from "./cluster.ts";
+import { untilKept } from "./kept.ts";
 import { startLiveKitServer } from "./livekit_server.ts";
 import { startRedisServer } from "./redis_server.ts";
 
@@ -69,15 +70,19 @@ describe("servers that share a Redis", options, () => {
     const [server, other] = [cluster.servers[first.server], (first.server + 1) % 3];
     using _ = { [Symbol.dispose]: () => server?.kill("SIGCONT") };
     assertEquals(
-      await cluster.say(first.server, room, first.sessionId, "Once upon a time. ".repeat(6)),
+      await cluster.say(first.server, room, first.sessionId, "Once upon a time. ".repeat(3)),
       202,
     );
     await caller.untilSpeech({ timeoutMs: patientMs });
+    await untilKept(redis?.url ?? "", "Once upon a time.");
     server?.kill("SIGSTOP");
     await untilElsewhere(room, first);
     assertEquals((await cluster.dispatch(other, room)).body.sessionId, first.sessionId);
     await untilAgentsAre(room, [first.agent]);
-    await caller.untilQuiet({ quietMs: 2_500, timeoutMs: patientMs }); // it says what was not heard
+    const isDone = () =>
+      cluster.told(room, "agent-stopped-speaking").some((line) => line.server !== first.server);
+    await until(isDone, "the other to have said what was not heard", patientMs);
+    await caller.untilQuiet({ timeoutMs: patientMs });
     const continuedMs = performance.now();
     server?.kill("SIGCONT");
     const end = await until(() => cluster.told(room, "session ended")[0], "its end", patientMs);

@@ -2,12 +2,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { AccessToken } from "livekit-server-sdk";
-import { systemClock as clock } from "../../src/clock.ts";
-import { redisStore } from "../../src/dispatch/store/redis.ts";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { type ChatBody, startOpenAIEmulator } from "../emulators/openai.ts";
-import { silentLog } from "../fakes/log.ts";
 import { type Caller, joinCaller, until } from "./caller.ts";
+import { untilKept } from "./kept.ts";
 import { startLiveKitServer } from "./livekit_server.ts";
 import { startRedisServer } from "./redis_server.ts";
 import { startServer } from "./server.ts";
@@ -92,16 +90,6 @@ async function world(more: Readonly<Record<string, string>>) {
 
 const results = (messages: ChatBody["messages"]) => messages.filter(({ role }) => role === "tool");
 
-/** Settles when what is kept of the session has `text`. */
-async function untilKept(text: string): Promise<void> {
-  await using store = redisStore({ url: redis?.url ?? "", clock, log: silentLog });
-  const isKept = async () => {
-    const [key] = await store.keys("session");
-    return key !== undefined && (await store.get(key))?.includes(text);
-  };
-  await until(isKept, `${text} to be kept`, 15_000);
-}
-
 describe("a call whose process is killed", () => {
   it("goes on in another, with all that was said, and does nothing twice", options, async () => {
     await using all = await world({ REDIS_URL: redis?.url ?? "" });
@@ -116,7 +104,7 @@ describe("a call whose process is killed", () => {
     await write(caller, "Hello there.");
     await untilSaid(caller, "You said: Hello there.", agent);
     await write(caller, "Book it.");
-    await untilKept("M1001");
+    await untilKept(redis?.url ?? "", "M1001");
 
     const killedMs = performance.now();
     first.kill("SIGKILL");
