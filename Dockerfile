@@ -73,5 +73,5 @@ HEALTHCHECK --interval=15s --timeout=3s --start-period=10s CMD ["bash", "-c", \
 # The command of `deno task start`, without the task runner, so that the process itself gets the signals; and packages
 # are taken from the image alone.
 CMD ["deno", "run", "--cached-only", "--v8-flags=--max-semi-space-size=2,--optimize-for-size", "--no-prompt", \
-  "--allow-net", "--allow-env", "--allow-read=.", "--allow-write=.models,recordings,state", "--allow-ffi=./node_modules", \
+  "--allow-net", "--allow-run=deno", "--allow-env", "--allow-read=.", "--allow-write=.models,recordings,state", "--allow-ffi=./node_modules", \
   "--allow-sys=cpus,hostname,networkInterfaces,systemMemoryInfo", "main.ts"]

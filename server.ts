@@ -18,12 +18,14 @@ import { sessionStarter } from "./src/dispatch/start.ts";
 import { measureStrain } from "./src/dispatch/strain.ts";
 import { createWebhooks } from "./src/dispatch/webhooks.ts";
 import { startMendedWorker } from "./src/dispatch/worker/mended.ts";
-import { ConfigError, messageOf } from "./src/errors.ts";
+import type { SupervisorAddress } from "./src/environment.ts";
+import { greet, listen } from "./src/listen.ts";
 import { createLog } from "./src/log.ts";
 import { createModels, preload } from "./src/models.ts";
 import { recordingFiles } from "./src/recording/files.ts";
 import { leave, onSignals } from "./src/shutdown.ts";
 import { catchStrayErrors } from "./src/stray.ts";
+import { joinSupervisor } from "./src/supervisor/supervised.ts";
 import { createArchive } from "./src/telemetry/archive.ts";
 import { createMetrics } from "./src/telemetry/metrics.ts";
 import { createReportWebhook } from "./src/telemetry/report_webhook.ts";
@@ -33,9 +35,14 @@ import { loadSilero } from "./src/vad/silero.ts";
 /** Those who watch the server need nothing of it. */
 const probes: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
 
-/** Serves calls until a signal, or IDLE_EXIT, ends the process. Rejects with a ConfigError when it cannot begin to. */
-export async function serve(config: Config): Promise<void> {
-  const log = createLog(config.logLevel).child({ ...config.fly });
+/**
+ * Serves calls until a signal, or IDLE_EXIT, ends the process; where there is a supervisor, those that it passes on.
+ * Rejects with a ConfigError when it cannot begin to.
+ */
+export async function serve(config: Config, supervisor?: SupervisorAddress): Promise<void> {
+  const log = createLog(config.logLevel)
+    .child({ ...config.fly, ...(supervisor && { worker: supervisor.worker }) });
+  const supervised = supervisor && joinSupervisor(supervisor, { clock, log });
   catchStrayErrors(log);
   const agents = { ...registered };
   const names = Object.keys(agents);
@@ -59,7 +66,9 @@ export async function serve(config: Config): Promise<void> {
 
   const autoAgent = knownAutoAgent(config, agents);
   const rooms = config.livekit && livekitRooms(config.livekit);
-  const store = await openStore(config, { clock, log });
+  const store = config.redisUrl === undefined && supervised
+    ? supervised.store
+    : await openStore(config, { clock, log });
   const sharing = store && rooms && { store, rooms, agents: names, archive, metrics, clock, log };
   const shared = sharing && shareClaims(sharing);
   const { recordFolder } = config;
@@ -140,7 +149,7 @@ export async function serve(config: Config): Promise<void> {
       metrics.answered(answer);
       if (!probes.has(answer.route)) idle?.touch();
     },
-    ...(metricsPort === undefined && { metrics }),
+    ...(metricsPort === undefined && !supervised && { metrics }),
     clock,
     log,
   });
@@ -165,14 +174,17 @@ export async function serve(config: Config): Promise<void> {
     })
     : undefined;
   const servers: Deno.HttpServer[] = [];
+  let isLeaving = false;
   const end = (enough = new AbortController().signal) => {
+    if (isLeaving) return;
+    isLeaving = true;
     voicePool[Symbol.dispose]();
     const others = [recovering, store];
     const facts = { dispatcher, worker, webhooks, archive, reportWebhook, recordings };
     void leave({ ...facts, waitMs: config.drainMs, enough, servers, others, clock, log });
   };
   onSignals(end, { clock, log });
-  const idle = config.idleExitMs === undefined ? undefined : watchIdle({
+  const idle = config.idleExitMs === undefined || supervised ? undefined : watchIdle({
     idleMs: config.idleExitMs,
     isBusy: () => dispatcher.sessions.length > 0,
     onIdle() {
@@ -181,43 +193,31 @@ export async function serve(config: Config): Promise<void> {
     },
     clock,
   });
-  const { host } = config.http;
-  servers.push(
-    listen({ variable: "PORT", port: config.http.port, host }, app, (at) => greet(at, config, warnings)),
-  );
-  if (metricsPort !== undefined) {
-    const metricsApp = createMetricsApp(metrics, { clock });
-    servers.push(listen({ variable: "METRICS_PORT", port: metricsPort, host }, metricsApp, () => {}));
+  const { stt, llm, tts } = config.models;
+  const about = `the agent "${defaultAgent}": ${stt} → ${llm} → ${tts}`;
+  const { host, port } = config.http;
+  if (supervised) {
+    const own = listen(
+      { variable: "PORT", port: 0, host: "127.0.0.1" },
+      supervised.guard(app.fetch, metrics),
+    );
+    servers.push(own);
+    const stands = () => ({
+      port: own.addr.port,
+      rssBytes: Deno.memoryUsage().rss,
+      load: dispatcher.load,
+      takesCalls: dispatcher.refusal === undefined,
+      sessions: dispatcher.sessions.map(({ sessionId, room }) => ({ sessionId, room })),
+      about,
+      warnings,
+    });
+    supervised.report(stands, () => end());
+  } else {
+    servers.push(listen({ variable: "PORT", port, host }, app.fetch, (at) => greet(at, about, warnings)));
+    if (metricsPort !== undefined) {
+      const { fetch } = createMetricsApp(metrics, { clock });
+      servers.push(listen({ variable: "METRICS_PORT", port: metricsPort, host }, fetch));
+    }
   }
   const recovering = sharing && shared && recoverSessions({ ...sharing, ...shared, dispatcher });
-}
-
-/** Throws a ConfigError when that is not possible. */
-function listen(
-  { variable, port, host: hostname }: {
-    readonly variable: string;
-    readonly port: number;
-    readonly host: string;
-  },
-  { fetch }: Pick<ReturnType<typeof createApp>, "fetch">,
-  onListen: (address: Deno.NetAddr) => void,
-): Deno.HttpServer {
-  try {
-    return Deno.serve({ hostname, port, onListen }, fetch);
-  } catch (error) {
-    throw new ConfigError(`It cannot listen on HOST ${hostname}, ${variable} ${port}: ${messageOf(error)}`);
-  }
-}
-
-/** For the one at the terminal; what programs read is in the log. */
-function greet(
-  { hostname, port }: Deno.NetAddr,
-  { models: { stt, llm, tts } }: Config,
-  warnings: readonly string[],
-): void {
-  const host = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname.replace(/.*:.*/, "[$&]");
-  console.error(
-    `Repartee is at http://${host}:${port} with the agent "${defaultAgent}": ${stt} → ${llm} → ${tts}`,
-  );
-  for (const warning of warnings) console.error(`Warning: ${warning}`);
 }

@@ -49,6 +49,10 @@ export interface Config extends Keys {
   readonly stateFolder?: string;
   /** A Redis that this process shares with others that take calls; it may hold a password. */
   readonly redisUrl?: string;
+  /** How many processes take calls; with more than one a supervisor stands before them. */
+  readonly workers: number;
+  /** From so much memory on a worker is replaced; never when it is left out. */
+  readonly workerMaxRssBytes?: number;
   readonly maxSessions: number;
   /** How late the event loop may be, and how much memory the process may take, before more calls are refused. */
   readonly maxLagMs: number;
@@ -146,6 +150,8 @@ function configFrom(env: CheckedEnvironment): Config {
     ...defined({ turnModel: env.TURN_MODEL, recordFolder: env.RECORD }),
     speculate: env.SPECULATE === "1",
     ...defined({ redisUrl: env.REDIS_URL, stateFolder: env.STATE_DIR }),
+    workers: env.WORKERS,
+    ...(env.WORKER_MAX_RSS_MB !== undefined && { workerMaxRssBytes: env.WORKER_MAX_RSS_MB * 2 ** 20 }),
     maxSessions: env.MAX_SESSIONS,
     maxLagMs: env.MAX_LAG_MS,
     ...(env.MAX_RSS_MB !== undefined && { maxRssBytes: env.MAX_RSS_MB * 2 ** 20 }),

@@ -44,6 +44,8 @@
  * | `MAX_RSS_MB` | 85 % of what it may have | memory of the process before more calls are refused |
  * | `MAX_CALL_SECONDS` | – | how long a call may last, unless its agent says so; it ends with a sentence and reason "max-duration" |
  * | `MAX_CALL_USD` | – | what a call may cost in US dollars, by the prices in `src/telemetry/prices.json`, unless its agent says so; it ends with a sentence and reason "cost-cap" |
+ * | `WORKERS` | `1` | processes that take calls, with a supervisor before them when there are several; also `--num-workers` |
+ * | `WORKER_MAX_RSS_MB` | – | with several: memory of one from which on another takes its place, while it goes on with the calls it has |
  * | `REDIS_URL` | – | a Redis (`redis://…`, with TLS `rediss://…`) that several processes share, so that a room has one agent wherever its calls are taken |
  * | `STATE_DIR` | – | in place of it on one machine: the folder where sessions are kept for the case that their process is gone: `state`, or a folder in it |
  * | `PLAYGROUND`, `PLAYGROUND_PASSWORD` | – | `1` and a password of 8 characters or more: the page is there, behind it; without both it is only on 127.0.0.1 without LiveKit keys |
@@ -151,6 +153,8 @@ export const environment = z.object({
   MAX_SESSIONS: wholeNumber(1, 10_000).default(50),
   MAX_LAG_MS: wholeNumber(1, 60_000).default(300),
   MAX_RSS_MB: wholeNumber(1, 999_999).optional(),
+  WORKERS: wholeNumber(1, 64).default(1),
+  WORKER_MAX_RSS_MB: wholeNumber(1, 999_999).optional(),
   MAX_CALL_SECONDS: wholeNumber(1, 999_999).optional(),
   MAX_CALL_USD: z.string().refine((text) => /^\d{1,6}(\.\d{1,6})?$/.test(text) && Number(text) > 0, {
     error: "US dollars such as 0.50",
@@ -178,6 +182,27 @@ export async function readEnvironment(): Promise<Environment> {
   }
   return { ...parseEnv(file), ...Deno.env.toObject() };
 }
+
+/** What a supervisor tells its worker in the one variable that nobody else sets. */
+const supervisorVariable = "REPARTEE_SUPERVISOR";
+
+/** Where the supervisor is, the secret between the two, and what the worker is called. */
+export interface SupervisorAddress {
+  readonly port: number;
+  readonly token: string;
+  readonly worker: string;
+}
+
+/** The supervisor of this process; undefined where it has none. */
+export function supervisorIn({ [supervisorVariable]: told }: Environment): SupervisorAddress | undefined {
+  if (!told) return undefined;
+  return z.object({ port: z.int(), token: z.string(), worker: z.string() }).parse(JSON.parse(told));
+}
+
+/** What `supervisorIn` reads. */
+export const tellWorker = (supervisor: SupervisorAddress): Environment => ({
+  [supervisorVariable]: JSON.stringify(supervisor),
+});
 
 /** What the variables hold, once they were checked. */
 export type CheckedEnvironment = z.infer<typeof environment>;
@@ -219,6 +244,9 @@ function contradictions(set: Readonly<Record<string, string>>): string[] {
   }
   if (set.REDIS_URL && set.STATE_DIR) {
     problems.push("REDIS_URL and STATE_DIR are both set; expected one of them");
+  }
+  if (set.DEV === "1" && Number(set.WORKERS ?? 1) > 1) {
+    problems.push("DEV is 1 and WORKERS is more than 1; expected one of them");
   }
   const min = Number(set.ENDPOINTING_MIN_MS ?? 350);
   const max = Number(set.ENDPOINTING_MAX_MS ?? 3000);

@@ -26,7 +26,7 @@ const usable = 0.85;
 
 /** Measures from the first look on, so that a server's start does not count; disposed, no more. */
 export function measureStrain(
-  { maxLagMs, maxRssBytes = usable * memoryBytes(), clock }: StrainOptions,
+  { maxLagMs, maxRssBytes = usableBytes(), clock }: StrainOptions,
 ): Strain & Disposable {
   let lag: LagMeter | undefined;
   return {
@@ -43,6 +43,9 @@ export function measureStrain(
     [Symbol.dispose]: () => lag?.[Symbol.dispose](),
   };
 }
+
+/** What memory may be used, bytes: of what the process may have, 85 %. Throws as `memoryBytes` does. */
+export const usableBytes = (): number => usable * memoryBytes();
 
 /**
  * What memory the process may have, bytes: its control group's limit, or all there is. Deno reads it for us with

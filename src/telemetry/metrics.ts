@@ -3,13 +3,13 @@
  * https://prometheus.io/docs/practices/naming/ (base units, `_total`). No label ever holds who talks or where: agents are
  * the registry's, routes are patterns, and providers and models, which agents may name themselves, are bounded.
  */
-import { Registry } from "prom-client";
+import { AggregatorRegistry, Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
 import type { DispatchResult } from "../dispatch/dispatcher.ts";
 import type { VoiceSession } from "../voice_session.ts";
 import type { SessionFacts } from "./facts.ts";
 import { measureProcess } from "./process_metrics.ts";
-import { atMost, counter, gauge, histogram } from "./prometheus.ts";
+import { atMost, counter, gauge, histogram, type Together } from "./prometheus.ts";
 import { countSessions } from "./session_metrics.ts";
 
 export interface Metrics extends Disposable {
@@ -35,8 +35,10 @@ export interface Metrics extends Disposable {
     help: string,
     labels?: readonly Label[],
   ): (labels: Readonly<Record<Label, string>>, by?: number) => void;
-  /** A value of one's own, `repartee_<name>`, that is read whenever it is shown. */
-  gauge(name: string, help: string, read: () => number): void;
+  /** A value of one's own, `repartee_<name>`, that is read whenever it is shown; of several processes `together` (sum). */
+  gauge(name: string, help: string, read: () => number, together?: Together): void;
+  /** Everything as JSON, for `togetherText`. */
+  json(): Promise<readonly object[]>;
   /** Everything, in Prometheus' text format, of type `contentType`. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -68,8 +70,8 @@ export function createMetrics({ clock }: { readonly clock: Clock }): Metrics {
     dispatched({ type, limit = "none" }) {
       if (type !== "created" && type !== "existing") refused.inc({ reason: type, limit });
     },
-    gauge(name, help, read) {
-      gauge(registry, name, help, [], (shown) => shown.set(read()));
+    gauge(name, help, read, together) {
+      gauge(registry, name, help, [], (shown) => shown.set(read()), together);
     },
     answered({ method, route, status, ms }) {
       requests.inc({ method, route, status });
@@ -83,8 +85,14 @@ export function createMetrics({ clock }: { readonly clock: Clock }): Metrics {
         counted.inc(Object.fromEntries(bounded), by);
       };
     },
+    json: () => registry.getMetricsAsJSON(),
     text: () => registry.metrics(),
     contentType: registry.contentType,
     [Symbol.dispose]: () => process[Symbol.dispose](),
   };
+}
+
+/** The metrics of several processes as one, in Prometheus' text format. */
+export async function togetherText(processes: readonly (readonly object[])[]): Promise<string> {
+  return await AggregatorRegistry.aggregate([...processes]).metrics();
 }

@@ -17,7 +17,7 @@ export function measureProcess(registry: Registry, clock: Clock): Disposable {
     for (const [quantile, ms = 0] of [["0.5", median], ["0.99", p99], ["1", max]] as const) {
       late.set({ quantile }, ms / 1000);
     }
-  });
+  }, "max");
   gauge(registry, "memory_bytes", "Memory of the process, and of its JavaScript.", ["kind"], (memory) => {
     const { rss, heapTotal, heapUsed, external } = Deno.memoryUsage();
     memory.set({ kind: "rss" }, rss);
@@ -37,10 +37,10 @@ export function measureProcess(registry: Registry, clock: Clock): Disposable {
       this.inc({ mode: "system" }, system / 1e6);
     },
   });
-  gauge(registry, "start_time_seconds", "When the server was started, since 1970.", []).set(
+  gauge(registry, "start_time_seconds", "When the server was started, since 1970.", [], undefined, "min").set(
     wallTime() / 1000,
   );
-  gauge(registry, "build_info", "What the server runs on; always 1.", ["deno", "v8"])
+  gauge(registry, "build_info", "What the server runs on; always 1.", ["deno", "v8"], undefined, "first")
     .set({ deno: Deno.version.deno, v8: Deno.version.v8 }, 1);
   return lag;
 }

@@ -16,6 +16,9 @@ export function counter<Label extends string>(
   });
 }
 
+/** How several processes' values are one; a counter and a histogram are summed up. */
+export type Together = "sum" | "max" | "min" | "first";
+
 /** A gauge `repartee_<name>` in `registry`; `collect` sets it when it is read. */
 export function gauge<Label extends string>(
   registry: Registry,
@@ -23,12 +26,14 @@ export function gauge<Label extends string>(
   help: string,
   labelNames: readonly Label[],
   collect?: (gauge: Gauge<Label>) => void,
+  together: Together = "sum",
 ): Gauge<Label> {
   return new Gauge({
     name: `repartee_${name}`,
     help,
     labelNames: [...labelNames],
     registers: [registry],
+    aggregator: together,
     ...(collect && {
       collect() {
         collect(this);
