@@ -77,7 +77,7 @@ export function httpStore({ ask: send, clock }: { readonly ask: AskStore; readon
     try {
       const response = await send(JSON.stringify(asked), late);
       if (response.status === 503) throw new StoreError(await response.text());
-      return answer.parse(z.object({ answer: z.unknown() }).parse(await response.json()).answer);
+      return answer.parse(z.object({ answer: z.unknown().optional() }).parse(await response.json()).answer);
     } catch (error) {
       failedAtMs = clock.now();
       if (error instanceof StoreError) throw error;
