@@ -8,13 +8,13 @@ import { usableBytes } from "../dispatch/strain.ts";
 import { tellWorker } from "../environment.ts";
 import { greet, listen } from "../listen.ts";
 import { createLog } from "../log.ts";
+import { onSignals } from "../shutdown.ts";
 import { catchStrayErrors } from "../stray.ts";
 import { createMetrics, togetherText } from "../telemetry/metrics.ts";
 import { serveWorkers } from "./endpoint.ts";
 import { type Fleet, startFleet } from "./fleet.ts";
 import { createFront } from "./front.ts";
 import { workerSpawner } from "./process.ts";
-import { passSignalsOn } from "./signals.ts";
 import { passedOn } from "./wire.ts";
 
 /** Those who watch the server need nothing of it. */
@@ -52,7 +52,11 @@ export async function supervise(config: Config): Promise<void> {
     await store[Symbol.asyncDispose]();
     Deno.exit(code);
   };
-  passSignalsOn({ fleet, end, clock, log });
+  addEventListener("unload", () => fleet.kill("SIGKILL")); // however this process exits, none is left behind
+  onSignals((enough) => {
+    void end(0);
+    enough.addEventListener("abort", () => fleet.kill("SIGTERM"), { once: true });
+  }, { clock, log });
   const { failed } = await fleet.started;
   if (failed !== undefined) return await end(failed || 1);
 
@@ -75,15 +79,10 @@ export async function supervise(config: Config): Promise<void> {
       ? await sum()
       : await front.handle(request, info);
   };
-  try {
-    const [{ about = "", warnings = [] } = {}] = fleet.members.flatMap(({ report }) => report ?? []);
-    const inWords = `${about}, in ${workers} processes`;
-    listen({ variable: "PORT", port, host }, answer, (at) => greet(at, inWords, warnings));
-    if (metricsPort !== undefined) listen({ variable: "METRICS_PORT", port: metricsPort, host }, sum);
-  } catch (error) {
-    fleet.kill("SIGKILL");
-    throw error;
-  }
+  const [{ about = "", warnings = [] } = {}] = fleet.members.flatMap(({ report }) => report ?? []);
+  const inWords = `${about}, in ${workers} processes`;
+  listen({ variable: "PORT", port, host }, answer, (at) => greet(at, inWords, warnings));
+  if (metricsPort !== undefined) listen({ variable: "METRICS_PORT", port: metricsPort, host }, sum);
 }
 
 /** What a worker's environment has of its own. */
