@@ -75,7 +75,9 @@ export async function serve(config: Config, supervisor?: SupervisorAddress): Pro
   const recordings = recordFolder === undefined ? undefined : await recordingFiles(recordFolder, log);
   const ready = (some: typeof agents) => prepare(some, config);
   const module = new URL(import.meta.resolve("./agents/mod.ts"));
-  const reloads = config.dev ? reloadAgents({ module, agents, names, prepare: ready, clock, log }) : undefined;
+  const reloads = config.dev
+    ? reloadAgents({ module, agents, names, prepare: ready, clock, log })
+    : undefined;
   const dispatcher = tellingResults(
     createDispatcher({
       agents,
