@@ -12,7 +12,7 @@ export async function abortable<T>(
   const aborted = Promise.withResolvers<never>();
   const onAbort = () => {
     aborted.reject(signal.reason);
-    // Nobody waits for it, or would hear that it has failed.
+    // Nobody waits for it any more: neither a failure of it nor one in letting go of it is anybody's.
     if (letGo) work.then(letGo).catch(() => {});
   };
   if (signal.aborted) onAbort();

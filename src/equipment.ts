@@ -1,7 +1,7 @@
 /** What agents work with: the first, and those that the conversation is handed over to; all that they use is counted. */
 import type { Agent } from "./agent.ts";
 import type { Equipped } from "./charge.ts";
-import type { StageError } from "./errors.ts";
+import { ConfigError, type StageError } from "./errors.ts";
 import type { Usage } from "./events.ts";
 import { metered } from "./telemetry/usage.ts";
 
@@ -36,5 +36,18 @@ export function createEquipment({ equip, onUsage, onError, ...first }: Equipment
     providers: metered(providers, onUsage, onError),
   });
   const equipNext = equip ?? equippedAsFirst(first);
-  return { first: counted(first), equip: (agent) => counted(equipNext(agent)) };
+  /** The agent that has begun says whom the call hears. */
+  const hearsAll = first.agent.participants === "all";
+  return {
+    first: counted(first),
+    equip(agent) {
+      if (hearsAll && agent.model !== undefined) {
+        throw new ConfigError(
+          `the agent ${agent.name ?? "to go on"} has a \`model\`, which hears one voice, ` +
+            'and the call hears everybody (participants: "all"); expected stt, llm and tts',
+        );
+      }
+      return counted(equipNext(agent));
+    },
+  };
 }

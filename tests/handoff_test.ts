@@ -1,5 +1,5 @@
 /** Handing a conversation over: who answers, in which voice, and what becomes of what was said meanwhile. */
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { type Agent, type AgentDefinition, defineAgent } from "../src/agent.ts";
 import { ConfigError } from "../src/errors.ts";
@@ -84,6 +84,21 @@ describe("a handoff", () => {
     assertEquals(
       saidIn(call.session.history).at(-1)?.text,
       "You are a test.: This failed: OPENAI_API_KEY is not set; LLM openai/gpt-4o needs it",
+    );
+    await timeToClose(call);
+  });
+
+  it("does not happen where the next agent hears one voice, and the call everybody", async () => {
+    const second = agentNamed("second", { model: "openai-realtime/gpt-realtime" });
+    const call = startCall({ participants: "all", tools: { transfer: to(() => second) } }, {
+      providers: { llm: modelThatTransfers() },
+    });
+    call.room.enter("caller");
+    await talk(call, 2_000);
+    await call.clock.advance(10_000);
+    assertMatch(
+      saidIn(call.session.history).at(-1)?.text ?? "",
+      /This failed: the agent second has a `model`, which hears one voice, and the call hears everybody/,
     );
     await timeToClose(call);
   });

@@ -9,6 +9,8 @@ import { scriptedLanguageModel, scriptedSpeechToText, scriptedTextToSpeech } fro
 import { frameMs, loudnessDetector, microphoneFrame } from "../fakes/speech.ts";
 import { turnTaking } from "../fakes/call.ts";
 import { createModels } from "../../src/models.ts";
+import { createVoicePool } from "../../src/tts/pool.ts";
+import { countLeaks } from "./leaks.ts";
 import type { Row, Served } from "./providers.ts";
 
 /** From the end of a turn until somebody speaks, if only to apologize; and until a session is closed; milliseconds. */
@@ -23,6 +25,8 @@ const answer = "It left on Monday. It will be with you in two days.";
 const speechMs = 1_000;
 /** How long a turn may take to meet its end, and to be begun. */
 const patienceMs = 30_000;
+/** What a session leaves behind may take so long to end: a socket whose peer does not answer the close, for one. */
+const leftMs = 3_000;
 
 /** What became of a call. */
 export interface Outcome {
@@ -34,8 +38,8 @@ export interface Outcome {
   readonly silentMs: number;
   /** How long the session took to close. */
   readonly closeMs: number;
-  /** Sockets that were left open. */
-  readonly leaked: number;
+  /** What was left open, in words. */
+  readonly left: readonly string[];
   /** What the session was told had failed. */
   readonly errors: readonly string[];
 }
@@ -45,7 +49,9 @@ export const stageOf = { STT: "stt", LLM: "llm", TTS: "tts" } as const;
 
 /** Makes the call, on a clock that may be fast. */
 export async function callWith({ kind, name }: Row, served: Served, clock: Clock): Promise<Outcome> {
-  const models = createModels({ ...served.keys, clock, log });
+  const leaks = countLeaks(clock);
+  const voicePool = createVoicePool(leaks);
+  const models = createModels({ ...served.keys, voicePool, clock: leaks.clock, log });
   const provider = kind === "speech" ? models.speech(name) : { [stageOf[kind]]: models[stageOf[kind]](name) };
   const room = memoryRoom({ name: "room", clock });
   const over = new AbortController();
@@ -62,11 +68,11 @@ export async function callWith({ kind, name }: Row, served: Served, clock: Clock
     id: "session",
     agentName: "test",
     agent: defineAgent({ instructions: "You tell callers where their orders are." }),
-    providers: { ...scripted, ...provider },
+    providers: { ...scripted, ...leaks.watch(provider) },
     turnTaking,
     join: () => Promise.resolve(room),
     metadata: "",
-    clock,
+    clock: leaks.clock,
     log,
   });
   const told = session.events().pipeTo(new WritableStream({ write: (event) => void events.push(event) }));
@@ -78,8 +84,8 @@ export async function callWith({ kind, name }: Row, served: Served, clock: Clock
       if (atMs > clock.now()) await clock.sleep(atMs - clock.now());
     }
   };
-  const until = async (isSo: () => boolean) => {
-    const giveUpMs = clock.now() + patienceMs;
+  const until = async (isSo: () => boolean, ms = patienceMs) => {
+    const giveUpMs = clock.now() + ms;
     while (!isSo() && clock.now() < giveUpMs) await clock.sleep(50);
     return isSo();
   };
@@ -106,26 +112,29 @@ export async function callWith({ kind, name }: Row, served: Served, clock: Clock
   const closeMs = clock.now() - closingMs;
   over.abort();
   await Promise.all([microphone, told]);
-  await until(() => (served.open?.() ?? 0) === 0);
+  voicePool[Symbol.dispose]();
+  const left =
+    () => [...leaks.left(), ...(served.open() > 0 ? [`${served.open()} sockets or requests`] : [])];
+  await until(() => left().length === 0, leftMs);
   return {
     survived,
     lost: utterances.length - wordsHeard(events),
     silentMs: longestSilence(events),
     closeMs,
-    leaked: served.open?.() ?? 0,
+    left: left(),
     errors: events.filter((event) => event.type === "error").map(({ error }) => error.message),
   };
 }
 
 /** What of an outcome is not as it must be, in words; `troubled`: something went wrong on purpose. */
 export function problemsOf(outcome: Outcome, troubled: boolean): string[] {
-  const { survived, lost, silentMs, closeMs, leaked, errors } = outcome;
+  const { survived, lost, silentMs, closeMs, left, errors } = outcome;
   const problems: string[] = [];
   if (!survived) problems.push("the second question was not answered");
   if (lost > (troubled ? 1 : 0)) problems.push(`${lost} utterances were lost`);
   if (silentMs > budget.silentMs) problems.push(`it was silent for ${Math.round(silentMs)} ms`);
   if (closeMs > budget.closeMs) problems.push(`it took ${Math.round(closeMs)} ms to close`);
-  if (leaked > 0) problems.push(`${leaked} sockets were left open`);
+  if (left.length > 0) problems.push(`${left.join(", ")} were left`);
   if (!troubled && errors.length > 0) problems.push("something failed");
   if (problems.length > 0) problems.push(`errors: ${errors.join(" | ") || "none"}`);
   return problems;

@@ -19,8 +19,8 @@ import { type FaultName, oversizedBytes, socketFaults } from "./faults.ts";
 /** The emulator of a provider, and how to reach it. */
 export interface Served extends AsyncDisposable {
   readonly keys: Partial<Keys>;
-  /** Sockets that are open at the emulator, where it counts them. */
-  readonly open?: () => number;
+  /** Sockets that are open at the emulator, or requests that it is answering. */
+  readonly open: () => number;
 }
 
 /** A row of the table. */
@@ -56,6 +56,7 @@ const chat: Partial<Record<FaultName, ChatFault>> = {
   "half-open": { type: "stall", afterTokens: 3 },
   "malformed": { type: "malformed", data: "no {JSON", afterTokens: 3 },
   "oversized": { type: "malformed", data: "x".repeat(oversizedBytes), afterTokens: 3 },
+  "slow reader": { type: "slow-reader", ms: 3_000 },
 };
 
 const audio: Partial<Record<FaultName, AudioFault>> = {
@@ -68,6 +69,7 @@ const audio: Partial<Record<FaultName, AudioFault>> = {
   "slow": { type: "slow", pieceMs: 3_000 },
   "dies": { type: "die" },
   "half-open": { type: "stall" },
+  "slow reader": { type: "slow-reader", ms: 3_000 },
 };
 /** Sound that is read as it comes has no messages; a transcript has. */
 const transcript: typeof audio = {
@@ -89,7 +91,6 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { deepgram: { apiKey, baseUrl: emulator.url } },
-        open: () => emulator.open,
       };
     },
   })),
@@ -104,7 +105,6 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { assemblyai: { apiKey, baseUrl: emulator.url } },
-        open: () => emulator.open,
       };
     },
   },
@@ -119,7 +119,6 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { elevenlabs: { apiKey, baseUrl: emulator.url } },
-        open: () => emulator.open,
       };
     },
   },
@@ -134,7 +133,6 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { openai: { apiKey, baseUrl: emulator.url } },
-        open: () => emulator.open,
       };
     },
   },
@@ -179,7 +177,6 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { deepgram: { apiKey, baseUrl: emulator.url } },
-        open: () => emulator.open,
       };
     },
   },
@@ -193,7 +190,6 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { elevenlabs: { apiKey, baseUrl: emulator.url } },
-        open: () => emulator.open,
       };
     },
   },
@@ -207,7 +203,6 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { cartesia: { apiKey, baseUrl: emulator.url } },
-        open: () => emulator.open,
       };
     },
   },
@@ -222,7 +217,6 @@ export const rows: readonly Row[] = [
       return {
         ...ending(emulator),
         keys: { openai: { apiKey, baseUrl: emulator.url } },
-        open: () => emulator.open,
       };
     },
   },
@@ -237,6 +231,7 @@ export const rows: readonly Row[] = [
   },
 ];
 
-const ending = (emulator: AsyncDisposable): AsyncDisposable => ({
+const ending = (emulator: AsyncDisposable & { readonly open: number }): Omit<Served, "keys"> => ({
+  open: () => emulator.open,
   [Symbol.asyncDispose]: () => emulator[Symbol.asyncDispose](),
 });

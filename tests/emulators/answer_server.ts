@@ -26,6 +26,8 @@ export type ChatFault =
   | { readonly type: "headers-only" }
   /** `data` as it stands, after so many tokens. */
   | { readonly type: "malformed"; readonly data: string; readonly afterTokens: number }
+  /** Reads nothing of the request for so many milliseconds of the clock, and then goes on. */
+  | { readonly type: "slow-reader"; readonly ms: number }
   /** The end, as if it were one, or by a lost connection, or a pause for ever; after so many tokens. */
   | { readonly type: "end" | "drop" | "stall"; readonly afterTokens: number };
 
@@ -69,6 +71,8 @@ export interface AnswerServer<Body> extends AsyncDisposable {
   readonly requests: readonly ServedRequest<Body>[];
   /** How many connections were made by now. */
   readonly connections: number;
+  /** How many requests are being answered. */
+  readonly open: number;
 }
 
 /** An HTTP error. */
@@ -111,8 +115,10 @@ export async function startAnswerServer<Body>(
   protocol: Protocol<Body>,
   options: AnswerServerOptions<Body>,
 ): Promise<AnswerServer<Body>> {
-  const { apiKey = "test-key", port = 0, fault } = options;
+  const { apiKey = "test-key", port = 0, fault, clock = systemClock } = options;
   const requests: ServedRequest<Body>[] = [];
+  const open = new Set<ServerResponse>();
+  let came = 0;
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const refuse = (error: ErrorAnswer) => {
       response.writeHead(error.status, { "content-type": "application/json" });
@@ -123,11 +129,17 @@ export async function startAnswerServer<Body>(
     if (!url.startsWith(protocol.base) || !protocol.serves(path)) {
       return refuse({ status: 404, message: "no such path" });
     }
-    const body = await json(request) as Body;
     const gone = new AbortController();
-    response.on("close", () => response.writableFinished || gone.abort());
-    const n = requests.push({ path, headers, body, signal: gone.signal }) - 1;
+    open.add(response);
+    response.on("close", () => {
+      open.delete(response);
+      if (!response.writableFinished) gone.abort();
+    });
+    const n = came++;
     const wrong = fault?.(n);
+    if (wrong?.type === "slow-reader") await sleep(clock, wrong.ms, gone.signal);
+    const body = await json(request) as Body;
+    requests.push({ path, headers, body, signal: gone.signal });
     if (wrong?.type === "hang") return;
     if (wrong?.type === "refuse") return void response.destroy();
     if (wrong?.type === "status") {
@@ -161,6 +173,9 @@ export async function startAnswerServer<Body>(
     get connections() {
       return connections;
     },
+    get open() {
+      return open.size;
+    },
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
@@ -168,6 +183,10 @@ export async function startAnswerServer<Body>(
     },
   };
 }
+
+/** Whether the client is still there afterwards. */
+const sleep = (clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> =>
+  clock.sleep(ms, { signal }).then(() => true, () => false);
 
 async function* paced<Body>(
   protocol: Protocol<Body>,
@@ -186,19 +205,18 @@ async function* paced<Body>(
   const paceMs = wrong?.type === "slow" ? wrong.tokenMs : tokenMs;
 
   if (wrong?.type === "headers-only") return;
-  const sleep = (ms: number) => clock.sleep(ms, { signal }).then(() => true, () => false);
-  if (!await sleep(ttftMs)) return;
+  if (!await sleep(clock, ttftMs, signal)) return;
   yield* begin;
   for (const [i, token] of [...tokens, ""].entries()) {
     if (i === after) {
       if (wrong?.type === "malformed") yield `data: ${wrong.data}\n\n`;
       return;
     }
-    if (i > 0 && !await sleep(paceMs)) return;
+    if (i > 0 && !await sleep(clock, paceMs, signal)) return;
     if (token) yield token;
   }
   for (const call of calls) {
-    if (!await sleep(tokenMs)) return;
+    if (!await sleep(clock, tokenMs, signal)) return;
     yield call;
   }
   yield* end;

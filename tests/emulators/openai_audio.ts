@@ -25,6 +25,8 @@ export type AudioFault =
   | { readonly type: "slow"; readonly pieceMs: number }
   /** `data` as it stands, as an event inside the transcript. */
   | { readonly type: "malformed"; readonly data: string }
+  /** Reads nothing of the request for so many milliseconds of the clock, and then goes on. */
+  | { readonly type: "slow-reader"; readonly ms: number }
   /** The answer ends before it is whole, as if it were. */
   | { readonly type: "short" };
 
@@ -62,6 +64,8 @@ export interface OpenAIAudioEmulator extends AsyncDisposable {
   readonly requests: readonly AudioRequest[];
   /** How many connections were made by now. */
   readonly connections: number;
+  /** How many requests are being answered. */
+  readonly open: number;
   /** Settles when there are `count` requests. */
   came(count: number): Promise<void>;
 }
@@ -74,16 +78,23 @@ export async function startOpenAIAudio(options: OpenAIAudioOptions = {}): Promis
     options;
   const { clock = systemClock, wholeEvents = false } = options;
   const requests: AudioRequest[] = [];
+  const open = new Set<ServerResponse>();
+  let came = 0;
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
 
   const answer = async (message: IncomingMessage, response: ServerResponse) => {
+    open.add(response);
     const answered = new Promise<boolean>((resolve) => {
-      response.on("close", () => resolve(response.writableFinished));
+      response.on("close", () => {
+        open.delete(response);
+        resolve(response.writableFinished);
+      });
     });
+    const wrong = fault?.(came++);
+    if (wrong?.type === "slow-reader") await Promise.race([clock.sleep(wrong.ms), answered]);
     const request: AudioRequest = { ...await read(message), answered };
     requests.push(request);
     for (const { count, resolve } of waiting) if (requests.length >= count) resolve();
-    const wrong = fault?.(requests.length - 1);
     if (wrong?.type === "hang") return;
     if (wrong?.type === "refuse") return void response.destroy();
     if (wrong?.type === "headers-only") return void response.writeHead(200).flushHeaders();
@@ -114,6 +125,9 @@ export async function startOpenAIAudio(options: OpenAIAudioOptions = {}): Promis
     requests,
     get connections() {
       return connections;
+    },
+    get open() {
+      return open.size;
     },
     came: (count) =>
       new Promise((resolve) => requests.length >= count ? resolve() : void waiting.push({ count, resolve })),
@@ -190,7 +204,7 @@ interface Trouble {
   readonly clock: Clock;
 }
 
-const isCut = ({ wrong }: Trouble) => wrong !== undefined && wrong.type !== "slow";
+const isCut = ({ wrong }: Trouble) => wrong !== undefined && !wrong.type.startsWith("slow");
 
 /** Sends `bytes` in pieces of `sizes`; only half of them when something goes wrong. */
 async function send(
