@@ -92,6 +92,7 @@ describe("the image", () => {
       "node_modules",
       "recordings",
       "routes",
+      "server.ts",
       "src",
       "state",
     ]);
