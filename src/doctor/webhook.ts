@@ -16,7 +16,8 @@ export interface WebhookOptions {
 
 /** LiveKit sends one within 0.3 s, and once more after each of two seconds when it is refused. */
 const waitMs = 4_000;
-const lookEveryMs = 100;
+/** A running server is asked so often, which answers 20 requests for its metrics at once, and then two a second. */
+const lookEveryMs = 500;
 const path = "/webhooks/livekit";
 
 export function webhookChecks(options: WebhookOptions): Check[] {

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { loadConfig } from "../../src/config.ts";
 import type { Finding } from "../../src/doctor/check.ts";
@@ -32,7 +32,8 @@ async function examine(
   });
   let finding: Finding | undefined;
   const done = check?.run({ signal: new AbortController().signal }).then((found) => finding = found);
-  while (!finding) await clock.advance(100);
+  // Time passes only while the check waits.
+  while (!finding) await (clock.pending > 0 ? clock.advance(100) : clock.settle());
   await done;
   return `${finding.status}: ${finding.text}`;
 }
@@ -93,6 +94,17 @@ describe("the doctor and LiveKit's webhook", () => {
       await examine({ port, onRoom: () => tell(port, "other-room") }),
       /^warning: no webhook of a new room came here within 4 s: .* enter .* \/webhooks\/livekit, at 127/,
     );
+  });
+
+  it("asks the running server no more often than that answers", async () => {
+    await using server = answering(({ path }) =>
+      path === "/healthz" ? Response.json({ status: "ok" }) : new Response("# HELP x\n")
+    );
+    assertMatch(
+      await examine({ port: server.port }),
+      /^warning: no webhook of a new room came at the running server/,
+    );
+    assert(server.asked.filter(({ path }) => path === "/metrics").length <= 10);
   });
 
   it("is not tried where another program is, or where the port is not known", async () => {
