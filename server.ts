@@ -10,6 +10,7 @@ import { pageAgents } from "./src/dispatch/page_agents.ts";
 import { createPages, pageRoomPrefix } from "./src/dispatch/pages.ts";
 import { knownAutoAgent, prepare, turnDetector } from "./src/dispatch/readiness.ts";
 import { reloadAgents } from "./src/dispatch/reload.ts";
+import { startRelay } from "./src/dispatch/relay.ts";
 import { tellingResults } from "./src/dispatch/results.ts";
 import { livekitRooms } from "./src/dispatch/rooms.ts";
 import { checkDefaults, missingKeys } from "./src/dispatch/settings.ts";
@@ -26,7 +27,7 @@ import { recordingFiles } from "./src/recording/files.ts";
 import { leave, onSignals } from "./src/shutdown.ts";
 import { catchStrayErrors } from "./src/stray.ts";
 import { joinSupervisor } from "./src/supervisor/supervised.ts";
-import { createArchive } from "./src/telemetry/archive.ts";
+import { createArchive, wentOn } from "./src/telemetry/archive.ts";
 import { createMetrics } from "./src/telemetry/metrics.ts";
 import { createReportWebhook } from "./src/telemetry/report_webhook.ts";
 import { createVoicePool } from "./src/tts/pool.ts";
@@ -138,9 +139,21 @@ export async function serve(config: Config, supervisor?: SupervisorAddress): Pro
     pages: createPages({ dispatcher, agents, defaultAgent, clock, log }),
   };
   const { corsOrigins, clientAddressHeader, metricsPort } = config.http;
+  const relay = store && startRelay({
+    store,
+    has(sessionId) {
+      const record = archive.find(sessionId);
+      return record !== undefined && !wentOn(record);
+    },
+    answer: (request) => app.fetch(request),
+    machine: config.fly?.machine,
+    clock,
+    log,
+  });
   const app = createApp({
     dispatcher,
     archive,
+    relay,
     livekit: config.livekit,
     webhooks,
     playground,
@@ -181,7 +194,7 @@ export async function serve(config: Config, supervisor?: SupervisorAddress): Pro
     if (isLeaving) return;
     isLeaving = true;
     voicePool[Symbol.dispose]();
-    const others = [recovering, store];
+    const others = [recovering, relay, store];
     const facts = { dispatcher, worker, webhooks, archive, reportWebhook, recordings };
     void leave({ ...facts, waitMs: config.drainMs, enough, servers, others, clock, log });
   };

@@ -4,6 +4,7 @@ import { methodNotAllowed as methodNotAllowedBy } from "hono/method-not-allowed"
 import type { Clock } from "../src/clock.ts";
 import type { LiveKitConfig } from "../src/config.ts";
 import type { Dispatcher } from "../src/dispatch/dispatcher.ts";
+import type { Relay } from "../src/dispatch/relay.ts";
 import type { Webhooks } from "../src/dispatch/webhooks.ts";
 import type { Log } from "../src/log.ts";
 import type { SessionArchive, SessionRecord } from "../src/telemetry/archive.ts";
@@ -29,6 +30,8 @@ export interface AppDependencies {
   readonly dispatcher: Dispatcher;
   /** The sessions over HTTP; without it they are not. */
   readonly archive?: SessionArchive | undefined;
+  /** Asks other processes for sessions that this one does not know; without it there are none. */
+  readonly relay?: Pick<Relay, "ask"> | undefined;
   /** Whose tokens are accepted; without it, none is. */
   readonly livekit?: LiveKitConfig | undefined;
   /** Who follows LiveKit's webhooks; without it they are refused. */

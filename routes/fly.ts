@@ -6,6 +6,7 @@ import type { AppEnv } from "./app.ts";
 /** Where this machine is. */
 export interface FlyMachine {
   readonly region: string;
+  readonly machine?: string;
 }
 
 const refusals: ReadonlySet<number> = new Set([429, 503]);

@@ -1,7 +1,7 @@
 /** `/sessions`: what goes on in a room's sessions, and what an operator can do about it. */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import * as z from "zod";
-import type { SessionArchive, SessionRecord } from "../src/telemetry/archive.ts";
+import { type SessionArchive, type SessionRecord, wentOn } from "../src/telemetry/archive.ts";
 import { sessionReport, sessionSummary } from "../src/telemetry/report.ts";
 import { gap } from "../src/telemetry/why.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
@@ -10,6 +10,7 @@ import { expectedObject, json } from "./json_body.ts";
 import { answers, describes, operation, refuses } from "./operation.ts";
 import { problem } from "./problem.ts";
 import { createRateLimit } from "./rate_limit.ts";
+import { asksElsewhere } from "./elsewhere.ts";
 import { eventsOperation, streamEvents } from "./session_events.ts";
 
 const flag = z.boolean({ error: "expected true or false" });
@@ -45,13 +46,13 @@ const hasEnded = { 409: refuses("The session has ended, or the agent is not in t
 /** A token sees and touches the sessions of its own room; those of another are as unknown to it as those of none. */
 export function sessionRoutes(
   archive: SessionArchive,
-  { livekit, clock, log }: Pick<AppDependencies, "livekit" | "clock" | "log">,
+  { livekit, relay, fly, clock, log }: Pick<AppDependencies, "livekit" | "relay" | "fly" | "clock" | "log">,
 ): Hono<AppEnv> {
   const admin = [
     authenticate(livekit, createRateLimit({ burst: 40, perSecond: 10, clock })),
     forARoom,
   ] as const;
-  const ofSession = findsRecord(archive);
+  const ofSession = findsRecord(archive, relay && asksElsewhere(relay, fly));
   return new Hono<AppEnv>()
     .get(
       "/sessions",
@@ -199,10 +200,15 @@ const forARoom: MiddlewareHandler<AppEnv> = async (c, next) => {
 };
 describes(forARoom, { responses: { 403: refuses("The token is for no room.") } });
 
-/** Finds the path's session in the token's room: `c.var.record`. */
-export function findsRecord(archive: SessionArchive): MiddlewareHandler<AppEnv> {
+/** Finds the path's session in the token's room: `c.var.record`. `elsewhere`: where else it may be known. */
+export function findsRecord(
+  archive: SessionArchive,
+  elsewhere?: (c: Context<AppEnv>) => Promise<Response | undefined>,
+): MiddlewareHandler<AppEnv> {
   const finds: MiddlewareHandler<AppEnv> = async (c, next) => {
     const record = archive.find(c.req.param("id") ?? "");
+    const answer = record && !wentOn(record) ? undefined : await elsewhere?.(c);
+    if (answer) return answer;
     if (!record || record.facts.room !== c.var.grants.adminOf) {
       return problem(c, 404, "The token's room has no such session, or its report is no longer kept.");
     }

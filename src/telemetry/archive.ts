@@ -32,6 +32,10 @@ export interface SessionRecord {
   readonly lastEventId: number;
 }
 
+/** Whether the session has ended here, and goes on, or has ended, in another process. */
+export const wentOn = ({ ended, report }: Pick<SessionRecord, "ended" | "report">): boolean =>
+  ended && report().closeReason === "claim-lost";
+
 export interface SessionArchive extends Disposable {
   /** Keeps the record of `session` from now on. Never throws. */
   follow(session: VoiceSession, facts: SessionFacts): void;
