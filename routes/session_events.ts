@@ -36,6 +36,7 @@ export const eventsOperation = {
     ),
     204: answers("The session has ended, and there is nothing after that event: do not come back."),
     400: refuses("Last-Event-ID is no number."),
+    421: refuses("The session goes on in another process, which alone can tell of them."),
     429: refuses("The session's events have too many readers.", retryAfter),
   },
 };

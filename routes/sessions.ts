@@ -7,7 +7,7 @@ import { gap } from "../src/telemetry/why.ts";
 import type { AppDependencies, AppEnv } from "./app.ts";
 import { authenticate } from "./auth.ts";
 import { expectedObject, json } from "./json_body.ts";
-import { answers, describes, operation, refuses } from "./operation.ts";
+import { answers, describes, operation, refuses, retryAfter } from "./operation.ts";
 import { problem } from "./problem.ts";
 import { createRateLimit } from "./rate_limit.ts";
 import { asksElsewhere } from "./elsewhere.ts";
@@ -216,7 +216,13 @@ export function findsRecord(
     await next();
   };
   return describes(finds, {
-    responses: { 404: refuses("The token's room has no such session, or its report is no longer kept.") },
+    responses: {
+      404: refuses("The token's room has no such session, or its report is no longer kept."),
+      503: refuses(
+        "It is not known whether another process has it: what they share cannot be asked.",
+        retryAfter,
+      ),
+    },
   });
 }
 
