@@ -29,10 +29,14 @@ export interface Cluster extends AsyncDisposable {
   dispatch(server: number, room: string): Promise<Answer>;
   /** Has the session's agent say something; the answer's status. */
   say(server: number, room: string, sessionId: string, text: string): Promise<number>;
+  /** Asks for a session, by GET, or to end it; the answer's status. */
+  session(server: number, room: string, sessionId: string, method: "GET" | "DELETE"): Promise<number>;
   /** Asks as LiveKit's own client does; returns the session's id. */
   twirp(server: number, room: string): Promise<string>;
-  /** Has LiveKit send the agent, by whichever of them it chooses. */
-  job(room: string): Promise<void>;
+  /** Has LiveKit send the agent, by whichever of them it chooses; the dispatch's id. */
+  job(room: string): Promise<string>;
+  /** LiveKit's dispatches. */
+  readonly jobs: AgentDispatchClient;
   /** Tells one of them what LiveKit would; the answer's status. */
   webhook(server: number, body: string, exp?: number): Promise<number>;
   /** The lines of that message about `room` in all their logs, with the number of the server. */
@@ -94,6 +98,7 @@ export async function startCluster(
   return {
     servers,
     admin,
+    jobs,
     add: (more) => add(livekit, more),
     async dispatch(server, room) {
       const token = await adminToken(livekit, room);
@@ -116,6 +121,15 @@ export async function startCluster(
       await response.body?.cancel();
       return response.status;
     },
+    async session(server, room, sessionId, method) {
+      const authorization = `Bearer ${await adminToken(livekit, room)}`;
+      const response = await fetch(`${addresses[server]}/sessions/${sessionId}`, {
+        method,
+        headers: { authorization },
+      });
+      await response.body?.cancel();
+      return response.status;
+    },
     async twirp(server, room) {
       const patient = { requestTimeout: 60 }; // machines that run many tests are slow
       const client = new AgentDispatchClient(addresses[server] ?? "", apiKey, apiSecret, patient);
@@ -123,7 +137,7 @@ export async function startCluster(
       return id.replace("AD_", "session_");
     },
     async job(room) {
-      await jobs.createDispatch(room, agent);
+      return (await jobs.createDispatch(room, agent)).id;
     },
     async webhook(server, body, exp = 300) {
       const response = await fetch(`${addresses[server]}/webhooks/livekit`, {

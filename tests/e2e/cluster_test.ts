@@ -134,6 +134,18 @@ describe("servers that share a Redis", options, () => {
     await untilAgentsAre(room, [`agent-${answers[0]?.body.sessionId}`]);
   });
 
+  it("whichever is asked tells of a session, speaks through it and ends it, though another has it", async () => {
+    const room = newRoom();
+    const { sessionId, server } = await send(room, 0);
+    const other = (server + 1) % 3;
+    assertEquals(await cluster.session(other, room, sessionId, "GET"), 200);
+    assertEquals(await cluster.say(other, room, sessionId, "Hello."), 202);
+    assertEquals(await cluster.session(other, room, sessionId, "DELETE"), 202);
+    const end = await until(() => cluster.told(room, "session ended")[0], "its end", patientMs);
+    assertEquals([end.server, end.reason], [server, "deleted"]);
+    assertEquals(await cluster.session(other, room, sessionId, "DELETE"), 204);
+  });
+
   it("webhooks may come ten times, backwards, broken, to whichever of them, or not at all", async () => {
     const rooms = Array.from({ length: 4 }, newRoom);
     const opened = await Promise.all(rooms.map(async (room) => ({ room, sid: await cluster.open(room) })));
@@ -165,5 +177,26 @@ describe("servers that share a Redis", options, () => {
     assertEquals((await cluster.dispatch((first.server + 1) % 3, room)).body.sessionId, first.sessionId);
     await untilElsewhere(room, first);
     await untilAgentsAre(room, [first.agent]);
+  });
+
+  it("of which the one is killed that has LiveKit's job: the session is another's, and nobody else is sent", async () => {
+    const room = newRoom();
+    await using _caller = await joinCaller({ ...access, roomName: room });
+    const dispatchId = await cluster.job(room);
+    const { sessionId = "", server } = await until(
+      () => cluster.told(room, "agent joined")[0],
+      "the agent",
+      patientMs,
+    );
+    await untilKept(redis?.url ?? "", sessionId);
+    cluster.servers[server]?.kill("SIGKILL");
+    await untilElsewhere(room, { sessionId, server });
+    await new Promise((resolve) => setTimeout(resolve, 4_000)); // rooms are looked at every 1.5 s
+    const [dispatch] = await cluster.jobs.listDispatch(room);
+    console.log(JSON.stringify(dispatch));
+    assertEquals(dispatch?.id, dispatchId);
+    assertEquals(await cluster.agentsIn(room), [`agent-${sessionId}`]);
+    assertEquals(cluster.told(room, "LiveKit lost a dispatch"), []);
+    assertEquals(cluster.told(room, "agent joined").length, 2);
   });
 });
