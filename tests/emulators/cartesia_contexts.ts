@@ -1,8 +1,6 @@
 /** Replies at a time on one connection, a context each: so many milliseconds of sound for each word, with the words' times. */
-// @ts-types="npm:@types/ws@8.18.1"
-import type { WebSocket } from "ws";
-import type { Clock } from "../../src/clock.ts";
 import type { Connection, InputMessage } from "./cartesia.ts";
+import type { Wire } from "./socket_server.ts";
 import { voice } from "./voice.ts";
 
 export interface SpeakOptions {
@@ -19,14 +17,6 @@ export interface SpeakOptions {
   readonly times?: boolean;
   /** So many contexts may be active at a time (default 15, as on the Scale plan). */
   readonly concurrency?: number;
-}
-
-export interface Wire {
-  readonly socket: WebSocket;
-  readonly connection: Connection;
-  readonly clock: Clock;
-  /** Tells how much audio was sent in all; a fault may end it. */
-  progress(audioMs: number): void;
 }
 
 interface Context {
@@ -53,7 +43,10 @@ const known = [
 ];
 
 /** Serves one connection. */
-export function speakTranscripts({ socket, connection, clock, progress }: Wire, options: SpeakOptions): void {
+export function speakTranscripts(
+  { socket, connection, clock, progress }: Wire<Connection>,
+  options: SpeakOptions,
+): void {
   const { firstAudioMs = 80, speed = 20, msPerWord = 130, chunkMs = 100, times = true, concurrency = 15 } =
     options;
   const contexts = new Map<string, Context>();

@@ -22,7 +22,6 @@ export function listenFlux(wire: Wire, options: ListenOptions, told: { utterance
   const { transcripts = ["Hello there."], listenDelayMs = 60, interimWordMs } = options;
   const rate = Number(connection.query.get("sample_rate"));
   let thresholds = thresholdsIn(connection.query);
-  const timers = new Set<Disposable>();
   let idle: Disposable | undefined;
   let sequence = 0;
   let turnIndex = 0;
@@ -31,13 +30,7 @@ export function listenFlux(wire: Wire, options: ListenOptions, told: { utterance
   /** Turns that are over and not told yet. */
   let ending = 0;
 
-  const later = (act: () => void) => {
-    const timer = clock.after(listenDelayMs, () => {
-      timers.delete(timer);
-      if (socket.readyState === socket.OPEN) act();
-    });
-    timers.add(timer);
-  };
+  const later = (act: () => void) => wire.later(listenDelayMs, act);
   const send = (message: object) =>
     later(() => socket.send(JSON.stringify({ request_id: "emulator", sequence_id: sequence++, ...message })));
   const fail = (code: string, description: string) => {
@@ -129,7 +122,6 @@ export function listenFlux(wire: Wire, options: ListenOptions, told: { utterance
   });
   socket.on("close", () => {
     idle?.[Symbol.dispose]();
-    for (const timer of timers) timer[Symbol.dispose]();
   });
 }
 

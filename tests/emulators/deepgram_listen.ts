@@ -21,13 +21,12 @@ const windowMs = 20;
 
 /** Serves one connection. `told`: how many utterances were told as final, over all connections. */
 export function listen(wire: Wire, options: ListenOptions, told: { utterances: number }): void {
-  const { socket, connection, clock } = wire;
+  const { socket, connection, clock, later } = wire;
   const { transcripts = ["Hello there."], listenDelayMs = 60, minEndpointMs = 100 } = options;
   const { interimMs = 200, interimWordMs = 280, idleMs = 10_000 } = options;
   const rate = Number(connection.query.get("sample_rate"));
   const endpointMs = Math.max(minEndpointMs, Number(connection.query.get("endpointing") ?? 10) || Infinity);
   const windowBytes = rate * windowMs / 1000 * 2;
-  const timers = new Set<Disposable>();
   let rest = new Uint8Array(0);
   let atMs = 0;
   let loudWindows = 0;
@@ -36,13 +35,6 @@ export function listen(wire: Wire, options: ListenOptions, told: { utterances: n
   let speech: { readonly fromMs: number; untilMs: number; interimMs: number } | undefined;
   let idle: Disposable | undefined;
 
-  const later = (ms: number, act: () => void) => {
-    const timer = clock.after(ms, () => {
-      timers.delete(timer);
-      if (socket.readyState === socket.OPEN) act();
-    });
-    timers.add(timer);
-  };
   const tell = (text: string, fromMs: number, untilMs: number, flags: Record<string, boolean>) =>
     socket.send(JSON.stringify(results(text, fromMs, untilMs, flags)));
   const spoken = () => transcripts[(told.utterances + ending) % transcripts.length] ?? "";
@@ -122,7 +114,6 @@ export function listen(wire: Wire, options: ListenOptions, told: { utterances: n
   });
   socket.on("close", () => {
     idle?.[Symbol.dispose]();
-    for (const timer of timers) timer[Symbol.dispose]();
   });
 }
 

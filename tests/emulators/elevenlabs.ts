@@ -2,9 +2,14 @@
  * ElevenLabs' speech synthesis in contexts on 127.0.0.1, as strict as the real one, with faults on demand:
  * https://elevenlabs.io/docs/api-reference/multi-context-websocket
  */
-import { type Clock, systemClock } from "../../src/clock.ts";
 import { speakInContexts, type SpeakOptions } from "./elevenlabs_contexts.ts";
-import { type Fault, type SocketServer, startSocketServer } from "./socket_server.ts";
+import {
+  type EmulatedConnection,
+  type Fault,
+  type SocketServer,
+  type SocketServerOptions,
+  startSocketServer,
+} from "./socket_server.ts";
 
 export type { Fault };
 
@@ -19,64 +24,33 @@ export interface ContextMessage {
 }
 
 /** One connection as the server saw it. */
-export interface Connection {
+export interface Connection extends EmulatedConnection {
   readonly voice: string;
   readonly query: URLSearchParams;
   readonly key: string | undefined;
   /** What came, parsed, in order. */
   readonly messages: ContextMessage[];
-  /** The code it was closed with; undefined while it is open. */
-  closed: number | undefined;
 }
 
-export interface ElevenLabsEmulatorOptions extends SpeakOptions {
-  /** The key it takes (default "test-key"); "*" takes any. */
-  readonly apiKey?: string;
-  readonly port?: number;
-  readonly clock?: Clock;
-  /** What goes wrong with the `n`th connection, counted from 0. */
-  readonly fault?: (path: string, n: number) => Fault | undefined;
-}
-
-export interface ElevenLabsEmulator extends SocketServer {
-  /** Every connection that was opened, in order. */
-  readonly connections: readonly Connection[];
-}
+export interface ElevenLabsEmulatorOptions extends SpeakOptions, SocketServerOptions {}
+export type ElevenLabsEmulator = SocketServer<Connection>;
 
 /** Starts one; disposing it ends its connections. */
-export async function startElevenLabsEmulator(
+export function startElevenLabsEmulator(
   options: ElevenLabsEmulatorOptions = {},
 ): Promise<ElevenLabsEmulator> {
-  const { apiKey = "test-key", port, clock = systemClock, fault } = options;
-  const connections: Connection[] = [];
-  const server = await startSocketServer({
-    port,
-    clock,
-    fault,
+  const { apiKey = "test-key" } = options;
+  return startSocketServer<Connection>(options, {
     accept({ pathname, searchParams: query }, headers) {
       const [, voice] = /^\/v1\/text-to-speech\/([A-Za-z0-9]+)\/multi-stream-input$/.exec(pathname) ?? [];
       if (!voice) return 404;
       const key = headers["xi-api-key"] as string | undefined;
       if (apiKey !== "*" && key !== apiKey) return 401;
       if (!isValid(query)) return 400;
-      const connection: Connection = { voice, query, key, messages: [], closed: undefined };
-      connections.push(connection);
-      return {
-        onClose: (code) => connection.closed = code,
-        serve: (socket, progress) => speakInContexts({ socket, connection, clock, progress }, options),
-      };
+      return { voice, query, key, messages: [], closed: undefined };
     },
+    serve: (wire) => speakInContexts(wire, options),
   });
-  return {
-    url: server.url,
-    connections,
-    get open() {
-      return server.open;
-    },
-    idle: server.idle,
-    drop: server.drop,
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
 }
 
 /** Whether the query asks for what there is. */

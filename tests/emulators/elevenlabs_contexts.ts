@@ -1,8 +1,6 @@
 /** Up to five replies at a time on one connection: so many milliseconds of sound for each word, with the characters' times. */
-// @ts-types="npm:@types/ws@8.18.1"
-import type { WebSocket } from "ws";
-import type { Clock } from "../../src/clock.ts";
 import type { Connection, ContextMessage } from "./elevenlabs.ts";
+import type { Wire } from "./socket_server.ts";
 import { voice } from "./voice.ts";
 
 export interface SpeakOptions {
@@ -23,14 +21,6 @@ export interface SpeakOptions {
   readonly spent?: boolean;
 }
 
-export interface Wire {
-  readonly socket: WebSocket;
-  readonly connection: Connection;
-  readonly clock: Clock;
-  /** Tells how much audio was sent in all; a fault may end it. */
-  progress(audioMs: number): void;
-}
-
 interface Context {
   readonly settings: string;
   buffer: string;
@@ -46,7 +36,10 @@ const bufferedCharacters = 120;
 const known = ["text", "context_id", "flush", "close_context", "close_socket", "voice_settings"];
 
 /** Serves one connection. */
-export function speakInContexts({ socket, connection, clock, progress }: Wire, options: SpeakOptions): void {
+export function speakInContexts(
+  { socket, connection, clock, progress }: Wire<Connection>,
+  options: SpeakOptions,
+): void {
   const { firstAudioMs = 80, speed = 20, msPerWord = 130, chunkMs = 100, times = "piece" } = options;
   const { query } = connection;
   const rate = Number(query.get("output_format")?.slice(4));

@@ -5,9 +5,14 @@
 // @ts-types="npm:@types/ws@8.18.1"
 import type { WebSocket } from "ws";
 import * as z from "zod";
-import { type Clock, systemClock } from "../../src/clock.ts";
 import { createEar, type EarOptions, type Heard } from "./ear.ts";
-import { type Fault, type SocketServer, startSocketServer } from "./socket_server.ts";
+import {
+  type EmulatedConnection,
+  type SocketServer,
+  type SocketServerOptions,
+  startSocketServer,
+  type Wire,
+} from "./socket_server.ts";
 
 const chunkSchema = z.strictObject({
   message_type: z.literal("input_audio_chunk"),
@@ -19,69 +24,43 @@ const chunkSchema = z.strictObject({
 export type ScribeChunk = z.infer<typeof chunkSchema>;
 
 /** One connection as the server saw it. */
-export interface ScribeConnection {
+export interface ScribeConnection extends EmulatedConnection {
   readonly query: URLSearchParams;
   readonly key: string | undefined;
   /** What came, parsed, in order. */
   readonly chunks: ScribeChunk[];
   /** Milliseconds of audio that came. */
   audioMs: number;
-  /** The code it was closed with; undefined while it is open. */
-  closed: number | undefined;
 }
 
-export interface ScribeEmulatorOptions extends EarOptions {
-  /** The key it takes (default "test-key"); "*" takes any. */
-  readonly apiKey?: string;
-  readonly clock?: Clock;
+export interface ScribeEmulatorOptions extends EarOptions, SocketServerOptions {
   /** How long a connection may be without audio, in milliseconds (default 15,000). */
   readonly idleMs?: number;
   /** The session is over after so much of it, in milliseconds (default: never). */
   readonly sessionMs?: number;
   /** How many commits are never answered. */
   readonly deafTo?: number;
-  /** What goes wrong with the `n`th connection, counted from 0. */
-  readonly fault?: (path: string, n: number) => Fault | undefined;
 }
 
-export interface ScribeEmulator extends SocketServer {
-  /** Every connection that was opened, in order. */
-  readonly connections: readonly ScribeConnection[];
-}
+export type ScribeEmulator = SocketServer<ScribeConnection>;
 
 /** Starts one; disposing it ends its connections. */
-export async function startScribeEmulator(options: ScribeEmulatorOptions = {}): Promise<ScribeEmulator> {
-  const { apiKey = "test-key", clock = systemClock, fault } = options;
-  const connections: ScribeConnection[] = [];
+export function startScribeEmulator(options: ScribeEmulatorOptions = {}): Promise<ScribeEmulator> {
+  const { apiKey = "test-key" } = options;
   const told = { utterances: 0, unanswered: 0 };
-  const server = await startSocketServer({
-    clock,
-    fault,
+  return startSocketServer<ScribeConnection>(options, {
     accept({ pathname, searchParams: query }, headers) {
       if (pathname !== "/v1/speech-to-text/realtime") return 404;
       if (!isValid(query)) return 400;
       const key = headers["xi-api-key"] as string | undefined;
-      const connection: ScribeConnection = { query, key, chunks: [], audioMs: 0, closed: undefined };
-      connections.push(connection);
-      return {
-        onClose: (code) => connection.closed = code,
-        serve(socket, progress) {
-          if (apiKey === "*" || key === apiKey) listen(socket, connection, progress, clock, options, told);
-          else refuse(socket, "auth_error", "You must be authenticated to use this endpoint.");
-        },
-      };
+      return { query, key, chunks: [], audioMs: 0, closed: undefined };
+    },
+    serve(wire) {
+      const { socket, connection: { key } } = wire;
+      if (apiKey === "*" || key === apiKey) listen(wire, options, told);
+      else refuse(socket, "auth_error", "You must be authenticated to use this endpoint.");
     },
   });
-  return {
-    url: server.url,
-    connections,
-    get open() {
-      return server.open;
-    },
-    idle: server.idle,
-    drop: server.drop,
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
 }
 
 /** Whether the query asks for what the emulator can do. */
@@ -98,26 +77,15 @@ function refuse(socket: WebSocket, type: string, error: string): void {
 }
 
 function listen(
-  socket: WebSocket,
-  connection: ScribeConnection,
-  progress: (audioMs: number) => void,
-  clock: Clock,
+  { socket, connection, clock, later, progress }: Wire<ScribeConnection>,
   { idleMs = 15_000, sessionMs = Infinity, deafTo = 0, ...options }: ScribeEmulatorOptions,
   told: { utterances: number; unanswered: number },
 ): void {
   const { delayMs = 60 } = options;
   const ear = createEar(16_000, options, told);
-  const timers = new Set<Disposable>();
   let idle: Disposable | undefined;
   const send = (type: string, more: Record<string, unknown>) =>
     socket.send(JSON.stringify({ message_type: type, ...more }));
-  const later = (ms: number, act: () => void) => {
-    const timer = clock.after(ms, () => {
-      timers.delete(timer);
-      if (socket.readyState === socket.OPEN) act();
-    });
-    timers.add(timer);
-  };
   const answer = ({ text, fromMs, untilMs }: Heard) => {
     if (told.unanswered < deafTo) return told.unanswered++;
     later(delayMs, () => {
@@ -163,7 +131,6 @@ function listen(
   });
   socket.on("close", () => {
     idle?.[Symbol.dispose]();
-    for (const timer of timers) timer[Symbol.dispose]();
   });
 }
 

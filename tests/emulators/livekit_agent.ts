@@ -53,15 +53,15 @@ export interface AgentServerOptions {
 export async function startAgentServer(
   { clock, fault }: AgentServerOptions = {},
 ): Promise<AgentServer> {
-  const workers: EmulatedWorker[] = [];
   let attempts = 0;
   let jobs = 0;
-  const server = await startSocketServer({
-    clock,
-    fault(_path, n) {
-      attempts = n + 1;
-      return fault?.(n);
-    },
+  const failing = (_path: string, n: number) => {
+    attempts = n + 1;
+    return fault?.(n);
+  };
+  /** What serves each, once its socket is open. */
+  const serving = new WeakMap<EmulatedWorker, (socket: WebSocket) => void>();
+  const server = await startSocketServer<EmulatedWorker>({ clock, fault: failing }, {
     accept({ pathname }, { authorization }) {
       if (pathname !== "/agent") return 404;
       if (!authorization?.startsWith("Bearer ")) return 401;
@@ -89,7 +89,10 @@ export async function startAgentServer(
         switch (type) {
           case "register": {
             const serverInfo = new ServerInfo({ version: "emulated" });
-            const value = new RegisterWorkerResponse({ workerId: `AW_${workers.length}`, serverInfo });
+            const value = new RegisterWorkerResponse({
+              workerId: `AW_${server.connections.length}`,
+              serverInfo,
+            });
             return send({ case: "register", value });
           }
           case "ping":
@@ -105,24 +108,22 @@ export async function startAgentServer(
           }
         }
       };
-      workers.push(worker);
-      return {
-        onClose: (code) => worker.closed = code,
-        serve(opened) {
-          socket = opened;
-          opened.on("message", (data: Uint8Array) => {
-            const { message } = WorkerMessage.fromBinary(data);
-            worker.told.push(message);
-            answer(message);
-          });
-        },
-      };
+      serving.set(worker, (opened) => {
+        socket = opened;
+        opened.on("message", (data: Uint8Array) => {
+          const { message } = WorkerMessage.fromBinary(data);
+          worker.told.push(message);
+          answer(message);
+        });
+      });
+      return worker;
     },
+    serve: ({ socket, connection }) => serving.get(connection)?.(socket),
   });
   return Object.defineProperties({} as AgentServer, {
     ...Object.getOwnPropertyDescriptors(server),
     wsUrl: { value: server.url.replace("http", "ws") },
-    workers: { value: workers },
+    workers: { value: server.connections },
     attempts: { get: () => attempts },
   });
 }

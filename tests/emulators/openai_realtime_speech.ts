@@ -2,25 +2,24 @@
  * OpenAI's speech-to-speech sessions on 127.0.0.1, as strict as the real ones, with faults on demand:
  * https://developers.openai.com/api/docs/guides/realtime-conversations
  */
-// @ts-types="npm:@types/ws@8.18.1"
-import type { WebSocket } from "ws";
-import * as z from "zod";
-import { type Clock, systemClock } from "../../src/clock.ts";
-import { createEar, type EarOptions } from "./ear.ts";
+import {
+  createSession,
+  Refusal,
+  type SessionConnection,
+  type SessionOptions,
+  type Told,
+} from "./openai_realtime_session.ts";
 import {
   clientEvent,
   createItems,
-  Refusal,
   type SpeechItem,
   type SpeechMessage,
 } from "./openai_realtime_speech_items.ts";
-import { type Fault, type SocketServer, startSocketServer } from "./socket_server.ts";
+import { type SocketServer, startSocketServer, type Wire } from "./socket_server.ts";
 import { voice } from "./voice.ts";
 
 const sampleRate = 24_000;
 const models = ["gpt-realtime", "gpt-realtime-mini", "gpt-realtime-1.5", "gpt-realtime-2"];
-/** Those that transcribe while one speaks. */
-const live = ["gpt-live-transcribe", "gpt-realtime-whisper"];
 
 /** What the model answers. */
 export interface SpokenAnswer {
@@ -39,162 +38,55 @@ export interface AskedResponse {
   readonly inConversation: boolean;
 }
 
-export interface SpeechConnection {
-  readonly authorization: string | undefined;
-  /** What came, in order. */
-  readonly messages: SpeechMessage[];
+export interface SpeechConnection extends SessionConnection<SpeechMessage> {
   readonly asked: AskedResponse[];
-  /** What it was told that it cannot do. */
-  readonly refused: string[];
   /** The conversation as it is. */
   items: readonly Readonly<SpeechItem>[];
-  /** The code it was closed with; undefined while it is open. */
-  closed: number | undefined;
 }
 
-export interface SpeechEmulatorOptions extends EarOptions {
-  /** The key it takes (default "test-key"). */
-  readonly apiKey?: string;
-  readonly clock?: Clock;
+export interface SpeechEmulatorOptions extends SessionOptions {
   /** What is answered to the `n`th request in conversation, counted from 0 (default: "You said: …"). */
   readonly answer?: (asked: AskedResponse, n: number) => SpokenAnswer;
   /** Milliseconds to the first words (default 100), of audio a word (default 200), and of audio a millisecond (default 5). */
   readonly firstMs?: number;
   readonly msPerWord?: number;
   readonly speed?: number;
-  /** How long a session lasts, in milliseconds (default: an hour). */
-  readonly sessionMs?: number;
-  /** How long the words of the `n`th commit take, in milliseconds (default `delayMs`); Infinity: they fail. */
-  readonly transcriptionMs?: (n: number) => number;
-  /** What goes wrong with the `n`th connection, counted from 0. */
-  readonly fault?: (path: string, n: number) => Fault | undefined;
 }
 
-export interface SpeechEmulator extends SocketServer {
-  /** The base URL to give a client: http://127.0.0.1:port/v1. */
-  readonly url: string;
-  readonly connections: readonly SpeechConnection[];
-}
+export type SpeechEmulator = SocketServer<SpeechConnection>;
 
 /** Starts one; disposing it ends its connections. */
-export async function startSpeechEmulator(options: SpeechEmulatorOptions = {}): Promise<SpeechEmulator> {
-  const { apiKey = "test-key", clock = systemClock, fault } = options;
-  const connections: SpeechConnection[] = [];
+export function startSpeechEmulator(options: SpeechEmulatorOptions = {}): Promise<SpeechEmulator> {
+  const { apiKey = "test-key" } = options;
   const told = { utterances: 0, commits: 0, answers: 0 };
-  const server = await startSocketServer({
-    clock,
-    fault,
+  return startSocketServer<SpeechConnection>(options, {
+    path: "/v1",
     accept({ pathname, searchParams }, { authorization }) {
       if (pathname !== "/v1/realtime") return 404;
       if (authorization !== `Bearer ${apiKey}`) return 401;
       if (!models.includes(searchParams.get("model") ?? "")) return 400;
-      const connection: SpeechConnection = {
-        authorization,
-        messages: [],
-        asked: [],
-        refused: [],
-        items: [],
-        closed: undefined,
-      };
-      connections.push(connection);
-      return {
-        onClose: (code) => connection.closed = code,
-        serve: (socket, progress) => converse(socket, connection, progress, clock, options, told),
-      };
+      return { authorization, messages: [], asked: [], refused: [], items: [], closed: undefined };
     },
+    serve: (wire) => converse(wire, options, told),
   });
-  return {
-    url: `${server.url}/v1`,
-    connections,
-    get open() {
-      return server.open;
-    },
-    idle: server.idle,
-    drop: server.drop,
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
 }
 
 function converse(
-  socket: WebSocket,
-  connection: SpeechConnection,
-  progress: (audioMs: number) => void,
-  clock: Clock,
+  wire: Wire<SpeechConnection>,
   options: SpeechEmulatorOptions,
-  told: { utterances: number; commits: number; answers: number },
+  told: Told & { answers: number },
 ): void {
-  const { delayMs = 60, sessionMs = 3_600_000, transcriptionMs = () => delayMs } = options;
+  const { socket, connection, later, progress } = wire;
   const { firstMs = 100, msPerWord = 200, speed = 5 } = options;
   const { answer = ({ items }) => ({ text: `You said: ${items.at(-1)?.text}` }) } = options;
-  const ear = createEar(sampleRate, options, told);
+  const session = createSession(wire, options, told);
+  const { newId, send, complain } = session;
   const conversation = createItems();
   connection.items = conversation.items;
-  const timers = new Set<Disposable>();
-  let transcriber = "";
-  let ids = 0;
   let audioMs = 0;
-  let toldWords = 0;
-  let nextItem = "";
   /** Responses that are being made, by their ids. */
   const active = new Map<string, { readonly inConversation: boolean; end: (status: string) => void }>();
-
-  const newId = (kind: string) => `${kind}_server_${++ids}`;
-  const newItem = () => nextItem = newId("item");
-  newItem();
-  const send = (type: string, more: Record<string, unknown> = {}) => {
-    if (socket.readyState === socket.OPEN) {
-      socket.send(JSON.stringify({ type, event_id: newId("event"), ...more }));
-    }
-  };
-  const complain = (code: string | null, message: string, event_id?: string) => {
-    connection.refused.push(message);
-    send("error", { error: { type: "invalid_request_error", code, message, param: null, event_id } });
-  };
-  const later = (ms: number, act: () => void) => {
-    const timer = clock.after(ms, () => {
-      timers.delete(timer);
-      if (socket.readyState === socket.OPEN) act();
-    });
-    timers.add(timer);
-  };
   const sounded = (ms: number) => progress(audioMs += ms);
-  const transcribed = (kind: string, item_id: string, more: object) =>
-    send(`conversation.item.input_audio_transcription.${kind}`, { item_id, content_index: 0, ...more });
-
-  const append = (bytes: Uint8Array) => {
-    const words = ear.hear(bytes)?.split(" ");
-    if (words && live.includes(transcriber)) {
-      const id = nextItem;
-      const delta = words.slice(toldWords).map((word) => `${word} `).join("");
-      toldWords = words.length;
-      if (delta !== "") later(delayMs, () => transcribed("delta", id, { delta }));
-    }
-    sounded(bytes.length / 48);
-  };
-  const commit = () => {
-    if (ear.uncommittedMs < 100) {
-      throw new Refusal(
-        "input_audio_buffer_commit_empty",
-        `Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, but buffer only has ` +
-          `${ear.uncommittedMs.toFixed(2)}ms of audio.`,
-      );
-    }
-    const ms = ear.uncommittedMs;
-    const { text } = ear.commit();
-    const id = nextItem;
-    newItem();
-    toldWords = 0;
-    const previous_item_id = conversation.items.at(-1)?.id ?? null;
-    conversation.add({ id, type: "message", role: "user", text, audioMs: ms });
-    send("input_audio_buffer.committed", { item_id: id, previous_item_id });
-    const waitMs = transcriptionMs(told.commits++);
-    const error = { type: "transcription_error", code: null, message: "Too many requests." };
-    if (waitMs === Infinity) return transcribed("failed", id, { error });
-    later(waitMs, () => {
-      if (!live.includes(transcriber)) transcribed("delta", id, { delta: text });
-      transcribed("completed", id, { transcript: text, usage: { type: "duration", seconds: ms / 1000 } });
-    });
-  };
 
   const respond = ({ response: asked, event_id }: Extract<SpeechMessage, { type: "response.create" }>) => {
     const inConversation = asked.conversation === "auto";
@@ -309,14 +201,17 @@ function converse(
   const obey = (message: SpeechMessage) => {
     switch (message.type) {
       case "session.update":
-        transcriber = message.session.audio.input.transcription.model;
+        session.transcriber = message.session.audio.input.transcription.model;
         return send("session.updated", { session: message.session });
       case "input_audio_buffer.append":
-        return append(Uint8Array.fromBase64(message.audio));
+        return sounded(session.append(message.audio));
       case "input_audio_buffer.commit":
-        return commit();
+        return session.commit(
+          conversation.items.at(-1)?.id,
+          (item) => conversation.add({ ...item, type: "message", role: "user" }),
+        );
       case "input_audio_buffer.clear":
-        if (ear.uncommittedMs > 0) ear.commit();
+        session.clear();
         return send("input_audio_buffer.cleared");
       case "conversation.item.create":
         return conversation.create(message);
@@ -330,26 +225,5 @@ function converse(
         return cancel(message.response_id);
     }
   };
-  later(sessionMs, () => {
-    complain(
-      "session_expired",
-      `Your session hit the maximum duration of ${sessionMs / 60_000} minutes.`,
-    );
-    socket.close(1001);
-  });
-  send("session.created", { session: { type: "realtime", id: "sess_emulator" } });
-  socket.on("message", (data: Uint8Array) => {
-    const message = clientEvent.safeParse(JSON.parse(new TextDecoder().decode(data)));
-    if (!message.success) return complain("invalid_value", z.prettifyError(message.error));
-    connection.messages.push(message.data);
-    try {
-      obey(message.data);
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      complain(error.code, error.message, message.data.event_id);
-    }
-  });
-  socket.on("close", () => {
-    for (const timer of timers) timer[Symbol.dispose]();
-  });
+  session.begin("realtime", clientEvent, obey);
 }

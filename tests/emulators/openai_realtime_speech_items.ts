@@ -1,5 +1,6 @@
 /** The conversation of an emulated speech-to-speech session, as strict as the real one, and what may be sent to it. */
 import * as z from "zod";
+import { Refusal, transcription } from "./openai_realtime_session.ts";
 
 const inputText = z.strictObject({ type: z.literal("input_text"), text: z.string() });
 const id = z.string().min(1).max(32);
@@ -62,11 +63,7 @@ export const clientEvent = z.discriminatedUnion("type", [
       audio: z.strictObject({
         input: z.strictObject({
           format,
-          transcription: z.strictObject({
-            model: z.string(),
-            language: z.string().regex(/^[a-z]{2}$/).optional(),
-            languages: z.array(z.string().regex(/^[a-z]{2}$/)).optional(),
-          }),
+          transcription,
           turn_detection: z.null(),
         }),
         output: z.strictObject({
@@ -135,15 +132,6 @@ export interface SpeechItem {
   readonly callId?: string;
   text: string;
   audioMs?: number;
-}
-
-export class Refusal extends Error {
-  readonly code: string | null;
-
-  constructor(code: string | null, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 /** The items of one session, in order; what the real server refuses throws a Refusal. */

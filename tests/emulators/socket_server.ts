@@ -26,26 +26,47 @@ export type Fault =
   /** Reads nothing for so many milliseconds of the clock, and then goes on. */
   | { readonly type: "slow-reader"; readonly ms: number; readonly afterMs: number };
 
-/** One connection that was let in. */
-export interface Accepted {
-  /** Told the code it was closed with. */
-  onClose(code: number): void;
-  /** Serves it; `progress` is told how much audio went over the wire in all, and a fault may then end it. */
-  serve(socket: WebSocket, progress: (audioMs: number) => void): void;
+/** A connection as the server saw it. */
+export interface EmulatedConnection {
+  /** The code it was closed with; undefined while it is open. */
+  closed: number | undefined;
 }
 
+/** What a connection that was let in is served with. */
+export interface Wire<Connection> {
+  readonly socket: WebSocket;
+  readonly connection: Connection;
+  readonly clock: Clock;
+  /** Does `act` so many milliseconds later, if the connection is open then. */
+  later(ms: number, act: () => void): void;
+  /** Told how much audio went over the wire in all: a fault may then end it. */
+  progress(audioMs: number): void;
+}
+
+/** What any of the emulators can be told. */
 export interface SocketServerOptions {
-  readonly port?: number | undefined;
+  /** The key it takes (default "test-key"); "*" takes any. */
+  readonly apiKey?: string;
+  readonly port?: number;
   readonly clock?: Clock | undefined;
   /** What goes wrong with the `n`th connection to `path`, counted from 0. */
   readonly fault?: ((path: string, n: number) => Fault | undefined) | undefined;
-  /** Lets a connection in, or answers it with an HTTP status. */
-  readonly accept: (url: URL, headers: IncomingMessage["headers"]) => Accepted | number;
 }
 
-export interface SocketServer extends AsyncDisposable {
-  /** The base URL to give a client: http://127.0.0.1:port. */
+/** Who is let in. */
+export interface SocketService<Connection extends EmulatedConnection> {
+  /** What the base URL has behind the port (default: nothing). */
+  readonly path?: string;
+  /** What is known of a connection, or the HTTP status that it is answered with. */
+  accept(url: URL, headers: IncomingMessage["headers"]): Connection | number;
+  serve(wire: Wire<Connection>): void;
+}
+
+export interface SocketServer<Connection = unknown> extends AsyncDisposable {
+  /** The base URL to give a client: http://127.0.0.1:port, and the service's path. */
   readonly url: string;
+  /** Every connection that was let in, in order. */
+  readonly connections: readonly Connection[];
   /** How many sockets are open, those without a handshake included. */
   readonly open: number;
   /** Settles when no socket is open any more. */
@@ -55,9 +76,11 @@ export interface SocketServer extends AsyncDisposable {
 }
 
 /** Starts one on 127.0.0.1; disposing it ends its connections. */
-export async function startSocketServer(
-  { port = 0, clock = systemClock, fault, accept }: SocketServerOptions,
-): Promise<SocketServer> {
+export async function startSocketServer<Connection extends EmulatedConnection>(
+  { port = 0, clock = systemClock, fault }: Omit<SocketServerOptions, "apiKey">,
+  { path = "", accept, serve }: SocketService<Connection>,
+): Promise<SocketServer<Connection>> {
+  const connections: Connection[] = [];
   const sockets = new Set<Duplex>();
   const counts = new Map<string, number>();
   const timers = new Set<Disposable>();
@@ -86,11 +109,12 @@ export async function startSocketServer(
     if (wrong?.type === "refuse") return void socket.destroy();
     if (wrong?.type === "no-handshake") return ignore(socket);
     if (wrong?.type === "status") return refuse(wrong.status, wrong.retryAfter);
-    const accepted = accept(url, request.headers);
-    if (typeof accepted === "number") return refuse(accepted);
+    const connection = accept(url, request.headers);
+    if (typeof connection === "number") return refuse(connection);
+    connections.push(connection);
     if (wrong?.type === "half-open") return shakeHands(request, socket);
     upgrades.handleUpgrade(request, socket, head as never, (webSocket: WebSocket) => {
-      webSocket.on("close", accepted.onClose);
+      webSocket.on("close", (code) => connection.closed = code);
       webSocket.on("error", () => {}); // a peer that vanished: its close is recorded
       let done = false;
       const progress = (audioMs: number) => {
@@ -106,13 +130,14 @@ export async function startSocketServer(
         else if (wrong.code === 1005) webSocket.close();
         else webSocket.close(wrong.code, wrong.reason);
       };
-      accepted.serve(webSocket, progress);
+      serve({ socket: webSocket, connection, clock, later: laterOn(webSocket, clock), progress });
       progress(0);
     });
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`,
+    connections,
     get open() {
       return sockets.size;
     },
@@ -126,6 +151,21 @@ export async function startSocketServer(
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     },
+  };
+}
+
+/** Does things later, while `socket` is open. */
+function laterOn(socket: WebSocket, clock: Clock): (ms: number, act: () => void) => void {
+  const timers = new Set<Disposable>();
+  socket.on("close", () => {
+    for (const timer of timers) timer[Symbol.dispose]();
+  });
+  return (ms, act) => {
+    const timer = clock.after(ms, () => {
+      timers.delete(timer);
+      if (socket.readyState === socket.OPEN) act();
+    });
+    timers.add(timer);
   };
 }
 

@@ -278,10 +278,14 @@ describe("Deepgram, listening", () => {
   });
 
   it("gives up on last words that do not come", async () => {
-    const { emulator, clock, voice, done } = await start({ fault: () => ({ type: "half-open" }) });
+    const { emulator, clock, voice, done } = await start({
+      fault: () => ({ type: "slow-reader", ms: 600_000, afterMs: 100 }),
+    });
     await using _ = emulator;
-    await until(() => emulator.connections.length === 1 && clock.pending === 1, clock);
+    voice.utterance(400);
+    await until(() => (emulator.connections[0]?.audioBytes ?? 0) > 0, clock);
     voice.end();
+    await clock.settle();
     await clock.advance(2_000);
     const error = await done;
     assert(error instanceof StageError);

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { StageError } from "../../src/errors.ts";
 import { openaiRealtimeSpeechToText } from "../../src/stt/openai_realtime.ts";
-import { type RealtimeEmulatorOptions, startRealtimeEmulator } from "../emulators/openai_realtime.ts";
+import { startRealtimeEmulator } from "../emulators/openai_realtime.ts";
+import type { SessionOptions } from "../emulators/openai_realtime_session.ts";
 import type { Fault } from "../emulators/socket_server.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { startHearing, waitOn } from "./hearing.ts";
@@ -14,7 +15,7 @@ interface Given {
 }
 
 async function start(
-  options: RealtimeEmulatorOptions = {},
+  options: SessionOptions = {},
   { model, language, apiKey = "test-key" }: Given = {},
 ) {
   const emulator = await startRealtimeEmulator({ delayMs: 1, ...options });
@@ -107,7 +108,7 @@ describe("OpenAI, listening", () => {
   it("tells the words in the order in which they were said, whatever order they come in", async () => {
     const { emulator, voice, done, finals, until, commits } = await start({
       transcripts: ["One.", "Two.", "Three."],
-      commitMs: (n) => [60, 1, 30][n] ?? 1,
+      transcriptionMs: (n) => [60, 1, 30][n] ?? 1,
     }, { model: "gpt-4o-transcribe" });
     await using _ = emulator;
     for (let n = 0; n < 3; n++) voice.utterance(400);
@@ -199,7 +200,7 @@ describe("OpenAI, listening", () => {
   });
   const faults: Record<
     string,
-    { options: RealtimeEmulatorOptions; given?: Given; message: RegExp; retryable: boolean }
+    { options: SessionOptions; given?: Given; message: RegExp; retryable: boolean }
   > = {
     "a refused key": {
       options: {},
@@ -238,7 +239,7 @@ describe("OpenAI, listening", () => {
       retryable: true,
     },
     "words that cannot be had": {
-      options: { commitMs: () => Infinity },
+      options: { transcriptionMs: () => Infinity },
       message: /could not transcribe it: Too many requests/,
       retryable: true,
     },
