@@ -291,6 +291,7 @@ describe("Deepgram, listening", () => {
     assert(error instanceof StageError);
     assertMatch(error.message, /last words within 2 s/);
     assertEquals(clock.pending, 0);
+    emulator.drop(); // it does not read that the connection was closed
     await emulator.idle();
   });
 });
