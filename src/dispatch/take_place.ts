@@ -4,6 +4,7 @@ import type { CloseReason } from "../events.ts";
 import type { Started } from "../resume/checkpoints.ts";
 import type { Room } from "../room/room.ts";
 import type { RunningSession } from "../session.ts";
+import { withoutSecrets } from "../telemetry/outward.ts";
 import type { DispatcherOptions, SessionRequest } from "./dispatcher.ts";
 import { heldBy } from "./held.ts";
 import type { Hold, TakenLease } from "./hold.ts";
@@ -110,7 +111,7 @@ const startedAs = ({ request, roomSid }: Place): Started => ({
 /** What a client is told: our own errors are in words meant to be read; any other stays in the log. */
 export function reasonOf(error: unknown): string {
   if (error instanceof ConfigError || error instanceof StageError || error instanceof StoreError) {
-    return messageOf(error);
+    return withoutSecrets(messageOf(error)); // LiveKit says back the token that it refuses
   }
   return "the agent failed while it was set up; the server's log says why";
 }

@@ -135,6 +135,14 @@ describe("dispatch", () => {
     ["a missing key", unset, "DEEPGRAM_API_KEY is not set"],
     ["the room", new StageError("room", "LiveKit refused the agent"), "LiveKit refused the agent"],
     [
+      "a token that LiveKit refuses, which is not told",
+      new StageError(
+        "room",
+        "LiveKit answered 401: invalid token: eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJrIn0.c2ln",
+      ),
+      "LiveKit answered 401: invalid token: (hidden)",
+    ],
+    [
       "anything else, unnamed",
       new Error("at wss://…"),
       "the agent failed while it was set up; the server's log says why",
