@@ -192,9 +192,9 @@ describe("servers that share a Redis", options, () => {
     cluster.servers[server]?.kill("SIGKILL");
     await untilElsewhere(room, { sessionId, server });
     await new Promise((resolve) => setTimeout(resolve, 4_000)); // rooms are looked at every 1.5 s
-    const [dispatch] = await cluster.jobs.listDispatch(room);
-    console.log(JSON.stringify(dispatch));
-    assertEquals(dispatch?.id, dispatchId);
+    // LiveKit may have lost the job with its worker; the dispatch is there, and asks for nobody else.
+    const dispatches = await cluster.jobs.listDispatch(room);
+    assert(dispatches.some(({ id }) => id === dispatchId));
     assertEquals(await cluster.agentsIn(room), [`agent-${sessionId}`]);
     assertEquals(cluster.told(room, "LiveKit lost a dispatch"), []);
     assertEquals(cluster.told(room, "agent joined").length, 2);
