@@ -1,11 +1,11 @@
 /** Processes that are killed under calls, one after another: `deno task test:fleet`. What one call meets: e2e/recovery_test.ts. */
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { until } from "../e2e/caller.ts";
 import { startLiveKitServer } from "../e2e/livekit_server.ts";
 import { startRedisServer } from "../e2e/redis_server.ts";
 import { patientMs } from "./call.ts";
-import { assertEachOnce, manyCalls, sleep, startFleet, told } from "./fleet.ts";
+import { assertEachOnce, type Fleet, type Holder, manyCalls, sleep, startFleet, told } from "./fleet.ts";
 
 const count = manyCalls ?? 0;
 const livekit = count > 0 ? await startLiveKitServer() : undefined;
@@ -20,35 +20,52 @@ afterAll(async () => {
 /** What was heard last is written down by then; or it would be said again. */
 const writtenMs = 1_500;
 const lost = "Sorry, I lost you for a second. Please go on.";
+const kills = 3;
+
+/** What their processes are to each other. */
+const worlds = [
+  { name: "that share a Redis", servers: 3, env: {} },
+  { name: "that are the workers of one server", servers: 1, env: { WORKERS: "3", REDIS_URL: "" } },
+];
+
+/** Kills it, and has another started in its place. */
+async function kill({ cluster }: Fleet, { server: at, worker }: Holder): Promise<void> {
+  const server = cluster.servers[at];
+  if (worker === undefined) {
+    server?.kill("SIGKILL");
+    await cluster.add();
+  } else {
+    const started = server?.log.find((line) => line.msg === "a worker is started" && line.worker === worker);
+    Deno.kill(Number(started?.pid), "SIGKILL"); // its supervisor starts another
+  }
+}
 
 describe("processes that are killed", () => {
-  it(`under ${count} calls: each goes on in another process, with its history`, options, async () => {
-    if (!livekit || !redis) return;
-    await using fleet = await startFleet(livekit, { calls: count, redisUrl: redis.url });
-    const { cluster, calls, running } = fleet;
-    const lines = calls.map(() => 0);
-    const asked = calls.map(() => 1);
-    await fleet.askAll();
-    for (const [slot, at] of running.entries()) {
-      const affected = calls.filter(({ room }) => fleet.holder(room) === at);
-      await sleep(writtenMs);
-      const sinceMs = performance.now();
-      cluster.servers[at]?.kill("SIGKILL");
-      const next = cluster.add();
-      await Promise.all(affected.map(async (call) => {
-        const n = ++lines[calls.indexOf(call)]!;
-        const isBack = () => call.lines.filter((line) => line === lost).length === n;
-        await told(cluster, call, until(isBack, lost, patientMs));
-      }));
-      console.log(
-        `${affected.length} calls go on after ${((performance.now() - sinceMs) / 1000).toFixed(1)} s`,
-      );
-      running[slot] = await next;
+  for (const { name, servers, env } of worlds) {
+    it(`${name}, under ${count} calls: each goes on in another, with its history`, options, async () => {
+      if (!livekit || !redis) return;
+      await using fleet = await startFleet(livekit, { calls: count, redisUrl: redis.url, servers, env });
+      const { calls } = fleet;
+      const lines = calls.map(() => 0);
       await fleet.askAll();
-      asked.forEach((_, i) => asked[i]!++);
-    }
-    assertEachOnce(calls, asked, [lost]);
-    assert(lines.some((n) => n > 0));
-    assertEquals(calls.map((call) => call.lines.filter((line) => line === lost).length), lines);
-  });
+      for (let n = 0; n < kills; n++) {
+        await sleep(writtenMs);
+        const victim = fleet.busiest();
+        const sinceMs = performance.now();
+        const killing = kill(fleet, victim);
+        await Promise.all(victim.calls.map(async (call) => {
+          const n = ++lines[calls.indexOf(call)]!;
+          const isBack = () => call.lines.filter((line) => line === lost).length === n;
+          await told(fleet.cluster, call, until(isBack, lost, patientMs));
+        }));
+        console.log(
+          `${victim.calls.length} calls go on after ${((performance.now() - sinceMs) / 1000).toFixed(1)} s`,
+        );
+        await killing;
+        await fleet.askAll();
+      }
+      assertEachOnce(calls, calls.map(() => kills + 1), [lost]);
+      assertEquals(calls.map((call) => call.lines.filter((line) => line === lost).length), lines);
+    });
+  }
 });

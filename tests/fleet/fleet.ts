@@ -13,13 +13,21 @@ export const [manyCalls, rounds] = ["calls", "rounds"].map((name) => {
   return given === undefined ? undefined : Number(given.split("=")[1]);
 });
 
+/** A process and the calls it has. */
+export interface Holder {
+  /** The server's number in the cluster and, where it has several processes, the worker's name. */
+  readonly server: number;
+  readonly worker: string | undefined;
+  readonly calls: readonly FleetCall[];
+}
+
 export interface Fleet extends AsyncDisposable {
   readonly cluster: Cluster;
   readonly calls: readonly FleetCall[];
   /** The numbers of the servers that run, in the cluster's. */
   readonly running: number[];
-  /** The number of the server whose agent has come to the room last. */
-  holder(room: string): number | undefined;
+  /** The process that has most of the calls, by which agents came to their rooms last. */
+  busiest(): Holder;
   /** Every call asks a question, not all at the same moment; rejects when one has no answer, or more than one agent. */
   askAll(): Promise<void>;
 }
@@ -66,8 +74,16 @@ export async function startFleet(
     cluster,
     calls,
     running: livekits.map((_, server) => server),
-    holder: (room) =>
-      cluster.told(room, "agent joined").toSorted((a, b) => a.time.localeCompare(b.time)).at(-1)?.server,
+    busiest() {
+      const holders = Map.groupBy(calls, ({ room }) => {
+        const joined = cluster.told(room, "agent joined").toSorted((a, b) => a.time.localeCompare(b.time));
+        const last = joined.at(-1);
+        return JSON.stringify({ server: last?.server, worker: last?.worker });
+      });
+      const [most] = [...holders].toSorted(([, a], [, b]) => b.length - a.length);
+      if (!most) throw new Error("there are no calls");
+      return { ...JSON.parse(most[0]), calls: most[1] };
+    },
     async askAll() {
       await Promise.all(calls.map(async (call, n) => {
         await sleep(n * apartMs);
