@@ -39,21 +39,25 @@ export function startFlyProxy(machines: readonly FlyMachine[]): FlyProxy {
     if (from !== "") sent.set("fly-replay-src", from);
     return await fetch(`${address}${pathname}${search}`, { method, headers: sent, body });
   };
-  /** The machine that an answer names with `fly-replay`; `from` when no other is there. */
-  const another = (replay: string, from: number): number => {
-    const [, region] = /region=(\w+)/.exec(replay) ?? [];
-    const found = machines.findIndex((machine, n) => region ? machine.region === region : n !== from);
-    return found < 0 ? from : found;
+  /** The machine to which an answer sends its request; undefined when it is the answer. */
+  const another = (replay: string, from: number): number | undefined => {
+    const [, region] = /^region=(\w+)/.exec(replay) ?? [];
+    const wanted = ({ region: its }: FlyMachine, n: number) =>
+      region === undefined ? replay.startsWith("elsewhere=true") && n !== from : its === region;
+    const found = machines.findIndex(wanted);
+    return found < 0 ? undefined : found;
   };
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+  /** A machine that was ending: LiveKit asks again. */
+  const onError = () => new Response(null, { status: 502 });
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {}, onError }, async (request) => {
     const [first = 0] = running.keys();
     const body = await request.arrayBuffer();
     const answer = await ask(first, request, body);
-    const replay = answer.headers.get("fly-replay");
-    if (replay === null) return answer;
+    const next = another(answer.headers.get("fly-replay") ?? "", first);
+    if (next === undefined) return answer;
     await answer.body?.cancel();
     const from = `instance=${first};region=${machines[first]?.region};t=1;state=`;
-    return await ask(another(replay, first), request, body, from);
+    return await ask(next, request, body, from);
   });
   return {
     url: `http://127.0.0.1:${server.addr.port}`,
