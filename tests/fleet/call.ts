@@ -13,7 +13,7 @@ export function nextAnswer(_user: string, _n: number, { messages }: ChatBody): s
 
 export interface FleetCall extends AsyncDisposable {
   readonly room: string;
-  /** Whether the user asks by voice; if not, in writing. */
+  /** Whether the user asks by voice; if not, in writing, and without a microphone. */
   readonly speaks: boolean;
   /** Waits for the agent's greeting. */
   untilGreeted(): Promise<void>;
@@ -36,7 +36,8 @@ export async function startCall(
   { speaks, question, n }: { readonly speaks: boolean; readonly question: Int16Array; readonly n: number },
 ): Promise<FleetCall> {
   const room = `fleet-${n}-${crypto.randomUUID()}`;
-  const caller = await joinCaller({ ...access, roomName: room, identity: `caller-${n}`, keep: false });
+  const facts = { ...access, roomName: room, identity: `caller-${n}` };
+  const caller = await joinCaller({ ...facts, publish: speaks, keep: false }); // a track costs much, silent or not
   const agents = watchAgents(caller);
   let asked = 0;
   const lines = () => caller.transcripts.filter(({ identity }) => identity !== caller.identity);

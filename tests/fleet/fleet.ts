@@ -107,9 +107,11 @@ export async function told<T>({ servers }: Cluster, { room }: FleetCall, work: P
     return await work;
   } catch (cause) {
     const lines = servers.flatMap(({ log }, server) =>
-      log.filter((line) => line.room === room).map((line) => `${server}: ${JSON.stringify(line)}`)
-    );
-    throw new Error(`${messageOf(cause)}; the servers' logs:\n${lines.slice(-40).join("\n")}`, { cause });
+      log.filter((line) => line.room === room).map(({ time, msg, event, error, reason }) =>
+        `${time} ${server} ${msg} ${JSON.stringify({ event, error, reason }).slice(0, 300)}`
+      )
+    ).toSorted();
+    throw new Error(`${messageOf(cause)}; the servers' logs:\n${lines.slice(-80).join("\n")}`, { cause });
   }
 }
 
