@@ -8,10 +8,10 @@ import type { VoiceEvent } from "../vad/vad.ts";
 import type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt.ts";
 
 /**
- * A connection that was sent this much speech since its last event, and then says nothing for `quiet`, is dead. In
- * silence it may be quiet for ever; noise that only the detector takes for speech may go unanswered, too.
+ * A connection that was sent `speech` since its last event is dead when it says nothing until `speech` and `quiet` have
+ * passed since that began, or until `late` after what was sent again, all at once. In silence it may be quiet for ever.
  */
-const stallMs = { speech: 2_000, quiet: 2_000 };
+const stallMs = { speech: 2_000, quiet: 1_000, late: 2_000 };
 /** The first attempt after a failure is made at once, the next after `first`, doubling up to `most`. */
 const backoffMs = { first: 250, most: 5_000 };
 /** A connection that held this long was a good one: its failure begins the count anew. */
@@ -113,6 +113,8 @@ class Connection {
   readonly #input = liveStream<SpeechInput>({ limit: keptMs.speech, size: lengthMs });
   readonly #events: ReadableStream<TranscriptEvent>;
   #unansweredMs = 0;
+  /** When the first of that was sent (clock milliseconds). */
+  #unansweredSinceMs = 0;
   #watch: Disposable | undefined;
 
   constructor(stt: SpeechToText, clock: Clock, over: AbortSignal) {
@@ -125,11 +127,16 @@ class Connection {
   send(event: SpeechInput): void {
     this.#input.push(event);
     if (event.type !== "audio" || !event.speech) return;
+    const nowMs = this.#clock.now();
+    if (this.#unansweredMs === 0) this.#unansweredSinceMs = nowMs;
     this.#unansweredMs += lengthMs(event);
     if (this.#unansweredMs < stallMs.speech) return;
-    this.#watch ??= this.#clock.after(stallMs.quiet, () => {
+    const dueMs = this.#unansweredSinceMs + stallMs.speech + stallMs.quiet;
+    const waitMs = Math.min(Math.max(dueMs - nowMs, stallMs.quiet), stallMs.late);
+    this.#watch ??= this.#clock.after(waitMs, () => {
+      const silentMs = this.#clock.now() - this.#unansweredSinceMs;
       const message = `the recognizer has said nothing for ${
-        stallMs.quiet / 1000
+        (silentMs / 1000).toFixed(1)
       } s although there is speech`;
       this.#cut.abort(new StageError("stt", message, { retryable: true }));
     });

@@ -147,9 +147,9 @@ function transcribeSegments(
       finish();
       begin(Infinity);
     } else if (!open.whole && open.unaskedMs >= INTERIM_MS) {
-      if (!open.asked) return ask(open);
+      if (!open.asked) ask(open);
       open.unaskedMs = 0;
-      tell(); // the same again: the recognizer is alive
+      tell(); // the same again: the recognizer is at it
     }
   };
 

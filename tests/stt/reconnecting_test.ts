@@ -218,22 +218,39 @@ describe("a recognizer that reconnects", () => {
     assertEquals(clock.pending, 0);
   });
 
-  it("replaces a connection that says nothing to two seconds of speech for two seconds", async () => {
+  it("replaces a connection that says nothing to three seconds of speech", async () => {
     const { clock, calls, call, voice, errors, done, abort } = start();
     voice.mark("speech-start");
-    for (let ms = 0; ms < 4_000; ms += 100) {
+    for (let ms = 0; ms < 3_000; ms += 100) {
+      assertEquals(errors, []);
       voice.speech(100);
       await clock.advance(100);
     }
-    assertEquals(errors, ["the recognizer has said nothing for 2 s although there is speech"]);
+    assertEquals(errors, ["the recognizer has said nothing for 3.0 s although there is speech"]);
     assertEquals([calls.length, call(0).stopped], [2, true]);
-    assert(audioMs(call(1).voice) >= 3_900);
+    assert(audioMs(call(1).voice) >= 2_900);
     call(0).tell(final("Too late."));
     call(1).tell(interim(""));
     await clock.settle();
     abort.abort();
     await done;
     assertEquals(clock.pending, 0);
+  });
+
+  it("gives one that was sent all of it again two seconds to answer", async () => {
+    const { clock, calls, voice, errors, done, abort } = start();
+    voice.mark("speech-start");
+    for (let ms = 0; ms < 3_000; ms += 100) {
+      voice.speech(100);
+      await clock.advance(100);
+    }
+    voice.mark("speech-end");
+    await clock.advance(1_900);
+    assertEquals(calls.length, 2);
+    await clock.advance(100);
+    assertEquals(errors.at(-1), "the recognizer has said nothing for 2.0 s although there is speech");
+    abort.abort();
+    await done;
   });
 
   it("leaves one alone that is quiet in silence, or answers without words", async () => {

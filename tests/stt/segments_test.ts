@@ -225,7 +225,7 @@ describe("segmentedSpeechToText()", () => {
     await scene.audio(3_000, true);
     await scene.audio(4_500, true);
     assertEquals(scene.asked.map(({ toMs }) => toMs), [1_500, 3_000]);
-    assertEquals(scene.news(), ["interim so", "interim so", "interim so"]);
+    assertEquals(scene.news(), ["interim ", "interim so", "interim so", "interim so", "interim so"]);
     await close(scene);
   });
 
