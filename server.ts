@@ -15,6 +15,7 @@ import { tellingResults } from "./src/dispatch/results.ts";
 import { livekitRooms } from "./src/dispatch/rooms.ts";
 import { checkDefaults, missingKeys } from "./src/dispatch/settings.ts";
 import { openStore, recoverSessions, shareClaims } from "./src/dispatch/sharing.ts";
+import { standbyMaker } from "./src/dispatch/standby.ts";
 import { sessionStarter } from "./src/dispatch/start.ts";
 import { measureStrain } from "./src/dispatch/strain.ts";
 import { createWebhooks } from "./src/dispatch/webhooks.ts";
@@ -234,5 +235,10 @@ export async function serve(config: Config, supervisor?: SupervisorAddress): Pro
       servers.push(listen({ variable: "METRICS_PORT", port: metricsPort, host }, fetch));
     }
   }
-  const recovering = sharing && shared && recoverSessions({ ...sharing, ...shared, dispatcher });
+  const recovering = sharing && shared && recoverSessions({
+    ...sharing,
+    ...shared,
+    dispatcher,
+    standBy: standbyMaker({ agents, config, models, clock, log }),
+  });
 }

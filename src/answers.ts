@@ -68,6 +68,8 @@ export interface Asked {
 export interface Answers extends Pick<Questions, "answer"> {
   /** See ToolRunner. */
   readonly records: ToolRunner["records"];
+  /** See ToolRunner. */
+  readonly busy: boolean;
   /** An answer, as a reply takes it. */
   make(asked: Asked): Required<Pick<Job, "words" | "workedMs" | "breaks" | "yields" | "spent">>;
   /** The session has ended: settles when every call has its last result, and the servers of tools are left; within 3 s. */
@@ -140,6 +142,9 @@ export function createAnswers(options: AnswersOptions): Answers {
   return {
     answer: questions.answer,
     records: runner.records,
+    get busy() {
+      return runner.busy;
+    },
     async idle() {
       await runner.idle();
       await servers.close();

@@ -2,7 +2,14 @@
 import type { Agent } from "./agent.ts";
 import type { Clock } from "./clock.ts";
 import type { SessionEventBody } from "./events.ts";
-import { type EndReason, initialPresence, isEnding, presence, type PresenceAction } from "./turn/presence.ts";
+import {
+  type EndReason,
+  initialPresence,
+  isEnding,
+  presence,
+  type PresenceAction,
+  type PresenceState,
+} from "./turn/presence.ts";
 import type { VoiceSession } from "./voice_session.ts";
 
 const defaultAway = { afterMs: 15_000, closeAfterMs: 120_000 };
@@ -19,6 +26,8 @@ const lastLines: Readonly<Record<EndReason, string>> = {
 
 export interface AttendanceOptions {
   readonly agent: Pick<Agent, "away" | "lastLines">;
+  /** How it was when it was watched last, in another process (default: somebody is there). */
+  readonly before?: PresenceState | undefined;
   readonly clock: Clock;
   /** How long the call may last from now on; as long as it likes when left out. */
   readonly maxCallMs?: number | undefined;
@@ -33,6 +42,7 @@ export interface AttendanceOptions {
 }
 
 export interface Attendance {
+  readonly state: PresenceState;
   /** Takes in how things stand: see PresenceEvent. */
   note(event: { readonly quiet: boolean; readonly returned: boolean }): void;
   /** Ends the call after the last line that there is for that reason; settles when that was said. */
@@ -41,13 +51,14 @@ export interface Attendance {
 
 /** Begins to watch; until something is noted, nobody speaks. */
 export function createAttendance(
-  { agent: { away, lastLines: own }, clock, maxCallMs = Infinity, spent, signal, emit, say, hangUp }:
+  { agent: { away, lastLines: own }, before, clock, maxCallMs = Infinity, spent, signal, emit, say, hangUp }:
     AttendanceOptions,
 ): Attendance {
   const prompts = away?.prompts ?? [];
   const { afterMs, closeAfterMs } = { ...defaultAway, ...away };
   const options = { afterMs, closeAfterMs, prompts: prompts.length, endsAtMs: clock.now() + maxCallMs };
-  let state = initialPresence;
+  // Who was leaving has yet to: they are asked for again.
+  let state: PresenceState = before && before.is !== "leaving" ? before : initialPresence;
   let quiet = true;
   let wake: Disposable | undefined;
   let left: Promise<void> | undefined;
@@ -91,6 +102,9 @@ export function createAttendance(
   spent.addEventListener("abort", () => note({ quiet, returned: false }), { once: true, signal });
   note({ quiet, returned: false });
   return {
+    get state() {
+      return state;
+    },
     note,
     async end(reason) {
       if (!isEnding(state)) {

@@ -9,11 +9,12 @@ import type { Stage, StageError } from "./errors.ts";
 import type { CloseReason, SessionEventBody } from "./events.ts";
 import { type Ears, type Hearing, readMessages, startHearing } from "./hearing.ts";
 import { startHearingPeople } from "./people.ts";
+import { heardSince } from "./resume/heard_since.ts";
 import type { Room, RoomEnd } from "./room/room.ts";
 import type { SessionSnapshot } from "./resume/snapshot.ts";
 import type { Succession } from "./succession.ts";
 import type { OpenMcpServers } from "./tools/mcp.ts";
-import type { EndReason } from "./turn/presence.ts";
+import { type EndReason, type PresenceState, shifted } from "./turn/presence.ts";
 import { createSight, type Sight } from "./vision/sight.ts";
 import type { VoiceSession } from "./voice_session.ts";
 
@@ -34,6 +35,8 @@ export interface CallOptions {
   readonly maxCallMs?: number | undefined;
   /** The session that it goes on from; see Conversation. */
   readonly before?: SessionSnapshot | undefined;
+  /** See Resume. */
+  readonly silentlySinceMs?: number | undefined;
   /** What the agent's own code does then; settles with what is said, if not the usual: see Resumption. */
   readonly resumed?: (() => Promise<string | undefined>) | undefined;
   /** See CallOptions of tools. */
@@ -65,6 +68,8 @@ export interface Call {
   readonly heard: Promise<void> | undefined;
   /** When the user came, in milliseconds since the session began. */
   readonly talkingSinceMs: number | undefined;
+  /** Whether they are still talking, in milliseconds since the session began. */
+  readonly presence: PresenceState | undefined;
   /** Ends the call after a last line, if there is somebody to hear it; settles when that was said. */
   sayLast(reason: EndReason): Promise<void>;
   /** Tells what of the microphone was lost since that was told last. */
@@ -74,10 +79,11 @@ export interface Call {
 /** A call that is ready to begin. */
 export function createCall({ room, agent, charge, succession, ...options }: CallOptions): Call {
   const { session, participant, maxCallMs = Infinity, mcpServers, spent, ...more } = options;
-  const { before, resumed, written, clock, signal, emit, onError, keep, hangUp } = more;
+  const { before, silentlySinceMs, resumed, written, clock, signal, emit, onError, keep, hangUp } = more;
   let hearing: Hearing | undefined;
   let attendance: Attendance | undefined;
-  let droppedMs = 0;
+  // What was dropped before it went on here was heard elsewhere.
+  let droppedMs = silentlySinceMs === undefined ? 0 : room.droppedMs;
   let talkingSinceMs = before?.talkingSinceMs;
   const tellDropped = () => {
     const ms = room.droppedMs - droppedMs;
@@ -134,13 +140,24 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
     }
     conversation.expectListener();
     await room.audible?.({ signal });
-    const said = await line;
+    const said = silentlySinceMs === undefined ? await line : "";
     if (signal.aborted) return;
     const { elapsedMs } = conversation.history;
     talkingSinceMs ??= elapsedMs;
     const leftMs = Math.max(0, maxCallMs - (elapsedMs - talkingSinceMs));
     const say = conversation.speech.say.bind(conversation.speech);
-    attendance = createAttendance({ agent, clock, maxCallMs: leftMs, spent, signal, emit, say, hangUp });
+    const presence = before?.presence && shifted(before.presence, clock.now() - elapsedMs);
+    attendance = createAttendance({
+      agent,
+      before: presence,
+      clock,
+      maxCallMs: leftMs,
+      spent,
+      signal,
+      emit,
+      say,
+      hangUp,
+    });
     conversation.admit();
     conversation.resumption.goOn(said);
   };
@@ -148,7 +165,7 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
     const note = conversation.note.bind(conversation);
     const isDictated = () => conversation.expected !== undefined;
     const listening = { ...charge.current.providers, note, isDictated, clock, signal, onError };
-    const { voices, microphone } = room;
+    const { voices, microphone } = heardSince(room, silentlySinceMs);
     const { maxRecognizers } = agent;
     if (voices) return startHearingPeople({ ...listening, room, voices, maxRecognizers, emit });
     return startHearing({ ...listening, microphone });
@@ -160,6 +177,9 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
     tellDropped,
     get heard() {
       return hearing?.done;
+    },
+    get presence() {
+      return attendance && shifted(attendance.state, conversation.history.elapsedMs - clock.now());
     },
     get talkingSinceMs() {
       return talkingSinceMs;

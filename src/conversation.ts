@@ -9,6 +9,7 @@ import type { History } from "./history.ts";
 import type { HistoryUpdate } from "./history/update.ts";
 import type { Job } from "./replies.ts";
 import type { Resumption } from "./resume/conversation.ts";
+import type { Standing } from "./resume/moment.ts";
 import type { AgentState } from "./room/room.ts";
 import type { Speech } from "./speech.ts";
 import type { Expectation } from "./turn/expectation.ts";
@@ -139,6 +140,23 @@ export class Conversation {
     await within(takeOverMs, enter(), { clock, signal });
     const isHeard = this.#parts.speech.asked > asked || this.#parts.turns.state.turns > turns;
     if (!isHeard && !signal.aborted) this.#parts.late.goOn();
+  }
+
+  /** How it stands. */
+  get standing(): Standing {
+    const { turns, replies, speech, ledger, answers } = this.#parts;
+    return {
+      turn: turns.state,
+      replying: replies.busy || replies.prepared !== undefined,
+      waiting: speech.waits,
+      working: ledger.owed > 0 || answers.busy,
+      nowMs: this.#options.clock.now(),
+    };
+  }
+
+  /** Takes in and says nothing from now on, until what this returns is called; what has come by then is taken in. */
+  hold(): () => void {
+    return this.#parts.turns.hold();
   }
 
   /** Cuts off what is being said and all that waits. */

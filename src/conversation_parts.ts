@@ -1,6 +1,6 @@
 /** What a conversation is made of, and what its parts tell each other. */
 import { createAccounts } from "./accounts.ts";
-import { createAnswers } from "./answers.ts";
+import { type Answers, createAnswers } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import { createCommitted } from "./committed.ts";
@@ -82,6 +82,7 @@ export interface ConversationParts {
   readonly history: History;
   readonly resumption: Resumption;
   readonly replies: Replies;
+  readonly answers: Pick<Answers, "busy">;
   readonly speech: Speech;
   readonly ledger: Ledger;
   readonly turns: TurnTaker;
@@ -162,6 +163,7 @@ export function createConversationParts(
     history,
     speculation: createSpeculationMeter(emit),
     turns,
+    expectations,
     ledger,
     passedOn,
     prompts,
@@ -187,6 +189,7 @@ export function createConversationParts(
   return {
     history,
     replies,
+    answers,
     speech,
     ledger,
     turns,

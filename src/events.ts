@@ -24,6 +24,8 @@ export type CloseReason =
   | "max-duration"
   /** The call has cost as much as a call may. */
   | "cost-cap"
+  /** The session goes on in another process, since this one is to end. */
+  | "handed-over"
   /** Another process has the room's claim: this agent may not be heard there any more. */
   | "claim-lost"
   /** Setting the agent up failed, or its code did. */
@@ -229,8 +231,8 @@ export type SessionEvent =
     }
     /** So much of the user's voice, in milliseconds, was dropped since the process was too busy to take it in. */
     | { readonly type: "microphone-dropped"; readonly ms: number }
-    /** The session goes on in this process; the one before it is gone. */
-    | { readonly type: "resumed" }
+    /** The session goes on in this process; the one before it is gone ("fault"), or has handed it over. */
+    | { readonly type: "resumed"; readonly after: "fault" | "handover" }
     /**
      * A failure that the session survived, or that ends it; `provider`: whose, where the stage has one. `retried`: what failed
      * is tried again at once, by the provider that stands in, or by the same.

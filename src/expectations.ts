@@ -13,6 +13,10 @@ export interface Asker {
 }
 
 export interface Expectations {
+  /** Whether the agent's own code has said what is asked for now. */
+  readonly isSet: boolean;
+  /** It is what it was in another process. */
+  restore(expected: Expectation, byCode: boolean): void;
   /** See VoiceSession. */
   expect(expected: Expectation | undefined): void;
   /** `asker` has said `text`. */
@@ -24,6 +28,13 @@ export function createExpectations(note: (event: UnstampedTurnEvent) => void): E
   let isSet = false;
   const tell = (expected: Expectation | undefined) => note({ type: "expectation-changed", expected });
   return {
+    get isSet() {
+      return isSet;
+    },
+    restore(expected, byCode) {
+      isSet = byCode;
+      tell(expected);
+    },
     expect(expected) {
       isSet = expected !== undefined;
       tell(expected);

@@ -25,6 +25,8 @@ export interface OwnCodeOptions {
   readonly log: Log;
   /** Aborts when the session ends. */
   readonly signal: AbortSignal;
+  /** Whether the agent in charge has code that is run where the session goes on. */
+  readonly goesOn: () => boolean;
   /** Told of failures of it that the session survives. */
   readonly onError: (error: StageError) => void;
 }
@@ -47,7 +49,7 @@ export interface OwnCode {
 }
 
 export function createOwnCode(
-  { session, handling, metadata, participant, clock, log, signal, onError }: OwnCodeOptions,
+  { session, handling, metadata, participant, clock, log, signal, goesOn, onError }: OwnCodeOptions,
 ): OwnCode {
   const farewells: ((reason: CloseReason) => void | Promise<void>)[] = [];
   /** What `agent`, who is in charge from now on, is handed. */
@@ -93,6 +95,7 @@ export function createOwnCode(
     },
     async sayFarewell(reason) {
       if (farewells.length === 0) return;
+      if (reason === "handed-over" && goesOn()) return; // they are run where the session ends
       const run = async (callback: (reason: CloseReason) => void | Promise<void>) => await callback(reason);
       const timeout = Promise.withResolvers<void>();
       using _ = clock.after(farewellMs, timeout.resolve);

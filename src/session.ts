@@ -6,6 +6,7 @@ import type { CloseReason, SessionEvent } from "./events.ts";
 import { makeGreeting } from "./greeting.ts";
 import type { HistoryUpdate } from "./history/update.ts";
 import type { OwnCode } from "./own_code.ts";
+import { type Departure, departureOf } from "./resume/departure.ts";
 import type { Room } from "./room/room.ts";
 import { askClient } from "./room/rpc.ts";
 import { createSessionParts, type SessionOptions, type SessionParts } from "./session_parts.ts";
@@ -29,12 +30,19 @@ export interface RunningSession {
   readonly joined: Promise<void>;
   /** Says a last line, if there is somebody to hear it, and ends the session with reason "shutdown". */
   readonly dismiss: () => Promise<void>;
+  /** Undefined while there is nothing that another process could go on with. */
+  readonly departure: () => Departure | undefined;
 }
 
 /** Starts a call. Whatever goes wrong in it ends it, or is survived by it; nothing is thrown from here. */
 export function startSession(options: SessionOptions): RunningSession {
   const session = new Session(options);
-  return { session, joined: session.joined, dismiss: () => session.dismiss() };
+  return {
+    session,
+    joined: session.joined,
+    dismiss: () => session.dismiss(),
+    departure: () => session.departure,
+  };
 }
 
 class Session implements VoiceSession {
@@ -160,11 +168,16 @@ class Session implements VoiceSession {
     await this.close("shutdown");
   }
 
+  /** See RunningSession. */
+  get departure() {
+    return departureOf(this.#call, { userdata: this.#userdata, ...this.#parts });
+  }
+
   async #run(): Promise<void> {
     const { agent, join } = this.#options;
     const { signal } = this.#abort;
     const { charge } = this.#parts;
-    const before = this.#options.resume?.snapshot;
+    const { snapshot: before, silentlySinceMs } = this.#options.resume ?? {};
     const greeting = before ? undefined : makeGreeting(charge.current, { signal });
     const room = await join({ signal });
     this.#room = room;
@@ -177,6 +190,7 @@ class Session implements VoiceSession {
     this.#call = createCall({
       ...this.#options,
       before,
+      silentlySinceMs,
       resumed: before && (() => this.#parts.own.resume(charge.current.agent, { room })),
       written,
       room,
@@ -190,7 +204,10 @@ class Session implements VoiceSession {
       keep: (stage, work) => this.#keep(stage, work),
       hangUp: (reason) => void this.close(reason),
     });
-    if (before) this.#parts.broadcast.emit({ type: "resumed" });
+    if (before) {
+      const after = silentlySinceMs === undefined ? "fault" : "handover";
+      this.#parts.broadcast.emit({ type: "resumed", after });
+    }
     this.#call.begin();
     if (greeting) this.#call.conversation.speech.greet(greeting);
     this.#parts.keeper?.changed();
@@ -236,7 +253,7 @@ class Session implements VoiceSession {
 
   async #close(reason: CloseReason): Promise<void> {
     const { clock } = this.#options;
-    const gone = this.#room?.closed.aborted === true || reason === "claim-lost";
+    const gone = this.#room?.closed.aborted === true || reason === "claim-lost" || reason === "handed-over";
     await this.#call?.conversation.hearOut({ gone, ended: this.#call.heard });
     await this.#parts.own.sayFarewell(reason);
     this.#abort.abort(new DOMException(`the session has ended: ${reason}`, "AbortError"));
@@ -258,7 +275,8 @@ class Session implements VoiceSession {
 
   /** Leaves the room, which shows why. */
   async #leave(reason: CloseReason): Promise<void> {
-    await Promise.all([this.#room?.showEnd?.(reason), this.#options.onLeave?.(reason)]);
+    const shown = reason === "handed-over" ? undefined : this.#room?.showEnd?.(reason); // it is not the end
+    await Promise.all([shown, this.#options.onLeave?.(reason)]);
     await this.#room?.[Symbol.asyncDispose]();
   }
 }

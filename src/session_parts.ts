@@ -42,9 +42,17 @@ export interface SessionOptions extends Equipped, Pick<SpendingOptions, "costCap
   /** Writes down how the session stands, after all that changes it (default: nobody does); one call at a time. */
   readonly keep?: ((snapshot: SessionSnapshot) => Promise<void>) | undefined;
   /** The session that it goes on from, with the same id, and who is in charge; `agent` is who began. */
-  readonly resume?: { readonly snapshot: SessionSnapshot; readonly inCharge: Agent } | undefined;
+  readonly resume?: Resume | undefined;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+/** What a session goes on from. */
+export interface Resume {
+  readonly snapshot: SessionSnapshot;
+  readonly inCharge: Agent;
+  /** Nobody is to notice: nothing is said, and what was heard before that is not heard again (clock milliseconds). */
+  readonly silentlySinceMs?: number | undefined;
 }
 
 /** The session that the parts are of. */
@@ -65,6 +73,8 @@ export interface SessionParts {
   readonly charge: Charge;
   readonly succession: Succession;
   readonly keeper: Keeper | undefined;
+  /** The session as it stands. */
+  readonly take: (call: Call) => SessionSnapshot;
   /** Tells the log, the readers of events and the agent of a failure; `retried`: which was made good. */
   readonly report: (error: StageError, about?: { readonly retried?: true }) => void;
 }
@@ -96,7 +106,8 @@ export function createSessionParts(
     elapsedMs: resume?.snapshot.elapsedMs ?? 0,
   });
   const { emit } = broadcast;
-  const own = createOwnCode({ ...options, session, handling, signal, onError });
+  const goesOn = () => typeof charge.current.agent.resumed === "function";
+  const own = createOwnCode({ ...options, session, handling, signal, goesOn, onError });
   const spending = createSpending({ ...options, emit, onError, onSoft: (llm) => charge.economize(llm) });
   const equipment = createEquipment({
     agent,
@@ -124,14 +135,15 @@ export function createSessionParts(
     onError,
   });
   const take = createTaker({ ...options, sessionId: options.id, charge, spending });
-  const taken = () => {
+  const taken = (call: Call) => take(call, session.userdata);
+  const takenNow = () => {
     const current = call();
-    return current && take(current, session.userdata);
+    return current && taken(current);
   };
-  const keeper = keep && createKeeper({ ...options, keep, take: taken });
+  const keeper = keep && createKeeper({ ...options, keep, take: takenNow });
   if (resume) {
     if (resume.inCharge !== agent) charge.take(equipment.equip(resume.inCharge));
     spending.spend(resume.snapshot.spentUsd);
   }
-  return { broadcast, handling, own, spending, charge, succession, keeper, report };
+  return { broadcast, handling, own, spending, charge, succession, keeper, take: taken, report };
 }

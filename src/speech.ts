@@ -134,14 +134,17 @@ export class Speech {
   }
 
   /** Says that something failed; when that fails too, nothing more is said of it. */
-  apologize(text = this.#options.charge.current.agent.apology ?? defaultApology): void {
+  apologize(
+    text = this.#options.charge.current.agent.apology ?? defaultApology,
+    options: Pick<SayOptions, "interruptible"> = {},
+  ): void {
     const made = {
       id: this.#newId("apology"),
       words: wordsOf(text),
       author: "agent",
       recovery: true,
     } as const;
-    this.#enqueue(made, { priority: "high" });
+    this.#enqueue(made, { priority: "high", ...options });
   }
 
   /** Keeps the apology as sound, for when the voice cannot say it. */

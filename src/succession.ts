@@ -37,6 +37,8 @@ export interface Succession {
   heard(): void;
   /** The newest version of the agent in charge goes on; returns whether that is another one. */
   renew(): boolean;
+  /** Whether a task is under way. */
+  readonly busy: boolean;
   /** See VoiceSession. */
   run<Result>(task: Task<Result>): Promise<Result>;
 }
@@ -87,6 +89,9 @@ export function createSuccession(
     }
   };
   return {
+    get busy() {
+      return tasks > 0;
+    },
     heard: () => void (changes = 0),
     renew() {
       const { agent, agentName } = charge.current;

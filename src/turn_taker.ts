@@ -39,6 +39,8 @@ export interface TurnTaker {
   readonly deciding: boolean;
   /** Takes in something that happened. */
   note(event: UnstampedTurnEvent): void;
+  /** What comes from now on waits, and nothing is performed, until what this returns is called: then it is taken in. */
+  hold(): () => void;
   /** Ends it: the last words were said, whether or not it was known that the turn was over. */
   end(): void;
 }
@@ -82,7 +84,9 @@ export function createTurnTaker(
   };
   const take = (event: TurnEvent) => {
     inbox.push(event);
-    if (deciding) return;
+    if (!deciding) takeIn();
+  };
+  const takeIn = () => {
     deciding = true;
     try {
       for (let next = inbox.shift(); next; next = inbox.shift()) decide(next);
@@ -102,6 +106,13 @@ export function createTurnTaker(
       return deciding;
     },
     note: (event) => take({ ...event, nowMs: clock.now() }),
+    hold() {
+      deciding = true;
+      return () => {
+        deciding = false;
+        takeIn();
+      };
+    },
     end() {
       wake?.[Symbol.dispose]();
       if (textOf(state.words) === "") return;

@@ -9,6 +9,7 @@ import type {
   Refusal,
   SessionRequest,
   Shared,
+  TakenOver,
 } from "./dispatcher.ts";
 import { heldBy, suits } from "./held.ts";
 import type { TakenLease } from "./hold.ts";
@@ -44,6 +45,10 @@ export interface Claims {
   readonly refusal: Refusal | undefined;
   /** 0–1: below 0.7 while a new session would be taken, else 1. */
   readonly load: number;
+  /** See Dispatcher. */
+  reserve(): Disposable | undefined;
+  /** See Dispatcher. */
+  takeOver(taken: TakenOver): void;
   /** Starts no new session from now on. */
   refuse(): void;
 }
@@ -59,6 +64,8 @@ export function createClaims(options: DispatcherOptions): Claims {
   /** Claims that are being taken, one at a time for each room and agent. */
   const taking = new Map<string, Promise<void>>();
   let draining = false;
+  /** Places that are kept for sessions that are about to be taken over. */
+  let reserved = 0;
 
   const ensured = (rooms: Rooms, room: string): Promise<string> => {
     const asked = asking.get(room) ?? rooms.ensure(room).finally(() => asking.delete(room));
@@ -78,7 +85,7 @@ export function createClaims(options: DispatcherOptions): Claims {
 
   const refusal = (request?: DispatchRequest): Refusal | undefined => {
     if (draining) return { type: "draining" };
-    const { full } = admit(places.size, request?.isLastResort ? Infinity : undefined);
+    const { full } = admit(places.size + reserved, request?.isLastResort ? Infinity : undefined);
     return full && { type: "full", ...full };
   };
 
@@ -97,19 +104,23 @@ export function createClaims(options: DispatcherOptions): Claims {
   const claimHere = (request: DispatchRequest, wanted: SessionRequest, lease?: TakenLease): Claim => {
     const answer = answerHere(request, wanted);
     if (answer) return answer;
-    const { id: sessionId, roomName: room, roomSid, agentName: agent, metadata, participant } = wanted;
     const place = take(wanted, request.found, lease);
     request.onStart?.(place.session);
-    onSession?.(place.session, {
+    tell(place);
+    return { type: "created", place };
+  };
+
+  const tell = ({ session, request }: Place) => {
+    const { id: sessionId, roomName: room, roomSid, agentName: agent, metadata, participant } = request;
+    onSession?.(session, {
       sessionId,
       room,
       roomSid,
       agent,
       metadata,
       ...(participant !== undefined && { participant }),
-      ...before(wanted),
+      ...before(request),
     });
-    return { type: "created", place };
   };
 
   /** The same among several processes; in one it is asked about one room and agent at a time. */
@@ -212,7 +223,18 @@ export function createClaims(options: DispatcherOptions): Claims {
       return refusal();
     },
     get load() {
-      return draining ? 1 : admit(places.size).load;
+      return draining ? 1 : admit(places.size + reserved).load;
+    },
+    reserve() {
+      if (refusal()) return undefined;
+      reserved++;
+      return { [Symbol.dispose]: () => void reserved-- };
+    },
+    takeOver({ left, lease, ...stood }) {
+      const { agent: agentName, room: roomName, roomSid } = left;
+      const agent = agents[agentName];
+      if (!agent) throw new Error(`there is no agent ${JSON.stringify(agentName)}`);
+      tell(take({ agentName, agent, roomName, roomSid, ...sessionOf(left), stood }, undefined, lease));
     },
     refuse() {
       draining = true;

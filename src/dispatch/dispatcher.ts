@@ -7,13 +7,16 @@ import type { Log } from "../log.ts";
 import type { Gate } from "../room/gate.ts";
 import type { Room } from "../room/room.ts";
 import type { Checkpoint, Checkpoints, SessionCheckpoint } from "../resume/checkpoints.ts";
+import type { Offers } from "../resume/offers.ts";
 import type { RunningSession } from "../session.ts";
 import type { Full } from "./admission.ts";
 import { type Claim, type Claims, createClaims } from "./claims.ts";
+import type { TakenLease } from "./hold.ts";
 import type { Leases } from "./leases.ts";
 import { type Places, view } from "./places.ts";
 import type { RoomNow, Rooms } from "./rooms.ts";
 import type { SharedTombstones } from "./shared_tombstones.ts";
+import type { Standby } from "./standby.ts";
 import type { Strain } from "./strain.ts";
 import type { SessionFacts } from "../telemetry/facts.ts";
 import type { VoiceSession } from "../voice_session.ts";
@@ -72,6 +75,8 @@ export interface SessionRequest {
   readonly join?: (options: { readonly signal: AbortSignal }) => Promise<Room>;
   readonly ticket?: Ticket;
   readonly left?: Checkpoint;
+  /** Where the agent is in the room already, to go on with it. */
+  readonly stood?: Pick<TakenOver, "standby" | "silentlySinceMs">;
   /** Keeps how the session stands, for the case that this process goes. */
   readonly keep?: SessionCheckpoint["keep"];
   readonly onLeave?: (reason: CloseReason) => Promise<void>;
@@ -113,12 +118,26 @@ export interface Dispatcher {
   readonly refusal: Refusal | undefined;
   /** 0–1: below 0.7 while a new session would be taken, else 1. */
   readonly load: number;
+  /** Keeps a place for a session that is about to be taken over; undefined when there is none. */
+  reserve(): Disposable | undefined;
+  /** Goes on with a session whose claim was taken, where it stands by. Throws when it cannot be started. */
+  takeOver(taken: TakenOver): void;
   /**
-   * Takes no new sessions. Those there are go on for `waitMs`, or until `enough` aborts; then each says goodbye and ends,
+   * Takes no new sessions, and hands those there are over to other processes. What has nobody to take it goes on for
+   * `waitMs`, or until `enough` aborts; then each says goodbye and ends,
    * with reason "shutdown". Settles when all have ended, or `budgetMs` and 5 s to close after that; returns how many were
    * still there then.
    */
   drain(options: DrainOptions): Promise<number>;
+}
+
+/** A session of another process, which has handed it over, or is gone. */
+export interface TakenOver {
+  readonly left: Checkpoint;
+  readonly lease: TakenLease;
+  readonly standby: Standby;
+  /** See Resume. */
+  readonly silentlySinceMs: number | undefined;
 }
 
 export interface DrainOptions {
@@ -139,6 +158,7 @@ export interface Shared {
   readonly leases: Leases;
   readonly tombstones: SharedTombstones;
   readonly checkpoints: Checkpoints;
+  readonly offers: Offers;
 }
 
 export interface DispatcherOptions {
@@ -221,11 +241,19 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return claims.load;
     },
     dispatch: (request) => send(request, maxDetours),
+    reserve: claims.reserve,
+    takeOver: claims.takeOver,
     async drain({ waitMs = 0, enough = new AbortController().signal, budgetMs }) {
       claims.refuse();
       log.info({ sessions: places.size, waitMs }, "draining");
       const ended = Promise.all(places.all.map(({ ended }) => ended));
-      if (waitMs > 0) await settledWithin(waitMs, ended, { clock, signal: enough });
+      if (waitMs > 0) {
+        const over = new AbortController();
+        const handed = places.all.map(({ handOver }) => handOver?.(over.signal));
+        await settledWithin(waitMs, ended, { clock, signal: enough });
+        over.abort();
+        await Promise.all(handed); // one may be just about to go on elsewhere
+      }
       for (const { dismiss } of places.all) void dismiss();
       await within(budgetMs + closeMs, ended, clock);
       return places.size;

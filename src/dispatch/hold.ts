@@ -27,6 +27,13 @@ export interface Hold {
   readonly fence: Fence;
   /** Tells others at once what `describe()` has come to. */
   tell(): void;
+  /**
+   * Leaves it to whoever takes it next, and is silent from now on; false when it was not held any more. Rejects with a
+   * StoreError.
+   */
+  pass(): Promise<boolean>;
+  /** Nobody has taken it, perhaps: it is taken again, or lost. */
+  takeBack(): void;
   /** Gives it up, if it is still held, after `before` is done. Settles within some seconds, never rejects. */
   release(before?: (fence: Fence) => Promise<unknown>): Promise<void>;
 }
@@ -51,6 +58,7 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
   let { key, token } = lease;
   let untilMs = lease.askedAtMs + leaseMs - marginMs;
   let over = false;
+  let passed = false;
   let muted = false;
   let isKnown = true;
   let next: Disposable | undefined;
@@ -77,11 +85,14 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
     muted = false;
     watch();
   };
-  const end = () => {
-    over = true;
+  const silence = () => {
     untilMs = -Infinity;
     next?.[Symbol.dispose]();
     lapse?.[Symbol.dispose]();
+  };
+  const end = () => {
+    over = true;
+    silence();
   };
 
   const renew = async (): Promise<Outcome> => {
@@ -113,10 +124,10 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
     }
   };
   const round = async () => {
-    if (over) return;
+    if (over || passed) return;
     const askedAtMs = clock.now();
     const outcome = await ask();
-    if (over) return;
+    if (over || passed) return;
     isKnown = outcome !== "unknown";
     if (outcome === "held") extend(askedAtMs);
     // After a stand-still what is seen of the room is old.
@@ -149,6 +160,18 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
       return { key, token };
     },
     tell,
+    async pass() {
+      passed = true;
+      silence();
+      shut();
+      const released = working.then(() => store.release(key, token));
+      working = released.then(() => {}, () => {}); // whoever passes it on is told
+      return await released;
+    },
+    takeBack() {
+      passed = false;
+      tell();
+    },
     async release(before) {
       if (over) return await working;
       end();

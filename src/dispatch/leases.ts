@@ -5,7 +5,7 @@ import type { DispatchedSession } from "./dispatcher.ts";
 import { type Claimed, type HeldSession, readClaimed } from "./held.ts";
 import { type Hold, holdLease, type HoldOptions, leaseMs, renewMs, type TakenLease } from "./hold.ts";
 import type { Rooms } from "./rooms.ts";
-import { identityOf, sessionIdFrom } from "./session_id.ts";
+import { sessionIdFrom } from "./session_id.ts";
 import type { SharedTombstones } from "./shared_tombstones.ts";
 import { type Fence, type Store, StoreError } from "./store/store.ts";
 
@@ -29,6 +29,11 @@ export interface Leases {
     session: HeldSession,
     isOwn: (sessionId: string) => boolean,
   ): Promise<TakenClaim>;
+  /**
+   * Takes the claim for who was given its session, if nobody holds it by now, or `holder` does without having been told.
+   * Rejects with a StoreError.
+   */
+  takeNext(roomSid: string, session: HeldSession, holder: string): Promise<TakenLease | undefined>;
   /** Holds what was taken. */
   hold(
     options: Pick<HoldOptions, "lease" | "describe" | "isAlone" | "log"> & { readonly roomSid: () => string },
@@ -70,21 +75,21 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
     }
   };
 
-  /** The sessions of others with that agent in the room, that have not ended as far as is known. */
+  /** The agents of that name in the room that are other sessions', which have not ended as far as is known. */
   const strangers = async (
     roomSid: string,
     { room, agent, sessionId: own }: HeldSession,
     isOwn: (sessionId: string) => boolean,
-  ): Promise<string[]> => {
+  ): Promise<readonly { readonly sessionId: string; readonly identity: string }[]> => {
     const there = (await rooms.participants(room)).flatMap(({ identity, agentName }) => {
       const sessionId = sessionIdFrom(identity);
       return sessionId === undefined || sessionId === own || agentName !== agent || isOwn(sessionId)
         ? []
-        : [sessionId];
+        : [{ sessionId, identity }];
     });
     if (there.length === 0) return [];
     const ended = (await tombstones.of(roomSid)).map(({ sessionId }) => sessionId);
-    return there.filter((sessionId) => !ended.includes(sessionId));
+    return there.filter(({ sessionId }) => !ended.includes(sessionId));
   };
 
   /** Holds what was taken for as long as `work` takes, which may be longer than a claim is held. */
@@ -154,22 +159,22 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
       const { token } = taking;
       try {
         const there = await renewWhile({ key, token }, looking);
-        const other = there.find((sessionId) => !silent.has(sessionId));
-        if (other !== undefined) {
-          const by = await leaveTo(other, { key, token }, session);
+        const other = there.find(({ sessionId }) => !silent.has(sessionId));
+        if (other) {
+          const by = await leaveTo(other.sessionId, { key, token }, session);
           if (by) {
             onOutcome?.("left");
             return { type: "held", by };
           }
-          silent.add(other);
+          silent.add(other.sessionId);
           continue;
         }
-        for (const sessionId of there) {
+        for (const { sessionId, identity } of there) {
           log.warn(
             { room: session.room, sessionId },
             "an agent whose claim has lapsed is put out of its room",
           );
-          await renewWhile({ key, token }, rooms.remove(session.room, identityOf(sessionId)));
+          await renewWhile({ key, token }, rooms.remove(session.room, identity));
         }
         await renewWhile({ key, token }, tombstones.clear(roomSid, session.agent));
         if (clock.now() - askedAtMs > renewMs) {
@@ -197,6 +202,15 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
         log.warn({ error, room, agent }, "the store is asked once more for a claim");
         return await decide(roomSid, session, isOwn, holder);
       }
+    },
+    async takeNext(roomSid, session, holder) {
+      const key = keyOf(roomSid, session.agent);
+      const askedAtMs = clock.now();
+      const claim = JSON.stringify({ ...session, holder } satisfies Claimed);
+      const taking = await store.take(key, claim, leaseMs);
+      if (taking.type === "taken") return { key, token: taking.token, askedAtMs };
+      if (taking.value !== claim || !await store.renew(key, taking.token, leaseMs)) return undefined;
+      return { key, token: taking.token, askedAtMs };
     },
     hold({ roomSid, describe, ...options }) {
       const key = () => keyOf(roomSid(), describe().agent);

@@ -153,6 +153,7 @@ const farewells: Readonly<Record<PageCloseReason, string>> = {
   "user-away": "Nothing was said for a while, so the conversation was ended. You can start another.",
   "max-duration": "The conversation has lasted as long as one may. You can start another.",
   "cost-cap": "The conversation has taken as much as one may. You can start another.",
+  "handed-over": "The conversation goes on elsewhere.",
   "claim-lost": "Another server has taken the conversation over.",
   "time-limit": "This conversation has reached its time limit. You can start another.",
   "no-place": "Too many conversations are going on. End one, or try again later.",

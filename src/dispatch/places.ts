@@ -15,6 +15,8 @@ export interface Place {
   readonly session: VoiceSession;
   /** See RunningSession. */
   readonly dismiss: () => Promise<void>;
+  /** Offers the session to other processes until `signal` aborts; missing where there can be none. Never rejects. */
+  readonly handOver?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** The room's SID; after LiveKit restarted, an agent that has joined again is in another room of the same name. */
   roomSid: string;
   /** Once it was joined. */

@@ -3,7 +3,9 @@ import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
 import { createCheckpoints } from "../resume/checkpoints.ts";
+import { createOffers } from "../resume/offers.ts";
 import { startRecovery } from "../resume/recovery.ts";
+import { startTakeOvers, type TakeOverOptions } from "../resume/take_over.ts";
 import type { SessionArchive } from "../telemetry/archive.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Dispatcher, Shared } from "./dispatcher.ts";
@@ -44,18 +46,31 @@ export function shareClaims(options: SharingOptions): Shared {
   ]);
   const leases = createLeases({ ...options, tombstones, onOutcome: (outcome) => count({ outcome }) });
   const sumsOf = (sessionId: string) => archive.find(sessionId)?.sums();
-  return { leases, tombstones, checkpoints: createCheckpoints({ store, sumsOf, log }) };
+  return {
+    leases,
+    tombstones,
+    checkpoints: createCheckpoints({ store, sumsOf, log }),
+    offers: createOffers(store),
+  };
 }
 
-/** Goes on with sessions whose process is gone, from now on until it is disposed of. */
+/** Goes on with sessions whose process is gone, or hands them over, from now on until it is disposed of. */
 export function recoverSessions(
   { metrics, ...options }:
-    & Omit<SharingOptions, "agents" | "archive">
-    & Pick<Shared, "leases" | "checkpoints">
-    & { readonly dispatcher: Dispatcher },
+    & Omit<SharingOptions, "archive">
+    & Pick<Shared, "leases" | "checkpoints" | "offers">
+    & { readonly dispatcher: Dispatcher; readonly standBy: TakeOverOptions["standBy"] },
 ): AsyncDisposable {
   const count = metrics.counter("recoveries", "Sessions whose process was gone, by what became of them.", [
     "outcome",
   ]);
-  return startRecovery({ ...options, onOutcome: (outcome) => count({ outcome }) });
+  const all = [
+    startRecovery({ ...options, onOutcome: (outcome) => count({ outcome }) }),
+    startTakeOvers(options),
+  ];
+  return {
+    async [Symbol.asyncDispose]() {
+      await Promise.all(all.map((one) => one[Symbol.asyncDispose]()));
+    },
+  };
 }

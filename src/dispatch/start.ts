@@ -53,23 +53,23 @@ export function sessionStarter(
     };
   };
   /** From where a session goes on; who is in charge and not in the registry leaves it to who began. */
-  const goingOn = (snapshot: SessionSnapshot, first: Agent) => {
+  const goingOn = (snapshot: SessionSnapshot, first: Agent, silentlySinceMs: number | undefined) => {
     const { inCharge: name, participant } = snapshot;
     const inCharge = Object.hasOwn(agents, name) ? agents[name] : undefined;
     if (!inCharge) {
       log.warn({ sessionId: snapshot.sessionId, agent: name }, "who was in charge is not in the registry");
     }
     return {
-      resume: { snapshot, inCharge: inCharge ?? first },
+      resume: { snapshot, inCharge: inCharge ?? first, silentlySinceMs },
       ...(participant !== undefined && { participant }),
     };
   };
-  return ({ roomName, join, ticket, left, gate, onRoom, ...request }) => {
+  return ({ roomName, join, ticket, left, stood, gate, onRoom, ...request }) => {
     const { id, agentName, agent } = request;
     const sessionLog = log.child({ sessionId: id, room: roomName, agent: agentName });
     const place = {
       roomName,
-      identity: identityOf(id),
+      identity: left?.identity ?? identityOf(id),
       ...ticket,
       agentName,
       subscribe: agent.autoSubscribe ?? "audio",
@@ -80,9 +80,13 @@ export function sessionStarter(
       ...equip(agent),
       ...request,
       equip,
-      ...(left?.snapshot && goingOn(left.snapshot, agent)),
+      ...(left?.snapshot && goingOn(left.snapshot, agent, stood?.silentlySinceMs)),
       ...(latest && { latest }),
-      join: shown(join ?? livekitRoom(config.livekit, { ...place, clock, log: sessionLog }), onRoom),
+      join: shown(
+        join ?? (stood && entered(stood, gate)) ??
+          livekitRoom(config.livekit, { ...place, clock, log: sessionLog }),
+        onRoom,
+      ),
       maxCallMs: agent.maxCallMs ?? config.maxCallMs,
       costCaps: costCapsFor(agent, config, models),
       clock,
@@ -117,6 +121,13 @@ function livekitRoom(
   if (!livekit) throw new ConfigError("LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set");
   return ({ signal }) => joinLiveKitRoom({ ...livekit, ...place, signal });
 }
+
+/** The room is joined already. */
+const entered = (
+  { standby, silentlySinceMs }: NonNullable<SessionRequest["stood"]>,
+  gate: SessionRequest["gate"],
+): SessionOptions["join"] =>
+() => Promise.resolve(standby.enter(gate, silentlySinceMs));
 
 /** Shows `onRoom` the room that was joined; when that throws, the room is left. */
 function shown(join: SessionOptions["join"], onRoom: SessionRequest["onRoom"]): SessionOptions["join"] {

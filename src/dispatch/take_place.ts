@@ -2,6 +2,7 @@
 import { ConfigError, messageOf, StageError } from "../errors.ts";
 import type { CloseReason } from "../events.ts";
 import type { Started } from "../resume/checkpoints.ts";
+import { handOver as handOverSession } from "../resume/hand_over.ts";
 import type { Room } from "../room/room.ts";
 import type { RunningSession } from "../session.ts";
 import { withoutSecrets } from "../telemetry/outward.ts";
@@ -17,7 +18,7 @@ import { StoreError } from "./store/store.ts";
  * taken for it, where processes share their claims. It throws what the session's start does, and gives up the claim then.
  */
 export function placeTaker(
-  { start, shared, log }: Pick<DispatcherOptions, "start" | "shared" | "log">,
+  { start, shared, clock, log }: Pick<DispatcherOptions, "start" | "shared" | "clock" | "log">,
   places: Places,
 ): (request: SessionRequest, found: RoomNow | undefined, lease: TakenLease | undefined) => Place {
   const begin = (request: SessionRequest, hold: Hold | undefined): RunningSession => {
@@ -63,7 +64,7 @@ export function placeTaker(
       }, { once: true });
     };
     const holding = hold && kept && { gate: hold.gate, keep: kept.keep };
-    const { session, joined, dismiss } = begin({ ...request, ...holding, onRoom }, hold);
+    const { session, joined, dismiss, departure } = begin({ ...request, ...holding, onRoom }, hold);
     hold?.lost.addEventListener("abort", () => void session.close("claim-lost"), { once: true });
     const ended = session.done.then(async (reason) => {
       const freed = free(reason);
@@ -82,11 +83,20 @@ export function placeTaker(
       await ended;
       return { type: "failed", reason: reasonOf(error), replaced: error instanceof RoomReplacedError };
     });
+    const handOver = hold && kept && shared && ((signal: AbortSignal) => {
+      const at = () => ({ roomSid: place.room?.id ?? place.roomSid, agent: agentName });
+      const { offers } = shared;
+      return handOverSession(
+        { session, departure, place: at, hold, kept, offers, clock, log: sessionLog },
+        signal,
+      );
+    });
     const place: Place = {
       request,
       found,
       session,
       dismiss,
+      handOver,
       roomSid,
       room: undefined,
       state: "connecting",
@@ -99,13 +109,14 @@ export function placeTaker(
 }
 
 /** What another process would go on with. */
-const startedAs = ({ request, roomSid }: Place): Started => ({
+const startedAs = ({ request, roomSid, room }: Place): Started => ({
   sessionId: request.id,
   room: request.roomName,
   roomSid,
   agent: request.agentName,
   metadata: request.metadata,
   ...(request.participant !== undefined && { participant: request.participant }),
+  ...(room && { identity: room.identity }),
 });
 
 /** What a client is told: our own errors are in words meant to be read; any other stays in the log. */

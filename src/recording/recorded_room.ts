@@ -48,6 +48,7 @@ export function recordedRoom(room: Room, recorder: Recorder): Room {
     },
     ...(performRpc && { performRpc: performRpc.bind(room) }),
     showEnd: async (reason) => await room.showEnd?.(reason),
+    ...(room.publishOnBehalf && { publishOnBehalf: room.publishOnBehalf.bind(room) }),
     setState: (state) => room.setState(state),
     closed: room.closed,
     [Symbol.asyncDispose]() {

@@ -1,7 +1,7 @@
 /** What is kept of the sessions in LiveKit rooms, for the case that their process is gone. */
 import * as z from "zod";
 import { wallTime } from "../clock.ts";
-import type { Fence, Store } from "../dispatch/store/store.ts";
+import { type Fence, type Store, StoreError } from "../dispatch/store/store.ts";
 import { windowOf } from "../history/window.ts";
 import type { Log } from "../log.ts";
 import { type ReportSums, reportSums } from "../telemetry/report.ts";
@@ -18,6 +18,8 @@ export interface Started {
   readonly metadata: string;
   /** The identity of whom it was asked for. */
   readonly participant?: string;
+  /** The agent's own identity, once it is in the room. */
+  readonly identity?: string;
 }
 
 const checkpoint = z.object({
@@ -28,9 +30,12 @@ const checkpoint = z.object({
   agent: z.string(),
   metadata: z.string(),
   participant: z.string().exactOptional(),
+  identity: z.string().exactOptional(),
+  /** Its process has given it up, for another to go on with as if nothing had happened. */
+  given: z.literal(true).exactOptional(),
   /** When it was written, in milliseconds since 1970. */
   writtenAt: z.number(),
-  /** How often the session has gone on in another process. */
+  /** How often the session has gone on since its process was gone. */
   resumptions: z.int().min(0),
   /** Missing until somebody has come to talk with: then the session begins anew. */
   snapshot: sessionSnapshot.exactOptional(),
@@ -45,6 +50,10 @@ export type Checkpoint = Readonly<z.infer<typeof checkpoint>>;
 export interface SessionCheckpoint {
   /** Writes how it stands; when it has the claim no more, nothing. Rejects with a StoreError. */
   keep(snapshot: SessionSnapshot): Promise<void>;
+  /** Writes how it stands when it is given to another process, and then nothing; rejects when that is not written. */
+  give(snapshot: SessionSnapshot): Promise<void>;
+  /** It was not taken: writes as before. */
+  takeBack(snapshot: SessionSnapshot): Promise<void>;
   /** It has ended: nobody is to go on with it. Rejects with a StoreError. */
   forget(fence: Fence): Promise<void>;
 }
@@ -78,12 +87,17 @@ export function createCheckpoints({ store, sumsOf, log }: {
   const keyOf = (roomSid: string, agent: string) => `${kind}:${JSON.stringify([roomSid, agent])}`;
   return {
     of(session, { fence, left, log }) {
-      const resumptions = left ? left.resumptions + 1 : 0;
+      const resumptions = left && !left.given ? left.resumptions + 1 : left?.resumptions ?? 0;
       let key: string | undefined;
       let working: Promise<unknown> = Promise.resolve();
       let over = false;
-      const write = async (snapshot: SessionSnapshot | undefined): Promise<void> => {
-        if (over) return;
+      let isGiven = false;
+      const write = async (
+        snapshot: SessionSnapshot | undefined,
+        about: Pick<Checkpoint, "given"> = {},
+      ): Promise<void> => {
+        if (over || (isGiven && !about.given)) return;
+        isGiven = about.given === true;
         const started = session();
         const sums = sumsOf(started.sessionId) ?? left?.sums;
         const before = key;
@@ -92,6 +106,7 @@ export function createCheckpoints({ store, sumsOf, log }: {
           {
             version: 1,
             ...started,
+            ...about,
             writtenAt: wallTime(),
             resumptions,
             ...(sums && { sums }),
@@ -99,17 +114,23 @@ export function createCheckpoints({ store, sumsOf, log }: {
           } satisfies Checkpoint,
         );
         const isKept = await store.set(key, text, { ttlMs, fence: fence() });
+        if (!isKept && about.given) throw new StoreError("the session has its claim no more");
         if (!isKept) log.debug({}, "nothing is kept of a session that has its claim no more");
         if (before !== undefined && before !== key) await store.delete(before);
       };
-      const keep = async (snapshot: SessionSnapshot | undefined) => {
-        const done = working.then(() => write(snapshot)); // what the session is told of is there by then
+      const keep = async (...what: Parameters<typeof write>) => {
+        const done = working.then(() => write(...what)); // what the session is told of is there by then
         working = done.catch(() => {}); // whoever keeps it is told
         await done;
       };
       keep(left?.snapshot).catch((error) => log.warn({ error }, "the session could not be written down"));
       return {
         keep: (snapshot) => keep(snapshot.talkingSinceMs === undefined ? undefined : snapshot),
+        give: (snapshot) => keep(snapshot, { given: true }),
+        takeBack(snapshot) {
+          isGiven = false;
+          return keep(snapshot);
+        },
         async forget(fence) {
           over = true;
           await working;

@@ -3,6 +3,7 @@ import { piecesOf } from "../accounts.ts";
 import type { Answers } from "../answers.ts";
 import type { Charge } from "../charge.ts";
 import type { Clock } from "../clock.ts";
+import type { Expectations } from "../expectations.ts";
 import { createHistory, type History, type HistoryItem } from "../history.ts";
 import type { Prompts } from "../history/prompts.ts";
 import type { Summary } from "../history/summary.ts";
@@ -35,6 +36,7 @@ export interface ResumptionOptions {
   readonly charge: Pick<Charge, "current">;
   readonly history: History;
   readonly turns: Pick<TurnTaker, "state">;
+  readonly expectations: Pick<Expectations, "isSet" | "restore">;
   readonly ledger: Ledger;
   readonly passedOn: PassedOn;
   readonly replies: Replies;
@@ -55,8 +57,20 @@ export interface Resumption {
 }
 
 export function createResumption(
-  { before, charge, history, turns, ledger, passedOn, replies, speech, answers, prompts, clock }:
-    ResumptionOptions,
+  {
+    before,
+    charge,
+    history,
+    turns,
+    expectations,
+    ledger,
+    passedOn,
+    replies,
+    speech,
+    answers,
+    prompts,
+    clock,
+  }: ResumptionOptions,
 ): Resumption {
   /** With what was heard by now of what is being said. */
   const heardBy = (): HistoryItem[] => {
@@ -72,7 +86,20 @@ export function createResumption(
     const { current, progress } = replies;
     if (!current || !progress || current.recovery) return {};
     const { text, heard, whole } = progress;
-    return { saying: { author: current.author === "llm" ? "llm" : "agent", text, heard, whole } };
+    return {
+      saying: {
+        author: current.author === "llm" ? "llm" : "agent",
+        text,
+        heard,
+        whole,
+        ...(!current.interruptible && { uninterruptible: true }),
+      },
+    };
+  };
+
+  const expectedNow = (): Pick<ConversationSnapshot, "expected"> => {
+    const { expected } = turns.state;
+    return expected ? { expected: { ...expected, byCode: expectations.isSet } } : {};
   };
 
   return {
@@ -86,13 +113,18 @@ export function createResumption(
         speeches: speech.asked,
         ...(owed !== undefined && { owed }),
         ...sayingNow(),
+        ...expectedNow(),
         calls: answers.records(owed),
         ...(summary && { summary: { text: summary.text, covered: idsOf(summary) } }),
       };
     },
     goOn(line) {
       if (!before) return;
-      const { owed, saying } = before;
+      const { owed, saying, expected: asked } = before;
+      if (asked) {
+        const { byCode, ...expected } = asked;
+        expectations.restore(expected, byCode);
+      }
       const rest = saying ? restOf(saying) : "";
       const isAnswered = saying?.whole === true && rest === "";
       if (owed !== undefined) {
@@ -100,18 +132,23 @@ export function createResumption(
         if (isAnswered) ledger.end(owed, "answered");
         else passedOn.pass({ turnId: owed, waited: { endpointingMs: 0 }, committedMs: clock.now() });
       }
+      const interruptible = !saying?.uninterruptible;
       const byAgent = saying?.author === "agent" ? rest : "";
       const isDue = !isAnswered && (owed !== undefined || saying?.author === "llm");
       const { lost, goOn } = lines[languageCode(charge.current.agent.language) ?? "en"] ?? lines["en"]!;
       const said = [line ?? (isDue || byAgent !== "" ? lost : `${lost} ${goOn}`), byAgent].join(" ").trim();
-      if (said !== "") speech.apologize(said);
+      if (said !== "") speech.apologize(said, { interruptible: interruptible || byAgent === "" });
       if (!isDue) return;
       const instructions = saying?.author === "llm" && saying.heard !== ""
         ? `A fault cut you off behind these words: "${saying.heard}". Go on from there, and do not say them again.`
         : undefined;
       const answer = saying?.whole && saying.author === "llm"
-        ? speech.say(rest)
-        : speech.generateReply({ turnId: owed, ...(instructions !== undefined && { instructions }) });
+        ? speech.say(rest, { interruptible })
+        : speech.generateReply({
+          turnId: owed,
+          interruptible,
+          ...(instructions !== undefined && { instructions }),
+        });
       void answer.done.then((result) => {
         if (result === unheard) passedOn.end("interrupted"); // it was taken out of the line, and answers nothing
       });

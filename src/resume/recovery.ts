@@ -6,6 +6,7 @@ import type { Rooms } from "../dispatch/rooms.ts";
 import type { Store } from "../dispatch/store/store.ts";
 import type { Log } from "../log.ts";
 import type { Checkpoints, Started } from "./checkpoints.ts";
+import type { Offers } from "./offers.ts";
 
 /** What became of a session that was found without its process. */
 export type RecoveryOutcome = "resumed" | "over" | "failed";
@@ -17,6 +18,8 @@ export interface RecoveryOptions {
   readonly store: Pick<Store, "reachableMs">;
   readonly leases: Pick<Leases, "claimed">;
   readonly checkpoints: Pick<Checkpoints, "list" | "find" | "remove">;
+  /** Who has accepted a session goes on with it, whatever becomes of its process. */
+  readonly offers: Pick<Offers, "taker">;
   readonly rooms: Pick<Rooms, "find">;
   readonly onOutcome?: ((outcome: RecoveryOutcome) => void) | undefined;
   readonly clock: Clock;
@@ -38,7 +41,7 @@ const mostResumptions = 5;
 
 /** Looks for them from now on, while this process takes calls. Disposing of it ends that. */
 export function startRecovery(
-  { dispatcher, store, leases, checkpoints, rooms, onOutcome, clock, log }: RecoveryOptions,
+  { dispatcher, store, leases, checkpoints, offers, rooms, onOutcome, clock, log }: RecoveryOptions,
 ): AsyncDisposable {
   /** When those may be tried again that have failed (clock milliseconds). */
   const paused = new Map<string, number>();
@@ -87,7 +90,7 @@ export function startRecovery(
       if ((paused.get(key) ?? 0) > clock.now()) return;
       paused.delete(key);
       try {
-        if (await leases.claimed(roomSid, agent)) return;
+        if (await leases.claimed(roomSid, agent) || await offers.taker(one)) return;
         const sinceMs = unclaimed.get(key) ?? clock.now();
         still.set(key, sinceMs);
         const isLastResort = clock.now() - sinceMs >= patienceMs;

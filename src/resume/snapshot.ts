@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { HistoryItem } from "../history.ts";
 import { outcomes, problemOfHistory, problemOfItem } from "../history/schema.ts";
 import type { CallRecord } from "../tools/runner.ts";
+import type { PresenceState } from "../turn/presence.ts";
 
 const history = z.custom<HistoryItem>(
   (item) =>
@@ -22,6 +23,17 @@ const callRecord: z.ZodType<CallRecord> = z.object({
   content: z.string(),
 });
 
+const quiet = { quietSinceMs: z.number().exactOptional() };
+const presenceState: z.ZodType<PresenceState> = z.discriminatedUnion("is", [
+  z.object({ is: z.literal("present"), ...quiet }),
+  z.object({ is: z.literal("away"), sinceMs: z.number(), prompts: z.int().min(0), ...quiet }),
+  z.object({
+    is: z.literal("leaving"),
+    reason: z.enum(["user-away", "max-duration", "cost-cap", "shutdown"]),
+    awaySinceMs: z.number(),
+  }),
+]);
+
 /** The conversation's part. */
 const conversationSnapshot = z.object({
   /** With what was heard by then of what is being said. A call that is under way has no result. */
@@ -37,6 +49,14 @@ const conversationSnapshot = z.object({
     text: z.string(),
     heard: z.string(),
     whole: z.boolean(),
+    /** The user may not cut it off. */
+    uninterruptible: z.literal(true).optional(),
+  }).optional(),
+  /** What the user is asked for that is dictated; `byCode`: as the agent's own code says. */
+  expected: z.object({
+    kind: z.enum(["email", "phone", "date", "digits"]),
+    length: z.int().min(1).exactOptional(),
+    byCode: z.boolean(),
   }).optional(),
   /** What must not be done again. */
   calls: z.array(callRecord),
@@ -54,6 +74,8 @@ export const sessionSnapshot = conversationSnapshot.extend({
   elapsedMs: z.number().min(0),
   /** When the user came, in milliseconds since the session began; missing while nobody has come. */
   talkingSinceMs: z.number().optional(),
+  /** Whether they are still talking; in milliseconds since the session began. */
+  presence: presenceState.optional(),
   /** The identity of the one it talks with. */
   participant: z.string().optional(),
   /** What the agent's `userdata()` has made, as it is by now. */

@@ -26,7 +26,7 @@ export function createTaker(
     isTold = true;
     return {};
   };
-  return ({ conversation, room, talkingSinceMs }, userdata) => {
+  return ({ conversation, room, talkingSinceMs, presence }, userdata) => {
     const participant = room.participant?.identity ?? wanted;
     return {
       version: 1,
@@ -34,6 +34,7 @@ export function createTaker(
       inCharge: charge.current.agentName,
       elapsedMs: conversation.history.elapsedMs,
       ...(talkingSinceMs !== undefined && { talkingSinceMs }),
+      ...(presence && { presence }),
       ...(participant !== undefined && { participant }),
       ...jsonOf(userdata),
       spentUsd: spending.spentUsd,

@@ -184,6 +184,11 @@ export interface Room extends AsyncDisposable {
   showEnd?(reason: string): Promise<void>;
   /** Shows the agent's state to clients. Never throws: a client that cannot see it is no reason to end a call. */
   setState(state: AgentState): void;
+  /**
+   * Hides the agent from clients behind that of `identity`, or shows it; settles when LiveKit has taken that, or within 2 s.
+   * Missing where agents are not found by their attributes.
+   */
+  publishOnBehalf?(identity: string | undefined): Promise<void>;
   /** Whether the agent is connected, and sees no other agent of its name; missing where there can be none. */
   readonly isAlone?: boolean;
   /** Aborts, with a RoomEnd as its reason, when there is nobody left to talk with: the session ends then. */

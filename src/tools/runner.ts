@@ -59,6 +59,8 @@ export interface ToolRunner<UserData = unknown> {
   resultOf(callId: string): ToolResult | undefined;
   /** `messages` with the results, as they are now, of calls that were under way. */
   updated(messages: readonly Message[]): Message[];
+  /** Whether any call has yet to have its last result. */
+  readonly busy: boolean;
   /** Settles when every call has its last result; at most 2 s after the session has ended. */
   idle(): Promise<void>;
 }
@@ -118,6 +120,9 @@ export function createToolRunner<UserData = unknown>(
         const result = made.get(message.callId)?.result;
         return result ? { ...message, content: result.content } : message;
       }),
+    get busy() {
+      return running.size > 0;
+    },
     async idle() {
       while (running.size > 0) await Promise.all(running);
     },

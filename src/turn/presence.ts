@@ -151,6 +151,21 @@ export function presence(
   return { state: next, actions, wakeAtMs: wakeAtMs === Infinity ? undefined : wakeAtMs };
 }
 
+/** The same state where all times are later by `ms`. */
+export function shifted(state: PresenceState, ms: number): PresenceState {
+  const quiet = "quietSinceMs" in state && state.quietSinceMs !== undefined
+    ? { quietSinceMs: state.quietSinceMs + ms }
+    : {};
+  switch (state.is) {
+    case "present":
+      return { ...state, ...quiet };
+    case "away":
+      return { ...state, sinceMs: state.sinceMs + ms, ...quiet };
+    case "leaving":
+      return { ...state, awaySinceMs: state.awaySinceMs + ms };
+  }
+}
+
 function noteQuiet(state: PresenceState, quiet: boolean, nowMs: number): PresenceState {
   if (state.is === "leaving" || quiet === (state.quietSinceMs !== undefined)) return state;
   if (quiet) return { ...state, quietSinceMs: nowMs };

@@ -1,6 +1,7 @@
 /** Servers that are to end in the middle of calls. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
+import { ParticipantKind, RoomEvent } from "@livekit/rtc-node";
 import { AccessToken } from "livekit-server-sdk";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startOpenAIEmulator } from "../emulators/openai.ts";
@@ -86,4 +87,52 @@ describe("a server that is to end", () => {
     assertEquals(ended?.reason, "shutdown");
     await until(() => caller.agent() === undefined, "the agent to leave");
   });
+
+  it("hands its calls over to another: nobody in them notices, and it exits", options, async () => {
+    const folder = `state/test-${crypto.randomUUID()}`;
+    await using _ = { [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+    await using all = await world({ STATE_DIR: folder, DRAIN_TIMEOUT: "120" });
+    await using first = await all.serve();
+    await using second = await all.serve();
+    const room = `room-${crypto.randomUUID()}`;
+    await using caller = await joinCaller({ url, apiKey, apiSecret, roomName: room });
+    assertEquals((await dispatch(await first.url, room)).status, 201);
+    await second.url;
+    await untilSaid(caller, greeting);
+    await write(caller, "My name is Ada.");
+    await untilSaid(caller, "You said: My name is Ada.");
+
+    const seen = followAgents(caller);
+    const beganMs = performance.now();
+    first.kill("SIGTERM");
+    assertEquals(await first.exit, 0);
+    console.log(`${Math.round(performance.now() - beganMs)} ms from SIGTERM to the exit`);
+    assertEquals(first.log.find(({ msg }) => msg === "session ended")?.reason, "handed-over");
+    assert(!second.log.some(({ msg }) => msg === "session ended"), second.output);
+    await write(caller, "What is my name?");
+    await untilSaid(caller, "You said: What is my name?");
+    assertEquals(seen.filter((identity) => identity === undefined), []);
+    assertEquals([...new Set(seen)].length, 2);
+    const said = caller.transcripts.filter(({ identity }) => identity !== "caller").map(({ text }) => text);
+    assertEquals(said, [greeting, "You said: My name is Ada.", "You said: What is my name?"]);
+    const { messages = [] } = all.openai.requests.at(-1)?.body ?? {};
+    const told = messages.map(({ content }) => String(content));
+    for (const text of said.slice(0, 2)) assert(told.includes(text), told.join("\n"));
+  });
 });
+
+/** The agent's identity as LiveKit's components find it, at the beginning and at each change. */
+function followAgents({ room }: Caller): (string | undefined)[] {
+  const find = () =>
+    [...room.remoteParticipants.values()].find(({ kind, attributes }) =>
+      kind === ParticipantKind.AGENT && !("lk.publish_on_behalf" in attributes)
+    )?.identity;
+  const seen = [find()];
+  const events = [
+    RoomEvent.ParticipantConnected,
+    RoomEvent.ParticipantDisconnected,
+    RoomEvent.ParticipantAttributesChanged,
+  ] as const;
+  for (const event of events) room.on(event, () => void seen.push(find()));
+  return seen;
+}

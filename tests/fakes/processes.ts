@@ -8,6 +8,7 @@ import { createSharedTombstones } from "../../src/dispatch/shared_tombstones.ts"
 import { memoryStore } from "../../src/dispatch/store/memory.ts";
 import { type Store, StoreError } from "../../src/dispatch/store/store.ts";
 import { createCheckpoints } from "../../src/resume/checkpoints.ts";
+import { createOffers } from "../../src/resume/offers.ts";
 import { fakeClock } from "./clock.ts";
 import { fakeLog } from "./log.ts";
 import { fakeRooms } from "./rooms.ts";
@@ -51,7 +52,12 @@ export function processes({ count = 2, late }: ProcessesOptions = {}) {
       defaultAgent: "assistant",
       start,
       rooms: seen,
-      shared: { leases, tombstones, checkpoints: createCheckpoints({ store, sumsOf: () => undefined, log }) },
+      shared: {
+        leases,
+        tombstones,
+        checkpoints: createCheckpoints({ store, sumsOf: () => undefined, log }),
+        offers: createOffers(store),
+      },
       maxSessions: 5,
       clock: process.clock,
       log,

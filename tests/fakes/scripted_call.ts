@@ -110,7 +110,7 @@ export function scriptedCalls(
       close,
       done: done.promise,
     };
-    return { session, joined: run(), dismiss: () => close("shutdown") };
+    return { session, joined: run(), dismiss: () => close("shutdown"), departure: () => undefined };
   };
   return { start, rooms, played };
 }

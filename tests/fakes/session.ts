@@ -113,6 +113,7 @@ export function fakeSessions(closing: () => Promise<void> = () => Promise.resolv
       session,
       joined: joined.promise,
       dismiss: () => session.close("shutdown"),
+      departure: () => undefined,
       arrive(given) {
         try {
           if (given) request.onRoom?.(roomFrom(given, request.id));

@@ -14,6 +14,7 @@ import { memoryStore } from "../../src/dispatch/store/memory.ts";
 import { type Store, StoreError } from "../../src/dispatch/store/store.ts";
 import type { HistoryItem } from "../../src/history.ts";
 import { createCheckpoints } from "../../src/resume/checkpoints.ts";
+import { createOffers } from "../../src/resume/offers.ts";
 import { type RecoveryOutcome, startRecovery } from "../../src/resume/recovery.ts";
 import type { SessionSnapshot } from "../../src/resume/snapshot.ts";
 import { fakeClock } from "../fakes/clock.ts";
@@ -72,7 +73,7 @@ async function setUp() {
     store,
     roomSid,
     session,
-    shared: { leases, tombstones, checkpoints },
+    shared: { leases, tombstones, checkpoints, offers: createOffers(store) },
     kept,
     first,
     fence,

@@ -108,7 +108,7 @@ describe("the archive of sessions", () => {
 
     const { begin, reportOf } = setUp();
     const { happens } = begin("s1", "r", undefined, { elapsedMs: 60_000, sums });
-    await happens({ type: "resumed" }, { type: "usage", usage });
+    await happens({ type: "resumed", after: "fault" }, { type: "usage", usage });
     await happens({ type: "turn-ended", turnId: "turn-2", outcome: "answered" });
     const report = reportOf("s1");
     assertEquals(report.turns.map(({ turnId, outcome }) => `${turnId} ${outcome}`), [

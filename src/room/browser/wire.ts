@@ -123,6 +123,8 @@ export type PageCloseReason =
   | "max-duration"
   /** It has cost as much as it may. */
   | "cost-cap"
+  /** It goes on in another process. */
+  | "handed-over"
   /** Another process has the room's claim. */
   | "claim-lost"
   /** It has lasted as long as a page's session may. */

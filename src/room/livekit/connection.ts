@@ -12,6 +12,7 @@ import type { Clock } from "../../clock.ts";
 import { messageOf, StageError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import type { RoomEnd } from "../room.ts";
+import { ON_BEHALF_ATTRIBUTE } from "./token.ts";
 
 /** Connects `room`. Rejects with a StageError of stage "room", or with the signal's reason as soon as it aborts. */
 export async function connectRoom(
@@ -72,10 +73,11 @@ export async function settlesWithin(
   return await Promise.race([settled, late.promise]);
 }
 
-/** Whether `room` is connected, and no agent of that name is in it but the own one. */
+/** Whether `room` is connected, and no agent of that name is in it but the own one, and such as wait behind another. */
 export function isAlone(room: Room, agentName: string): boolean {
   const isRival = ({ kind, attributes }: RemoteParticipant) =>
-    kind === ParticipantKind.AGENT && attributes["lk.agent.name"] === agentName;
+    kind === ParticipantKind.AGENT && attributes["lk.agent.name"] === agentName &&
+    attributes[ON_BEHALF_ATTRIBUTE] === undefined;
   return room.connectionState === ConnectionState.CONN_CONNECTED &&
     ![...room.remoteParticipants.values()].some(isRival);
 }

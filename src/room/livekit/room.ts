@@ -14,7 +14,7 @@ import { receiveMessages } from "./messages.ts";
 import { microphoneEach, oneMicrophone } from "./microphones.ts";
 import { describe, watchPeople } from "./people.ts";
 import { rpcCaller } from "./rpc.ts";
-import { showEnd, statePublisher } from "./state.ts";
+import { publishOnBehalf, showEnd, statePublisher } from "./state.ts";
 import { agentToken } from "./token.ts";
 import { answerTurnCalls } from "./turns.ts";
 import { createTranscripts } from "./transcripts.ts";
@@ -29,6 +29,8 @@ export interface LiveKitRoomOptions {
   /** The agent's own identity in the room; another participant with the same one is put out. */
   readonly identity: string;
   readonly agentName: string;
+  /** The agent stays hidden from clients behind the one of that identity, until it is shown (default: it does not). */
+  readonly onBehalfOf?: string | undefined;
   /** What to join with; a token signed with the key pair when it is left out. */
   readonly token?: string;
   /** What to receive: the linked participant's voice, or everything everybody publishes. */
@@ -171,6 +173,9 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       performRpc: rpcCaller(room, () => people.participant?.identity),
       async showEnd(reason) {
         await settlesWithin(FLUSH_MS, showEnd(room, reason), { clock, log });
+      },
+      async publishOnBehalf(identity) {
+        await settlesWithin(LEAVE_MS, publishOnBehalf(room, identity), { clock, log });
       },
       setState: statePublisher(room, { clock, log }),
       get isAlone() {

@@ -2,7 +2,7 @@ import { type Room, RoomEvent } from "@livekit/rtc-node";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { AgentState } from "../room.ts";
-import { STATE_ATTRIBUTE } from "./token.ts";
+import { ON_BEHALF_ATTRIBUTE, STATE_ATTRIBUTE } from "./token.ts";
 
 /** Shows the agent's state to clients, one update at a time; states that were overtaken are skipped, failures logged. */
 export function statePublisher(
@@ -41,4 +41,9 @@ export const END_ATTRIBUTE = "repartee.close_reason";
 /** Shows clients why the session ends. */
 export async function showEnd(room: Room, reason: string): Promise<void> {
   if (room.isConnected) await room.localParticipant?.setAttributes({ [END_ATTRIBUTE]: reason });
+}
+
+/** Hides the agent behind that of `identity`, or shows it: LiveKit forgets an attribute that is set to nothing. */
+export async function publishOnBehalf(room: Room, identity = ""): Promise<void> {
+  await room.localParticipant?.setAttributes({ [ON_BEHALF_ATTRIBUTE]: identity });
 }

@@ -1,0 +1,112 @@
+/** A session that is handed over by its process, which is to end, to another: nobody in the room notices. */
+import type { Clock } from "../clock.ts";
+import type { Hold } from "../dispatch/hold.ts";
+import type { Log } from "../log.ts";
+import type { VoiceSession } from "../voice_session.ts";
+import type { SessionCheckpoint } from "./checkpoints.ts";
+import type { Departure } from "./departure.ts";
+import type { Offer, Offers, Taker } from "./offers.ts";
+
+export interface HandOverOptions {
+  readonly session: Pick<VoiceSession, "id" | "close" | "done">;
+  /** What it goes on with; undefined while there is nothing. */
+  readonly departure: () => Departure | undefined;
+  /** The room as it is called by now, and who began. */
+  readonly place: () => Pick<Offer, "roomSid" | "agent">;
+  readonly hold: Pick<Hold, "pass" | "takeBack">;
+  readonly kept: Pick<SessionCheckpoint, "give" | "takeBack">;
+  readonly offers: Pick<Offers, "put" | "withdraw" | "taker">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How often the store is asked who has accepted, and it is looked for a moment; milliseconds. */
+const askMs = 250;
+const lookMs = 50;
+/** How long who has accepted may take to be in charge, once they may be. */
+const liveMs = 2_000;
+/** Clients have so long to see another agent before this one leaves: one that leaves while it is theirs has failed. */
+const seenMs = 1_000;
+
+/** Offers the session until it was handed over, has ended, or `signal` aborts. Never rejects. */
+export async function handOver(
+  { session, departure, place, hold, kept, offers, clock, log }: HandOverOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  let isOver = false;
+  session.done.then(() => isOver = true);
+  let told = false;
+
+  /** Whether the one that has accepted is in charge, within a while. */
+  const isLive = async (offer: Offer): Promise<boolean> => {
+    const giveUpMs = clock.now() + liveMs;
+    while (clock.now() < giveUpMs) {
+      const taker = await offers.taker(offer);
+      if (taker?.state === "live") return true;
+      if (!taker) return false;
+      await clock.sleep(lookMs);
+    }
+    return false;
+  };
+  /** Lets go of the session at this very moment; whether the other has it then. Otherwise it goes on here. */
+  const give = async (from: Departure, offer: Offer, { identity }: Taker): Promise<boolean> => {
+    const goOn = from.hold();
+    const snapshot = from.take();
+    try {
+      await kept.give(snapshot);
+      if (await hold.pass() && await isLive(offer)) {
+        log.info({ identity }, "the session was handed over");
+        await from.room.publishOnBehalf?.(identity);
+        await clock.sleep(seenMs);
+        await session.close("handed-over");
+        return true;
+      }
+      log.warn({ identity }, "the session was not taken over in time: it goes on here, if it can");
+    } catch (error) {
+      log.warn({ error }, "the session could not be handed over: it goes on here, if it can");
+    }
+    hold.takeBack();
+    await kept.takeBack(snapshot).catch((error) =>
+      log.warn({ error }, "the session could not be written down")
+    );
+    goOn();
+    return false;
+  };
+  /** Waits a while for a moment; whether the session was handed over. */
+  const wait = async (from: Departure, offer: Offer, taker: Taker): Promise<boolean> => {
+    const untilMs = clock.now() + askMs;
+    do {
+      if (from.isMoment) return await give(from, offer, taker);
+      await clock.sleep(lookMs);
+    } while (clock.now() < untilMs && !isOver && !signal.aborted);
+    return false;
+  };
+  let offered: Offer | undefined;
+  const turn = async (): Promise<boolean> => {
+    const from = departure();
+    if (from?.obstacle !== undefined && !told) {
+      log.warn({ problem: from.obstacle }, "the session is not handed over, since that would be lost");
+      told = true;
+    }
+    if (from && from.obstacle === undefined) {
+      offered = { ...place(), sessionId: session.id, identity: from.room.identity };
+      await offers.put(offered);
+      const taker = await offers.taker(offered);
+      if (taker?.state === "ready") return await wait(from, offered, taker);
+    }
+    await clock.sleep(askMs);
+    return false;
+  };
+
+  while (!isOver && !signal.aborted) {
+    try {
+      if (await turn()) break;
+    } catch (error) {
+      log.warn({ error }, "the session could not be offered to another process");
+      await clock.sleep(askMs);
+    }
+  }
+  if (offered) {
+    await offers.withdraw(offered).catch((error) => log.debug({ error }, "an offer lapses by itself"));
+  }
+}

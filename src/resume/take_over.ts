@@ -1,0 +1,170 @@
+/** Sessions that other processes hand over, since they are to end: this one goes on with them. */
+import type { Clock } from "../clock.ts";
+import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { HeldSession } from "../dispatch/held.ts";
+import type { TakenLease } from "../dispatch/hold.ts";
+import type { Leases } from "../dispatch/leases.ts";
+import type { Rooms } from "../dispatch/rooms.ts";
+import { identityAfter } from "../dispatch/session_id.ts";
+import type { Standby, Wanted } from "../dispatch/standby.ts";
+import type { Log } from "../log.ts";
+import type { Checkpoint, Checkpoints } from "./checkpoints.ts";
+import { silenceMs } from "./moment.ts";
+import type { Acceptance, Offer, Offers, TakerState } from "./offers.ts";
+
+export interface TakeOverOptions {
+  readonly dispatcher: Pick<Dispatcher, "refusal" | "reserve" | "takeOver">;
+  readonly standBy: (wanted: Wanted) => Promise<Standby>;
+  /** The names in the registry. */
+  readonly agents: readonly string[];
+  readonly offers: Pick<Offers, "list" | "accept" | "stands">;
+  readonly leases: Pick<Leases, "takeNext" | "drop">;
+  readonly checkpoints: Pick<Checkpoints, "find">;
+  readonly rooms: Pick<Rooms, "remove">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How often it is looked for offers, whether one stands still, and whether the claim is free; milliseconds. */
+const lookMs = 500;
+const askMs = 750;
+const pollMs = 40;
+/** An offer that could not be taken is looked at again so much later. */
+const againMs = 3_000;
+/** How long it may take to be in the room. */
+const joinMs = 10_000;
+
+/** Looks for them from now on, while this process takes calls. Disposing of it ends that. */
+export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
+  const { dispatcher, standBy, agents, offers, leases, checkpoints, rooms, clock, log } = options;
+  const over = new AbortController();
+  const underWay = new Map<string, Promise<void>>();
+  const nameOf = ({ roomSid, agent }: Offer) => JSON.stringify([roomSid, agent]);
+
+  /** Tells how far it is, and goes on to; what it is told by aborts when the other does not want it any more. */
+  const follow = (offer: Offer, acceptance: Acceptance) => {
+    const broken = new AbortController();
+    const signal = AbortSignal.any([over.signal, broken.signal]);
+    let state: TakerState = "coming";
+    const tell = async () => {
+      // While the other decides its own claim is what counts.
+      const stands = await acceptance.tell(state) && (state === "live" || await offers.stands(offer));
+      if (!stands) broken.abort(new DOMException("the session is not offered any more", "AbortError"));
+    };
+    const keep = async () => {
+      while (!signal.aborted) {
+        await tell();
+        await clock.sleep(askMs, { signal });
+      }
+    };
+    keep().catch((error) => broken.abort(error));
+    return {
+      signal,
+      async reach(next: TakerState) {
+        state = next;
+        await tell();
+      },
+      end: () => broken.abort(new DOMException("it is over", "AbortError")),
+    };
+  };
+
+  /** Waits for the claim: of who gives it up, or has died. `heldMs`: when another was last known to have it. */
+  const claim = async (
+    { roomSid }: Offer,
+    session: HeldSession,
+    holder: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly lease: TakenLease; readonly heldMs: number }> => {
+    for (let heldMs = clock.now();;) {
+      const askedMs = clock.now();
+      const lease = await leases.takeNext(roomSid, session, holder);
+      if (lease) return { lease, heldMs };
+      heldMs = askedMs;
+      await clock.sleep(pollMs, { signal });
+    }
+  };
+
+  const begin = async (offer: Offer, standby: Standby, taken: Awaited<ReturnType<typeof claim>>) => {
+    const { lease, heldMs } = taken;
+    try {
+      const left = await checkpoints.find(offer.roomSid, offer.agent);
+      if (left?.sessionId !== offer.sessionId) throw new Error("nothing is kept of the session any more");
+      const sinceMs = left.given ? heldMs - silenceMs + 2 * pollMs : undefined;
+      dispatcher.takeOver({ left, lease, standby, silentlySinceMs: sinceMs });
+      return left;
+    } catch (error) {
+      await leases.drop(lease); // whoever has left it takes it back
+      throw error;
+    }
+  };
+
+  const take = async (offer: Offer, left: Checkpoint): Promise<void> => {
+    using place = dispatcher.reserve();
+    const identity = identityAfter(offer.identity);
+    const acceptance = place && await offers.accept(offer, identity);
+    if (!acceptance) return;
+    const about = { sessionId: offer.sessionId, room: left.room };
+    log.info(about, "a session is about to be taken over");
+    const { signal, reach, end } = follow(offer, acceptance);
+    let standby: Standby | undefined;
+    try {
+      const late = new AbortController();
+      using _ = clock.after(joinMs, () => late.abort(new DOMException("it took too long", "TimeoutError")));
+      const joining = AbortSignal.any([signal, late.signal]);
+      standby = await standBy({ left, identity, onBehalfOf: offer.identity, signal: joining });
+      await reach("ready");
+      const { room, agent, metadata, sessionId } = left;
+      const session: HeldSession = { sessionId, room, agent, metadata, state: "connected" };
+      const { given } = await begin(offer, standby, await claim(offer, session, identity, signal));
+      await standby.room.publishOnBehalf?.(undefined);
+      await reach("live");
+      log.info({ ...about, given }, "a session was taken over");
+      if (!given) await rooms.remove(left.room, offer.identity); // its process is gone, and it not yet
+    } catch (error) {
+      if (!signal.aborted) await acceptance.release();
+      throw error;
+    } finally {
+      end();
+      await standby?.leave();
+    }
+  };
+
+  const consider = async (offer: Offer): Promise<void> => {
+    const left = await checkpoints.find(offer.roomSid, offer.agent);
+    if (!left?.snapshot || left.sessionId !== offer.sessionId) return;
+    if ([left.agent, left.snapshot.inCharge].every((name) => agents.includes(name))) await take(offer, left);
+  };
+  const look = async () => {
+    for (const offer of await offers.list()) {
+      const name = nameOf(offer);
+      if (underWay.has(name) || dispatcher.refusal) continue;
+      const done = consider(offer)
+        .catch((error) => log.warn({ error, sessionId: offer.sessionId }, "a session was not taken over"))
+        .then(() => clock.sleep(againMs, { signal: over.signal }))
+        .catch(() => {}) // it is over
+        .finally(() => underWay.delete(name));
+      underWay.set(name, done);
+    }
+  };
+  const run = async () => {
+    let isKnown = true;
+    while (!over.signal.aborted) {
+      try {
+        if (!dispatcher.refusal) await look();
+        isKnown = true;
+      } catch (error) {
+        if (isKnown) log.warn({ error }, "it cannot be looked for sessions that are handed over");
+        isKnown = false;
+      }
+      await clock.sleep(lookMs, { signal: over.signal }).catch(() => {}); // it is over: the loop ends
+    }
+  };
+  const done = run();
+  return {
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await done;
+      await Promise.all(underWay.values());
+    },
+  };
+}
