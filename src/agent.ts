@@ -171,7 +171,8 @@ export interface AgentDefinition {
   /**
    * What is said first when the conversation goes on in another process, since the one before is gone (default: a sentence
    * such as "Sorry, I lost you for a second."; empty: nothing). A function is run in place of `entry`, to add its shutdown
-   * callbacks again, say; it has 1 s to return the sentence.
+   * callbacks again, say; it has 1 s to return the sentence. It is run, but nothing said, when the process before is to end
+   * and has handed the call over.
    */
   readonly resumed?: string | ((ctx: AgentContext) => string | void | Promise<string | void>);
   /** Told of every failure that the session survived. A throw here is logged and changes nothing. */

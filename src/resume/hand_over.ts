@@ -25,6 +25,8 @@ const askMs = 250;
 const lookMs = 50;
 /** How long who has accepted may take to be in charge, once they may be. */
 const liveMs = 2_000;
+/** What was not taken is given again so much later. */
+const againMs = 1_000;
 /** Clients have so long to see another agent before this one leaves: one that leaves while it is theirs has failed. */
 const seenMs = 1_000;
 
@@ -70,6 +72,7 @@ export async function handOver(
       log.warn({ error }, "the session could not be written down")
     );
     goOn();
+    await clock.sleep(againMs);
     return false;
   };
   /** Waits a while for a moment; whether the session was handed over. */

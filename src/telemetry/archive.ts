@@ -55,7 +55,7 @@ export interface ArchiveOptions {
   readonly maxEvents?: number;
   /** What no report and no event may hold, such as keys. */
   readonly secrets?: readonly string[];
-  /** Told of every session that has ended. */
+  /** Told of every session that has ended, and does not go on elsewhere. */
   readonly onEnd?: (report: SessionReport) => void;
   readonly clock: Clock;
   readonly log: Log;
@@ -96,10 +96,11 @@ export function createArchive(options: ArchiveOptions): SessionArchive {
     } catch (error) {
       log.error({ error, sessionId: facts.sessionId }, "a session's record is not whole");
     }
-    end(await session.done);
+    const reason = await session.done;
+    end(reason);
     ended.push({ sessionId: facts.sessionId, untilMs: clock.now() + ttlMs });
     forget();
-    onEnd?.(record.report());
+    if (reason !== "handed-over") onEnd?.(record.report()); // else it goes on elsewhere, and its report with it
   };
 
   return {

@@ -16,25 +16,12 @@ import type { HistoryItem } from "../../src/history.ts";
 import { createCheckpoints } from "../../src/resume/checkpoints.ts";
 import { createOffers } from "../../src/resume/offers.ts";
 import { type RecoveryOutcome, startRecovery } from "../../src/resume/recovery.ts";
-import type { SessionSnapshot } from "../../src/resume/snapshot.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
 import { fakeRooms } from "../fakes/rooms.ts";
 import { fakeSessions } from "../fakes/session.ts";
+import { snapshot } from "./snapshots.ts";
 
-const snapshot: SessionSnapshot = {
-  version: 1,
-  sessionId: "session_1",
-  inCharge: "assistant",
-  elapsedMs: 60_000,
-  talkingSinceMs: 100,
-  participant: "ann",
-  spentUsd: 0.1,
-  history: [],
-  turns: 3,
-  speeches: 2,
-  calls: [],
-};
 const claimMs = 3_000;
 
 /** A room with Ann and the agent of a session, whose process holds its claim until it is gone. */

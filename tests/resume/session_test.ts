@@ -34,13 +34,16 @@ interface LifeOptions {
   readonly snapshot?: SessionSnapshot;
   readonly inCharge?: Agent;
   readonly maxCallMs?: number;
+  /** Nobody is to notice. */
+  readonly silently?: boolean;
   readonly log?: ReturnType<typeof fakeLog>;
   readonly clock?: FakeClock;
 }
 
 /** The session in one process; the next is given what the last has left. */
 async function live(
-  { definition = {}, answers = [answer("Fine.")], snapshot, inCharge, maxCallMs, ...given }: LifeOptions,
+  { definition = {}, answers = [answer("Fine.")], snapshot, inCharge, maxCallMs, silently, ...given }:
+    LifeOptions,
 ): Promise<Life> {
   const { clock = fakeClock(), log = fakeLog() } = given;
   const llm = scriptedLanguageModel(answers, clock);
@@ -56,7 +59,13 @@ async function live(
       await clock.sleep(5);
       text = JSON.stringify(snapshot);
     },
-    ...(snapshot && { resume: { snapshot, inCharge: inCharge ?? defineAgent(agent) } }),
+    ...(snapshot && {
+      resume: {
+        snapshot,
+        inCharge: inCharge ?? defineAgent(agent),
+        ...(silently && { silentlySinceMs: clock.now() }),
+      },
+    }),
   });
   const events: SessionEvent[] = [];
   const told = call.session.events().pipeTo(
@@ -105,6 +114,81 @@ describe("a session that goes on in another process", () => {
     const turns = second.events.flatMap((event) => event.type === "turn-ended" ? [event.turnId] : []);
     assertEquals(turns, ["turn-2"]);
     assert(second.session.history.every(({ atMs }, i, all) => atMs >= (all[i - 1]?.atMs ?? 0)));
+    await second.end();
+  });
+
+  it("says nothing when it was handed over, and answers what is said then", async () => {
+    const first = await live({ answers: [answer("It is deep.")] });
+    first.room.tell({ type: "text", text: "How deep is the sea?" });
+    await first.clock.advance(8_000);
+    let isRun = false;
+    const definition = { resumed: () => (isRun = true, "There I am again.") };
+    const second = await live({ definition, snapshot: first.left(), silently: true });
+    await second.clock.advance(3_000);
+    assertEquals([isRun, second.said().length], [true, 2]);
+    assertEquals(second.events[0], { type: "resumed", after: "handover", atMs: first.left().elapsedMs });
+    second.room.tell({ type: "text", text: "And the lake?" });
+    await second.clock.advance(5_000);
+    assertEquals(second.said().slice(2), ["user: And the lake?", "assistant: Fine."]);
+    await second.end();
+  });
+
+  it("has the shutdown callbacks run where it ends, or where it leaves when its agent has no other", async () => {
+    for (const resumed of [undefined, () => {}]) {
+      const reasons: string[] = [];
+      const call = await live({
+        definition: {
+          entry: (ctx) => ctx.addShutdownCallback((reason) => void reasons.push(reason)),
+          ...(resumed && { resumed }),
+        },
+      });
+      const closed = call.session.close("handed-over");
+      await call.clock.advance(5_000);
+      await closed;
+      assertEquals(reasons, resumed ? [] : ["handed-over"]);
+    }
+  });
+
+  it("knows how long nobody has talked, and goes on to count", async () => {
+    const definition = { away: { afterMs: 10_000, prompts: ["Are you there?"], closeAfterMs: 20_000 } };
+    const first = await live({ definition });
+    first.room.tell({ type: "text", text: "Hello?" });
+    await first.clock.advance(16_000);
+    assertEquals(types(first, "user-away"), ["user-away"]);
+    assertEquals(first.left().presence?.is, "away");
+    const second = await live({ definition, snapshot: first.left(), silently: true });
+    await second.clock.advance(15_000);
+    assertEquals(second.said().length, first.said().length); // it was asked before
+    await second.clock.advance(20_000);
+    assertEquals(await second.session.done, "user-away");
+  });
+
+  it("knows what the user was asked for", async () => {
+    const first = await live({});
+    first.session.expect({ kind: "digits", length: 4 });
+    first.session.updateHistory([]); // it is written down
+    await first.clock.advance(1_000);
+    assertEquals(first.left().expected, { kind: "digits", length: 4, byCode: true });
+    const second = await live({ snapshot: first.left(), silently: true });
+    await second.clock.advance(1_000);
+    assertEquals(second.left().expected, first.left().expected);
+    await second.end();
+  });
+
+  it("says on without being interrupted what the user could not interrupt", async () => {
+    const line = "Welcome to the museum. We are open today. Whom shall I call?";
+    const entry: AgentDefinition["entry"] = ({ session }) => void session.say(line, { interruptible: false });
+    const first = await live({ definition: { entry } });
+    await first.clock.advance(2_000);
+    assertEquals(first.left().saying?.uninterruptible, true);
+    const second = await live({ definition: { entry }, snapshot: first.left() });
+    await second.clock.advance(500);
+    second.room.tell({ type: "interrupt" });
+    await second.clock.advance(10_000);
+    assertEquals(
+      second.said().at(-1),
+      "assistant: Sorry, I lost you for a second. We are open today. Whom shall I call?",
+    );
     await second.end();
   });
 

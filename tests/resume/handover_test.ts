@@ -1,0 +1,257 @@
+/** Sessions that one process hands over to another, with what both have in the store. */
+import { assert, assertEquals } from "@std/assert";
+import { describe, it } from "@std/testing/bdd";
+import type { TakenOver } from "../../src/dispatch/dispatcher.ts";
+import type { Hold } from "../../src/dispatch/hold.ts";
+import { createLeases } from "../../src/dispatch/leases.ts";
+import { createSharedTombstones } from "../../src/dispatch/shared_tombstones.ts";
+import { memoryStore } from "../../src/dispatch/store/memory.ts";
+import type { CloseReason } from "../../src/events.ts";
+import { createCheckpoints } from "../../src/resume/checkpoints.ts";
+import { handOver } from "../../src/resume/hand_over.ts";
+import { createOffers } from "../../src/resume/offers.ts";
+import { startTakeOvers } from "../../src/resume/take_over.ts";
+import { fakeClock } from "../fakes/clock.ts";
+import { fakeLog } from "../fakes/log.ts";
+import { fakeRooms } from "../fakes/rooms.ts";
+import { snapshot } from "./snapshots.ts";
+
+const agent = "assistant";
+const identity = "agent-session_1";
+
+/** A process that is to end, and holds the session of a room. */
+async function setUp() {
+  const clock = fakeClock();
+  const log = fakeLog();
+  const rooms = fakeRooms();
+  const roomSid = rooms.open("r");
+  const store = memoryStore({ clock });
+  const tombstones = createSharedTombstones({ store, agents: [agent] });
+  const leases = createLeases({ store, rooms, tombstones, clock, log });
+  const checkpoints = createCheckpoints({ store, sumsOf: () => undefined, log });
+  const offers = createOffers(store);
+  const session = { sessionId: "session_1", room: "r", agent, metadata: "m", state: "connected" } as const;
+  const about = { roomSid: () => roomSid, describe: () => session, isAlone: () => true, log };
+  const taken = await leases.take(roomSid, session, () => false);
+  if (taken.type !== "taken") throw new Error("expected the claim");
+  const hold = leases.hold({ ...about, lease: taken.lease });
+  const kept = checkpoints.of(() => ({ ...session, roomSid, identity }), { fence: () => hold.fence, log });
+  await kept.keep(snapshot);
+
+  const state = { isMoment: false, isHeld: false, behind: undefined as string | undefined };
+  const done = Promise.withResolvers<CloseReason>();
+  const over = new AbortController();
+  const departure = {
+    room: {
+      identity,
+      publishOnBehalf: (behind: string | undefined) => {
+        state.behind = behind;
+        return Promise.resolve();
+      },
+    },
+    obstacle: undefined,
+    get isMoment() {
+      return state.isMoment;
+    },
+    hold() {
+      state.isHeld = true;
+      return () => void (state.isHeld = false);
+    },
+    take: () => ({ ...snapshot, spentUsd: 0.5 }),
+  };
+  const handed = handOver({
+    session: {
+      id: "session_1",
+      done: done.promise,
+      close(reason = "closed") {
+        done.resolve(reason);
+        return Promise.resolve();
+      },
+    },
+    departure: () => departure,
+    place: () => ({ roomSid, agent }),
+    hold,
+    kept,
+    offers,
+    clock,
+    log,
+  }, over.signal);
+
+  /** Another process. `diesAt`: from then on it does nothing any more. */
+  const taker = ({ diesAt, joinMs = 300 }: { diesAt?: "ready" | "taken"; joinMs?: number } = {}) => {
+    const goneOn: TakenOver[] = [];
+    const holds: Hold[] = [];
+    let left = 0;
+    let behind: string | undefined;
+    let dead = false;
+    const alive = async <T>(answer: Promise<T>): Promise<T> => dead ? await new Promise<T>(() => {}) : answer;
+    const takeOvers = startTakeOvers({
+      dispatcher: {
+        refusal: undefined,
+        reserve: () => ({ [Symbol.dispose]: () => {} }),
+        takeOver(taken) {
+          goneOn.push(taken);
+          holds.push(leases.hold({ ...about, lease: taken.lease }));
+        },
+      },
+      agents: [agent],
+      offers: {
+        ...offers,
+        list: () => alive(offers.list()),
+        async accept(...given) {
+          const acceptance = await alive(offers.accept(...given));
+          return acceptance && {
+            ...acceptance,
+            async tell(state) {
+              const told = await alive(acceptance.tell(state));
+              if (state === diesAt) dead = true;
+              return told;
+            },
+          };
+        },
+      },
+      leases: {
+        ...leases,
+        async takeNext(...given) {
+          const lease = await alive(leases.takeNext(...given));
+          if (lease && diesAt === "taken") dead = true;
+          return await alive(Promise.resolve(lease));
+        },
+      },
+      checkpoints,
+      rooms,
+      async standBy({ onBehalfOf }) {
+        behind = onBehalfOf;
+        await clock.sleep(joinMs);
+        return {
+          room: {
+            publishOnBehalf(now) {
+              behind = now;
+              return Promise.resolve();
+            },
+          },
+          enter: () => {
+            throw new Error("the session is none");
+          },
+          leave: () => {
+            left++;
+            return Promise.resolve();
+          },
+        };
+      },
+      clock,
+      log,
+    });
+    return {
+      goneOn,
+      holds,
+      get behind() {
+        return behind;
+      },
+      get left() {
+        return left;
+      },
+      async end() {
+        for (const hold of holds) await hold.release();
+        await Promise.race([takeOvers[Symbol.asyncDispose](), clock.advance(5_000)]);
+      },
+    };
+  };
+  return { clock, rooms, hold, state, done, over, handed, taker, checkpoints, roomSid };
+}
+
+const isPending = async (promise: Promise<unknown>) =>
+  await Promise.race([promise.then(() => false), Promise.resolve(true)]);
+
+describe("a session that is handed over", () => {
+  it("goes on elsewhere at the first moment, and nobody else speaks meanwhile", async () => {
+    const world = await setUp();
+    const { clock, state, hold, done, handed } = world;
+    const other = world.taker();
+    await clock.advance(5_000);
+    assertEquals([other.goneOn.length, other.behind, hold.gate.open], [0, identity, true]);
+    state.isMoment = true;
+    await clock.advance(60);
+    assertEquals([state.isHeld, hold.gate.open], [true, false]);
+    await clock.advance(100);
+    const [taken] = other.goneOn;
+    assertEquals([taken?.left.snapshot?.spentUsd, taken?.left.given], [0.5, true]);
+    assert(taken?.silentlySinceMs !== undefined && clock.now() - taken.silentlySinceMs < 700);
+    assertEquals([hold.gate.open, other.holds[0]?.gate.open], [false, true]);
+    await clock.advance(100);
+    assertEquals([state.behind, other.behind], ["agent-session_1.1", undefined]);
+    await clock.advance(1_000);
+    await handed;
+    assertEquals(await done.promise, "handed-over");
+    await other.end();
+  });
+
+  it("goes on in one of two that want it", async () => {
+    const world = await setUp();
+    const both = [world.taker(), world.taker()];
+    world.state.isMoment = true;
+    await world.clock.advance(4_000);
+    assertEquals(both.map(({ goneOn }) => goneOn.length).toSorted(), [0, 1]);
+    assertEquals(await world.done.promise, "handed-over");
+    for (const one of both) await one.end();
+  });
+
+  it("goes on where it is when the other dies before it has taken it; and then in a third", async () => {
+    const world = await setUp();
+    const { clock, state, hold } = world;
+    const first = world.taker({ diesAt: "ready" });
+    await clock.advance(2_000);
+    state.isMoment = true;
+    await clock.advance(1_000);
+    assertEquals([state.isHeld, hold.gate.open], [true, false]);
+    state.isMoment = false;
+    await clock.advance(1_500);
+    assertEquals([state.isHeld, hold.gate.open, await isPending(world.handed)], [false, true, true]);
+    const second = world.taker();
+    await clock.advance(5_000);
+    state.isMoment = true;
+    await clock.advance(2_000);
+    assertEquals([hold.gate.open, second.goneOn.length], [false, 1]);
+    assertEquals(await world.done.promise, "handed-over");
+    await first.end();
+    await second.end();
+  });
+
+  it("ends here when the other dies with it, which leaves it as a fault does", async () => {
+    const world = await setUp();
+    const first = world.taker({ diesAt: "taken" });
+    await world.clock.advance(2_000);
+    world.state.isMoment = true;
+    await world.clock.advance(3_000);
+    assertEquals([world.hold.lost.aborted, world.hold.gate.open], [true, false]);
+    world.over.abort();
+    await world.clock.advance(2_000);
+    await world.handed;
+    assertEquals((await world.checkpoints.find(world.roomSid, agent))?.sessionId, "session_1");
+    await first.end();
+  });
+
+  it("is gone on with as after a fault when its process dies first", async () => {
+    const world = await setUp();
+    const other = world.taker();
+    await world.clock.advance(2_000);
+    world.over.abort();
+    await world.hold.pass(); // nothing is written any more
+    await world.clock.advance(500);
+    assertEquals(other.goneOn.map(({ silentlySinceMs }) => silentlySinceMs), [undefined]);
+    assert(world.rooms.asked.includes(`remove ${identity} from r`));
+    await other.end();
+  });
+
+  it("is not waited for any more when it is offered no more", async () => {
+    const world = await setUp();
+    const other = world.taker();
+    await world.clock.advance(2_000);
+    world.over.abort();
+    await world.clock.advance(2_000);
+    await world.handed;
+    assertEquals([other.goneOn.length, other.left, world.hold.gate.open], [0, 1, true]);
+    await other.end();
+    await world.hold.release();
+  });
+});
