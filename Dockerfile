@@ -16,7 +16,7 @@ FROM base AS build
 RUN test -e /etc/ssl/certs/ca-certificates.crt || \
     (apt-get update && apt-get install -y --no-install-recommends ca-certificates)
 # The packages are a layer of their own, which a change of the source leaves as it is.
-COPY deno.json deno.lock ./
+COPY deno.json deno.lock package.json ./
 # Left out is what the server never reads. Of each package stay its licence, and what Deno looks at when it starts: the
 # package.json and, beside its node_modules, .initialized, without which it would lay the package out anew.
 RUN deno install --frozen --quiet && \
@@ -60,7 +60,7 @@ FROM base
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /deno-dir /deno-dir
-COPY --from=build /app/deno.json /app/deno.lock /app/main.ts /app/server.ts /app/LICENSE ./
+COPY --from=build /app/deno.json /app/deno.lock /app/package.json /app/main.ts /app/server.ts /app/LICENSE ./
 COPY --from=build /app/src src
 COPY --from=build /app/routes routes
 COPY --from=build /app/agents agents

@@ -90,6 +90,7 @@ describe("the image", () => {
       "deno.lock",
       "main.ts",
       "node_modules",
+      "package.json",
       "recordings",
       "routes",
       "server.ts",

@@ -1,9 +1,11 @@
 /** The LiveKit room against a real livekit-server and a real caller. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type FfiEvent, FfiHandle } from "@livekit/rtc-ffi-bindings";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { RoomServiceClient } from "livekit-server-sdk";
 import { type AudioFrame, durationMs } from "../../src/audio/frame.ts";
 import { systemClock as clock } from "../../src/clock.ts";
+import { EVENT, installFfiClient } from "../../src/room/livekit/ffi.ts";
 import { joinLiveKitRoom, type LiveKitRoomOptions } from "../../src/room/livekit/room.ts";
 import type { Room } from "../../src/room/room.ts";
 import { fakeLog } from "../fakes/log.ts";
@@ -440,5 +442,26 @@ describe("LiveKit room: its end", options, () => {
     await until(() => caller.agent(), "the agent");
     await room[Symbol.asyncDispose]();
     await until(() => caller.agent() === undefined, "the agent's leave", 1_000);
+  });
+
+  it("leaves nothing of the room in the native client", async () => {
+    const roomName = newRoomName();
+    await using _caller = await call(roomName);
+    const handles: bigint[] = [];
+    const client = installFfiClient(fakeLog());
+    const listener = ({ message }: FfiEvent) => {
+      if (message.case !== "connect" || message.value.message.case !== "result") return;
+      const { room, localParticipant, participants } = message.value.message.value;
+      const owned = participants.flatMap(({ participant, publications }) => [participant, ...publications]);
+      for (const { handle } of [room, localParticipant, ...owned].filter((one) => one !== undefined)) {
+        handles.push(handle?.id ?? 0n);
+      }
+    };
+    client.on(EVENT, listener);
+    const room = await join(roomName);
+    client.off(EVENT, listener);
+    await room[Symbol.asyncDispose]();
+    assertEquals(handles.length, 4); // the room's, its two participants', and that of the caller's track
+    for (const handle of handles) assertThrows(() => new FfiHandle(handle).dispose(), /invalid handle/);
   });
 });

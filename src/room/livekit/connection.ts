@@ -17,11 +17,13 @@ import { ON_BEHALF_ATTRIBUTE } from "./token.ts";
 /** Connects `room`. Rejects with a StageError of stage "room", or with the signal's reason as soon as it aborts. */
 export async function connectRoom(
   room: Room,
-  { url, token, all, signal, log }: {
+  { url, token, all, disconnect, signal, log }: {
     readonly url: string;
     readonly token: string;
     /** Whether to receive everything everybody publishes. */
     readonly all: boolean;
+    /** Leaves the room, once it is connected after all. */
+    readonly disconnect: () => Promise<void>;
     readonly signal: AbortSignal;
     readonly log: Log;
   },
@@ -36,7 +38,7 @@ export async function connectRoom(
       throw roomError(`cannot connect to ${url}: ${messageOf(error).replaceAll(token, "…")}`);
     }
     // a connection cannot be called off, only left as soon as it stands
-    connected.then(() => room.disconnect())
+    connected.then(disconnect)
       .catch(() => log.debug({ url }, "the connection that was given up had failed anyway"));
     throw error;
   }

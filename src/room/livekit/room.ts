@@ -10,6 +10,7 @@ import { connectRoom, endOf, isAlone, publishVoice, settlesWithin } from "./conn
 import { sourceDevice } from "./device.ts";
 import { openEars } from "./ears.ts";
 import { installFfiClient } from "./ffi.ts";
+import { collectHandles } from "./handles.ts";
 import { receiveMessages } from "./messages.ts";
 import { microphoneEach, oneMicrophone } from "./microphones.ts";
 import { describe, watchPeople } from "./people.ts";
@@ -71,6 +72,14 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   const closed = new AbortController();
   const end = (reason: RoomEnd) => closed.abort(reason);
   room.on(RoomEvent.Disconnected, (reason) => end(endOf(reason)));
+  const giveBackHandles = collectHandles(room);
+  const disconnect = async () => {
+    try {
+      await room.disconnect();
+    } finally {
+      giveBackHandles();
+    }
+  };
 
   const createMicrophones = participants === "all" ? microphoneEach : oneMicrophone;
   const microphones = createMicrophones({ gate, clock, log });
@@ -115,7 +124,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     : undefined;
 
   const audible = whenAudible(room, { clock, log });
-  await connectRoom(room, { url, token, all: subscribe === "all", signal, log });
+  await connectRoom(room, { url, token, all: subscribe === "all", disconnect, signal, log });
   people.begin();
   answerTurnCalls(room, { from: people.find, push: messages.push });
   const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
@@ -124,7 +133,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   const leave = async () => {
     mixer[Symbol.dispose]();
     end("closed");
-    if (!await settlesWithin(LEAVE_MS, room.disconnect(), { clock, log })) {
+    if (!await settlesWithin(LEAVE_MS, disconnect(), { clock, log })) {
       log.warn({ roomName }, "the server did not answer to the leave");
     }
     room.removeAllListeners();

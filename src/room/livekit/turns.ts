@@ -1,5 +1,5 @@
 /** The user's key to talk in a LiveKit room: remote procedure calls to the agent (https://docs.livekit.io/home/client/data/rpc/). */
-import { type Room, RpcError } from "@livekit/rtc-node";
+import { type Room, RoomEvent, RpcError } from "@livekit/rtc-node";
 import type { Participant, RoomMessage } from "../room.ts";
 
 type Action = Extract<RoomMessage, { type: "turn" }>["action"];
@@ -32,16 +32,18 @@ export function answerTurnCalls(
     push({ type: "turn", action });
     return Promise.resolve("ok");
   };
-  room.localParticipant?.registerRpcMethod(
+  const participant = room.localParticipant;
+  participant?.registerRpcMethod(
     TURN_METHOD,
     async ({ callerIdentity, payload }) => await take(callerIdentity, actionOf(payload)),
   );
   for (const [method, action] of Object.entries(ALIASES)) {
-    room.localParticipant?.registerRpcMethod(
-      method,
-      async ({ callerIdentity }) => await take(callerIdentity, action),
-    );
+    participant?.registerRpcMethod(method, async ({ callerIdentity }) => await take(callerIdentity, action));
   }
+  // or the native client keeps the room for its methods, which keep it
+  room.once(RoomEvent.Disconnected, () => {
+    for (const method of [TURN_METHOD, ...Object.keys(ALIASES)]) participant?.unregisterRpcMethod(method);
+  });
 }
 
 /** The action that a payload names, by itself or as JSON: `"start"`. */
