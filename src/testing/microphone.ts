@@ -115,7 +115,7 @@ function watched(model: SileroModel, looking: Set<Promise<number>>): SileroModel
     open() {
       const stream = model.open();
       return {
-        reset: () => stream.reset(),
+        ...stream,
         async probability(window, options) {
           const found = stream.probability(window, options);
           looking.add(found);

@@ -31,6 +31,8 @@ export interface SileroStream {
    * have settled. Rejects with the model's own error, or with the signal's reason as soon as it aborts.
    */
   probability(window: Int16Array, options?: { readonly signal?: AbortSignal | undefined }): Promise<number>;
+  /** Takes in a `window` of silence without asking the model. */
+  skip(window: Int16Array): void;
   /** Forgets what was heard before, as after a gap. */
   reset(): void;
 }
@@ -77,11 +79,15 @@ export function batched(infer: Infer, defer: (callback: () => void) => void = se
   const open = (): SileroStream => {
     const input = new Float32Array(INPUT);
     const state = new Float32Array(LAYERS * UNITS);
+    const take = (window: Int16Array) => {
+      input.copyWithin(0, WINDOW);
+      for (let i = 0; i < WINDOW; i++) input[CONTEXT + i] = (window[i] ?? 0) / 32768;
+    };
     return {
+      skip: take,
       async probability(window, { signal } = {}) {
         signal?.throwIfAborted();
-        input.copyWithin(0, WINDOW);
-        for (let i = 0; i < WINDOW; i++) input[CONTEXT + i] = (window[i] ?? 0) / 32768;
+        take(window);
         const { promise, resolve, reject } = Promise.withResolvers<number>();
         const request = { input, state, resolve, reject };
         const abort = () => {

@@ -14,6 +14,12 @@ const WINDOW_MS = WINDOW / INPUT.sampleRate * 1000;
 /** Audio missing for longer than this (ms) is a gap: what was heard before it says nothing about what follows. */
 const GAP_MS = 200;
 
+/**
+ * The loudest sample (of 32,768, -54 dB) of a window that holds no voice: of a microphone that is muted, or whose noise was
+ * taken out. The model, which costs more than all else that is done with the audio, is not asked about it.
+ */
+const QUIET = 64;
+
 let loaded: Promise<SileroModel> | undefined;
 
 /**
@@ -53,6 +59,10 @@ function inferWith(session: InferenceSession, tensor: typeof Tensor, sampleRate:
     });
     return { probabilities: floats(output), state: floats(stateN) };
   };
+}
+
+function isQuiet(window: Int16Array): boolean {
+  return window.every((sample) => sample <= QUIET && sample >= -QUIET);
 }
 
 function floats(tensor: Tensor | undefined): Float32Array {
@@ -122,7 +132,9 @@ function detect(
           read += part.length;
           if (filled < WINDOW) break;
           filled = 0;
-          const probability = await stream.probability(window, { signal });
+          let probability = 0;
+          if (state.type === "silent" && isQuiet(window)) stream.skip(window);
+          else probability = await stream.probability(window, { signal });
           if (over.signal.aborted) return; // nobody reads any more
           const endMs = frame.timestampMs + read / INPUT.sampleRate * 1000;
           const next = voice(state, { probability, startMs: endMs - WINDOW_MS, endMs }, options);

@@ -63,6 +63,7 @@ async function start(
   const [tcpPort, udpPort] = [freePort(), freePort()];
   const apiKey = "devkey";
   const apiSecret = (like ?? cluster)?.apiSecret ?? crypto.randomUUID() + crypto.randomUUID();
+  // The STUN server is none: those of the default would be looked up by every client, with a thread for each address.
   const config = `
 port: ${port}
 bind_addresses: [127.0.0.1]
@@ -73,6 +74,7 @@ rtc:
   node_ip: 127.0.0.1
   interfaces: {includes: [lo]}
   enable_loopback_candidate: true
+  stun_servers: ["127.0.0.1:${udpPort}"]
 keys: {${apiKey}: ${apiSecret}}
 logging: {level: ${logs ? "info" : "warn"}}
 room: {empty_timeout: 5, departure_timeout: 3}

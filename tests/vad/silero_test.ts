@@ -41,6 +41,9 @@ function assertNear(actual: number | undefined, expected: number, withinMs: numb
   );
 }
 
+/** What the model is asked about. */
+const loud = (ms: number) => noise(ms, 1000);
+
 describe("sileroDetector on recorded speech", () => {
   for (const name of CLIP_NAMES) {
     // The window grid falls differently on the voice each time.
@@ -143,7 +146,7 @@ describe("sileroDetector", () => {
     const { readable, writable } = sileroDetector({ model: { open: neverAnswers } }).detect();
     const writer = writable.getWriter();
     const reader = readable.getReader();
-    const [frame] = framesOf(quiet(20));
+    const [frame] = framesOf(loud(20));
     assert(frame);
     const written = writer.write(frame);
     assertEquals((await reader.read()).value, { type: "audio", frame, speech: false });
@@ -206,11 +209,11 @@ describe("sileroDetector", () => {
 
   it("starts afresh after a gap", async () => {
     let resets = 0;
-    const [first, second] = [framesOf(quiet(100)), framesOf(quiet(100), { startMs: 301 })];
+    const [first, second] = [framesOf(loud(100)), framesOf(loud(100), { startMs: 301 })];
     const watched: SileroModel = {
-      open: () => ({ probability: () => Promise.resolve(0), reset: () => void resets++ }),
+      open: () => ({ probability: () => Promise.resolve(0), reset: () => void resets++, skip: () => {} }),
     };
-    await detect([...first, ...framesOf(quiet(100), { startMs: 300 })], watched);
+    await detect([...first, ...framesOf(loud(100), { startMs: 300 })], watched);
     assertEquals(resets, 0);
     await detect([...first, ...second], watched);
     assertEquals(resets, 1);
@@ -219,23 +222,25 @@ describe("sileroDetector", () => {
   it("does not join what stands before a gap to what stands after it", async () => {
     let windows = 0;
     const voiced: SileroModel = {
-      open: () => ({ probability: () => Promise.resolve(++windows && 1), reset: () => {} }),
+      open: () => ({ probability: () => Promise.resolve(++windows && 1), reset: () => {}, skip: () => {} }),
     };
     // One window and a quarter of the next; after the gap, three quarters of a window, then its last.
-    const before = [...framesOf(quiet(40)), ...framesOf(quiet(24), { startMs: 1000, frameMs: 24 })];
+    const before = [...framesOf(loud(40)), ...framesOf(loud(24), { startMs: 1000, frameMs: 24 })];
     await detect(before, voiced);
     assertEquals(windows, 1);
-    assertEquals(marksIn(await detect([...before, ...framesOf(quiet(8), { startMs: 1024 })], voiced)), []);
+    assertEquals(marksIn(await detect([...before, ...framesOf(loud(8), { startMs: 1024 })], voiced)), []);
     assertEquals(windows, 3);
   });
 
   it("takes a reader that is gone in the middle of a window for no failure", async () => {
     const answer = Promise.withResolvers<number>();
-    const slow: SileroModel = { open: () => ({ probability: () => answer.promise, reset: () => {} }) };
+    const slow: SileroModel = {
+      open: () => ({ probability: () => answer.promise, reset: () => {}, skip: () => {} }),
+    };
     const { readable, writable } = sileroDetector({ model: slow }).detect();
     const reader = readable.getReader();
     const reading = reader.read();
-    const [frame] = framesOf(quiet(40), { frameMs: 40 });
+    const [frame] = framesOf(loud(40), { frameMs: 40 });
     assert(frame);
     const writing = writable.getWriter().write(frame);
     await new Promise((resolve) => setImmediate(resolve)); // the window waits for its answer
@@ -243,6 +248,25 @@ describe("sileroDetector", () => {
     answer.resolve(1);
     await writing;
     assertEquals((await reading).done, true);
+  });
+
+  it("asks the model nothing in silence, but for the end of speech", async () => {
+    const asked: number[] = [];
+    const counting: SileroModel = {
+      open() {
+        const stream = model.open();
+        let windows = 0;
+        return {
+          ...stream,
+          skip: (window) => stream.skip((windows++, window)),
+          probability: (window) => stream.probability((asked.push(windows++), window)),
+        };
+      },
+    };
+    await detect(framesOf(joined(quiet(960), voiceOf(clip("one")), quiet(2000))), counting);
+    const [first = NaN, last = NaN] = [asked[0], asked.at(-1)];
+    assertNear(first * 32, 960, 33, "first asked");
+    assertNear((last + 1) * 32, 960 + voiceOf(clip("one")).length / 16 + 400, 70, "last asked");
   });
 
   it("ends the speech that a gap interrupted", async () => {
@@ -254,7 +278,7 @@ describe("sileroDetector", () => {
 
   it("names a failure of the model with its stage", async () => {
     const failing = batched(() => Promise.reject(new Error("out of memory")));
-    const error = await detect(framesOf(quiet(100)), failing).then(() => undefined, (e) => e);
+    const error = await detect(framesOf(loud(100)), failing).then(() => undefined, (e) => e);
     assert(error instanceof StageError);
     assertEquals([error.stage, error.message], ["vad", "out of memory"]);
   });
@@ -269,4 +293,8 @@ describe("sileroDetector", () => {
   });
 });
 
-const neverAnswers = () => ({ probability: () => new Promise<number>(() => {}), reset: () => {} });
+const neverAnswers = () => ({
+  probability: () => new Promise<number>(() => {}),
+  reset: () => {},
+  skip: () => {},
+});
