@@ -147,8 +147,8 @@ describe("LiveKit room: audio", options, () => {
     );
     assertEquals(room.droppedMs, 0);
     for (const [at, { timestampMs }] of frames.entries()) {
-      const gapMs = timestampMs - (frames[at - 1]?.timestampMs ?? timestampMs - 20);
-      assert(gapMs >= 10 && gapMs <= 40, `frame ${at} is ${gapMs} ms after the one before`);
+      const gapMs = timestampMs - (frames[at - 1]?.timestampMs ?? timestampMs - 32);
+      assert(gapMs >= 10 && gapMs <= 80, `frame ${at} is ${gapMs} ms after the one before`);
     }
     for (
       const [silence, speak] of [[() => caller.mute(true), () => caller.mute(false)], [
@@ -161,7 +161,8 @@ describe("LiveKit room: audio", options, () => {
       const before = frames.length;
       await clock.sleep(1_000);
       const silent = frames.slice(before);
-      assert(silent.length >= 40, `${silent.length} frames in 1 s`);
+      const silentMs = silent.reduce((sum, frame) => sum + durationMs(frame), 0);
+      assert(silentMs >= 800, `${silentMs} ms in 1 s`);
       assertEquals(loudMs(silent), 0);
       await speak();
       await clock.sleep(300);
@@ -170,7 +171,7 @@ describe("LiveKit room: audio", options, () => {
       await clock.sleep(200);
       assert(loudMs(frames.slice(unmuted)) > 300);
     }
-    assert(Math.abs(frames.at(-1)!.timestampMs + 20 - clock.now()) < 100);
+    assert(Math.abs(frames.at(-1)!.timestampMs + 32 - clock.now()) < 100);
   });
 
   it("is heard, plays out, and knows how much it played", async () => {
