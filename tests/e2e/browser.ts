@@ -70,6 +70,25 @@ export async function startBrowser(
   };
 }
 
+/** A page with nothing but LiveKit's client on it, as `LivekitClient`. */
+export async function openClient(
+  browser: TestBrowser,
+): Promise<AsyncDisposable & Awaited<ReturnType<TestBrowser["open"]>>> {
+  const site = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () =>
+      new Response("<!doctype html><title>Client</title><link rel=icon href=data:,>", {
+        headers: { "content-type": "text/html" },
+      }),
+  );
+  const opened = await browser.open();
+  await opened.page.goto(`http://127.0.0.1:${site.addr.port}`);
+  const module = import.meta.resolve("livekit-client");
+  const client = module.replace(/livekit-client\.\w+\.\w+$/, "livekit-client.umd.js");
+  await opened.page.addScriptTag({ path: new URL(client).pathname });
+  return { ...opened, [Symbol.asyncDispose]: () => site.shutdown() };
+}
+
 async function findBinary(): Promise<string | undefined> {
   const named = Deno.env.get("CHROMIUM_BIN");
   if (named) return named;

@@ -1,10 +1,11 @@
 /** Servers that are to end in the middle of calls. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
-import { ParticipantKind, RoomEvent } from "@livekit/rtc-node";
+import type * as Client from "livekit-client";
 import { AccessToken } from "livekit-server-sdk";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
 import { startOpenAIEmulator } from "../emulators/openai.ts";
+import { openClient, startBrowser } from "./browser.ts";
 import { type Caller, joinCaller, until } from "./caller.ts";
 import { startLiveKitServer } from "./livekit_server.ts";
 import { startServer } from "./server.ts";
@@ -12,7 +13,12 @@ import { startServer } from "./server.ts";
 const livekit = await startLiveKitServer();
 /** The caller's native client keeps its threads. */
 const options = { ignore: !livekit, sanitizeOps: false, sanitizeResources: false };
-afterAll(() => livekit?.[Symbol.asyncDispose]());
+const browser = livekit && await startBrowser();
+const inBrowser = { ...options, ignore: !browser };
+afterAll(async () => {
+  await browser?.[Symbol.asyncDispose]();
+  await livekit?.[Symbol.asyncDispose]();
+});
 
 const { url = "", apiKey = "", apiSecret = "" } = livekit ?? {};
 const greeting = "Hello! How can I help you today?";
@@ -88,21 +94,26 @@ describe("a server that is to end", () => {
     await until(() => caller.agent() === undefined, "the agent to leave");
   });
 
-  it("hands its calls over to another: nobody in them notices, and it exits", options, async () => {
+  it("hands its calls over to another: nobody in them notices, and it exits", inBrowser, async () => {
     const folder = `state/test-${crypto.randomUUID()}`;
     await using _ = { [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
     await using all = await world({ STATE_DIR: folder, DRAIN_TIMEOUT: "120" });
     await using first = await all.serve();
-    await using second = await all.serve();
     const room = `room-${crypto.randomUUID()}`;
     await using caller = await joinCaller({ url, apiKey, apiSecret, roomName: room });
-    assertEquals((await dispatch(await first.url, room)).status, 201);
-    await second.url;
+    const { sessionId } = await (await dispatch(await first.url, room)).json();
     await untilSaid(caller, greeting);
     await write(caller, "My name is Ada.");
     await untilSaid(caller, "You said: My name is Ada.");
 
-    const seen = followAgents(caller);
+    assert(browser);
+    await using client = await openClient(browser);
+    const token = new AccessToken(apiKey, apiSecret, { identity: "watcher" });
+    token.addGrant({ room, roomJoin: true });
+    await client.page.evaluate(watchAgent, { url, token: await token.toJwt() });
+
+    await using second = await all.serve(); // while nothing is said: what is late goes on elsewhere by itself
+    await second.url;
     const beganMs = performance.now();
     first.kill("SIGTERM");
     assertEquals(await first.exit, 0);
@@ -111,8 +122,10 @@ describe("a server that is to end", () => {
     assert(!second.log.some(({ msg }) => msg === "session ended"), second.output);
     await write(caller, "What is my name?");
     await untilSaid(caller, "You said: What is my name?");
-    assertEquals(seen.filter((identity) => identity === undefined), []);
-    assertEquals([...new Set(seen)].length, 2);
+    const agent = `agent-${sessionId}`;
+    assertEquals(await client.page.evaluate("window.seen"), [agent, `${agent}.1`]);
+    assertEquals(await client.page.evaluate("window.failed"), []);
+    await client.page.evaluate("window.room.disconnect()");
     const said = caller.transcripts.filter(({ identity }) => identity !== "caller").map(({ text }) => text);
     assertEquals(said, [greeting, "You said: My name is Ada.", "You said: What is my name?"]);
     const { messages = [] } = all.openai.requests.at(-1)?.body ?? {};
@@ -121,18 +134,30 @@ describe("a server that is to end", () => {
   });
 });
 
-/** The agent's identity as LiveKit's components find it, at the beginning and at each change. */
-function followAgents({ room }: Caller): (string | undefined)[] {
-  const find = () =>
-    [...room.remoteParticipants.values()].find(({ kind, attributes }) =>
+/**
+ * Runs in the page: joins, and keeps what LiveKit's components would show: the agent at each change, and whether one left
+ * while it was theirs, which is a failure (`useAgent`).
+ */
+async function watchAgent({ url, token }: { readonly url: string; readonly token: string }) {
+  const { LivekitClient: { Room, RoomEvent, ParticipantKind } } = globalThis as unknown as {
+    LivekitClient: Pick<typeof Client, "Room" | "RoomEvent" | "ParticipantKind">;
+  };
+  const room = new Room();
+  const seen: (string | undefined)[] = [];
+  const failed: string[] = [];
+  Object.assign(globalThis, { room, seen, failed });
+  const look = () => {
+    const agent = [...room.remoteParticipants.values()].find(({ kind, attributes }) =>
       kind === ParticipantKind.AGENT && !("lk.publish_on_behalf" in attributes)
-    )?.identity;
-  const seen = [find()];
-  const events = [
-    RoomEvent.ParticipantConnected,
-    RoomEvent.ParticipantDisconnected,
-    RoomEvent.ParticipantAttributesChanged,
-  ] as const;
-  for (const event of events) room.on(event, () => void seen.push(find()));
-  return seen;
+    );
+    if (seen.length === 0 || seen.at(-1) !== agent?.identity) seen.push(agent?.identity);
+  };
+  room.on(RoomEvent.ParticipantDisconnected, ({ identity }) => {
+    if (identity === seen.at(-1)) failed.push(identity);
+    look();
+  });
+  room.on(RoomEvent.ParticipantConnected, look);
+  room.on(RoomEvent.ParticipantAttributesChanged, look);
+  await room.connect(url, token);
+  look();
 }

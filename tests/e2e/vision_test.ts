@@ -8,7 +8,7 @@ import { type OpenAIEmulator, startOpenAIEmulator } from "../emulators/openai.ts
 import { imagesOf } from "../emulators/openai_images.ts";
 import { lookAt, red } from "../fixtures/pictures.ts";
 import { loadClip } from "../fixtures/speech.ts";
-import { startBrowser } from "./browser.ts";
+import { openClient, startBrowser } from "./browser.ts";
 import { joinCaller, until } from "./caller.ts";
 import { blueVideo, publishCamera } from "./camera.ts";
 import { startLiveKitServer } from "./livekit_server.ts";
@@ -102,16 +102,9 @@ describe("agents/vision in LiveKit", () => {
     const room = `room-${crypto.randomUUID()}`;
     await using deepgram = await startDeepgramEmulator({ apiKey: "ears-key" });
     await using openai = await modelThatLooks("It is all blue.");
-    await using site = emptySite();
-    const opened = await browser?.open();
-    assert(opened);
+    assert(browser);
+    await using opened = await openClient(browser);
     const { page, problems } = opened;
-    await page.goto(site.url);
-    const client = import.meta.resolve("livekit-client").replace(
-      /livekit-client\.\w+\.\w+$/,
-      "livekit-client.umd.js",
-    );
-    await page.addScriptTag({ path: new URL(client).pathname });
     const token = new AccessToken(apiKey, apiSecret, { identity: "browser" });
     token.addGrant({ room, roomJoin: true });
     await page.evaluate(joinWithCamera, { url, token: await token.toJwt() });
@@ -138,16 +131,4 @@ async function joinWithCamera({ url, token }: { readonly url: string; readonly t
   );
   await room.connect(url, token);
   await room.localParticipant.setCameraEnabled(true);
-}
-
-/** A page with nothing on it. */
-function emptySite() {
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
-    () =>
-      new Response("<!doctype html><title>Camera</title><link rel=icon href=data:,>", {
-        headers: { "content-type": "text/html" },
-      }),
-  );
-  return { url: `http://127.0.0.1:${server.addr.port}`, [Symbol.asyncDispose]: () => server.shutdown() };
 }
