@@ -12,6 +12,8 @@ export interface Member {
   readonly state: "starting" | "ready" | "leaving";
   /** The last. */
   readonly report: WorkerReport | undefined;
+  /** It should have reported again: it stands still, or has very much to do. */
+  readonly isLate: boolean;
 }
 
 export interface FleetOptions {
@@ -39,7 +41,9 @@ export interface Fleet {
 
 /** A worker that has not reported for so long is killed, and one that was started and is not ready; milliseconds. */
 const silentMs = { ready: 10_000, starting: 120_000 };
-/** A worker that ran for so long ended by chance, and is started again at once; milliseconds. */
+/** After so long without a report others are asked first, in milliseconds. */
+const lateMs = 3_000;
+/** A worker that ran for so long ended by chance, and is started again at once; one that did not is not replaced; milliseconds. */
 const stableMs = 60_000;
 /** Pauses before one is started again that ended sooner, by how often in a row; the last is repeated. */
 const pausesMs = [0, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
@@ -52,7 +56,7 @@ interface Running {
   heardAtMs: number;
   /** Who is to leave as soon as this one is ready. */
   readonly replaces: string | undefined;
-  member: Member;
+  member: Omit<Member, "isLate">;
 }
 
 /** Starts them at once. */
@@ -69,7 +73,7 @@ export function startFleet(options: FleetOptions): Fleet {
   const launch = (replaces?: string) => {
     const name = String(++count);
     const process = spawn(name);
-    const member: Member = { name, pid: process.pid, state: "starting", report: undefined };
+    const member: Running["member"] = { name, pid: process.pid, state: "starting", report: undefined };
     const one: Running = { process, startedAtMs: clock.now(), heardAtMs: clock.now(), replaces, member };
     running.set(name, one);
     log.info({ worker: name, pid: process.pid }, "a worker is started");
@@ -119,18 +123,19 @@ export function startFleet(options: FleetOptions): Fleet {
         log.error({ worker: name, pid: process.pid }, "a worker does not answer: it is killed");
         process.kill("SIGKILL");
       }
-      if (state === "ready" && (report?.rssBytes ?? 0) > maxRssBytes) replace(name);
+      if (state === "ready" && (report?.rssBytes ?? 0) > maxRssBytes) replace(one);
     }
     watch = clock.after(reportMs, look);
   };
   let watch = clock.after(reportMs, look);
 
-  /** One at a time: a successor takes memory, too. */
-  const replace = (name: string) => {
+  /** One at a time: a successor takes memory, too; and none that was large from the first. */
+  const replace = ({ member: { name }, startedAtMs }: Running) => {
     const isUnderWay = [...running.values()].some(({ member, replaces }) =>
       member.state === "starting" && replaces !== undefined
     );
-    if (ending || isUnderWay || clock.now() < noSuccessorUntilMs) return;
+    const isYoung = clock.now() - startedAtMs < stableMs;
+    if (ending || isYoung || isUnderWay || clock.now() < noSuccessorUntilMs) return;
     log.warn({ worker: name }, "a worker takes too much memory: another takes its place");
     onRestart?.("memory");
     launch(name);
@@ -139,7 +144,10 @@ export function startFleet(options: FleetOptions): Fleet {
   for (let i = 0; i < workers; i++) launch();
   return {
     get members() {
-      return [...running.values()].map(({ member }) => member);
+      return [...running.values()].map(({ member, heardAtMs }) => ({
+        ...member,
+        isLate: clock.now() - heardAtMs > lateMs,
+      }));
     },
     started: started.promise,
     take(name, report) {

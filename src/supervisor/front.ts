@@ -62,6 +62,9 @@ export function createFront({ members, token, log }: FrontOptions): Front {
   };
   const count = ({ name, report, sent: calls }: Reached) => sent.set(name, { report, calls: calls + 1 });
 
+  /** Those whose answers need not be waited for. */
+  const inTime = () => reached().filter(({ isLate }) => !isLate);
+
   const sockets = createSockets({ reached, token, log });
 
   /** The first answer that is good enough, or the last; a worker that cannot be reached has none. */
@@ -111,7 +114,7 @@ export function createFront({ members, token, log }: FrontOptions): Front {
   };
 
   const list = async (asked: Asked): Promise<Response> => {
-    const answers = await Promise.all(reached().map((one) => ask(asked, one)));
+    const answers = await Promise.all(inTime().map((one) => ask(asked, one)));
     const given = answers.filter((answer) => answer !== undefined);
     return given.length > 0 ? await mergeLists(asked.path, given) : problem(503, noWorker, comeBack);
   };
@@ -155,14 +158,19 @@ export function createFront({ members, token, log }: FrontOptions): Front {
       if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
         return await sockets.accept(request, address);
       }
-      const asked = await readAsked(request, { address, token });
-      if (!asked) return problem(413, "The body is too large; expected up to 1 MiB.");
-      return await answerTo(asked, routeOf(request.method, url));
+      try {
+        const asked = await readAsked(request, { address, token });
+        if (!asked) return problem(413, "The body is too large; expected up to 1 MiB.");
+        return await answerTo(asked, routeOf(request.method, url));
+      } catch (error) {
+        log.warn({ error, method: request.method, path: url.pathname }, "a request failed");
+        return problem(502, "The request could not be passed on; the server's log says why.");
+      }
     },
     async metrics() {
       const headers = new Headers({ [passedOn.token]: token, [passedOn.wanted]: "metrics" });
       const asked: Asked = { method: "GET", path: "/metrics", headers, body: undefined };
-      const answers = await Promise.all(reached().map((one) => ask(asked, one)));
+      const answers = await Promise.all(inTime().map((one) => ask(asked, one)));
       return await Promise.all(answers.flatMap((answer) => answer?.ok ? [answer.json()] : []));
     },
   };

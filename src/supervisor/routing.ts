@@ -39,13 +39,13 @@ export function routeOf(method: string, { pathname, searchParams }: URL): Route 
 }
 
 /** What is known of a worker, and how many calls it was sent that it has not reported yet. */
-export interface Candidate extends Pick<Member, "name" | "state" | "report"> {
+export interface Candidate extends Pick<Member, "name" | "state" | "report" | "isLate"> {
   readonly sent: number;
 }
 
 /** Whether it would take another call. */
-export const takesCalls = ({ state, report }: Candidate): boolean =>
-  state === "ready" && (report?.takesCalls ?? false);
+export const takesCalls = ({ state, report, isLate }: Candidate): boolean =>
+  state === "ready" && !isLate && (report?.takesCalls ?? false);
 
 /** Those that can be asked: first who takes calls, the one with the fewest before the others. */
 export function byCalls<C extends Candidate>(candidates: readonly C[]): C[] {

@@ -121,7 +121,12 @@ describe("the fleet", () => {
     all.told();
     await all.pass(5_000);
     all.silence("1");
-    await all.pass(9_000);
+    const late = () => all.fleet.members.filter(({ isLate }) => isLate).map(({ name }) => name);
+    await all.pass(2_000);
+    assertEquals(late(), ["2"]);
+    await all.pass(2_000);
+    assertEquals(late(), ["1", "2"]);
+    await all.pass(5_000);
     assertEquals(all.told(), []);
     await all.pass(1_000);
     assertEquals(all.told(), ["1 SIGKILL"]);
@@ -139,7 +144,9 @@ describe("the fleet", () => {
     all.told();
     all.grow("1", 1_001);
     all.grow("2", 1_001);
-    await all.pass(2_500);
+    await all.pass(59_000);
+    assertEquals(all.told(), []); // who is too large from the first would be so again
+    await all.pass(3_500);
     assertEquals(all.told(), ["+3"]); // one at a time
     all.ready("3");
     assertEquals(all.told(), ["1 SIGTERM"]);
@@ -160,7 +167,7 @@ describe("the fleet", () => {
     all.ready("1", "2");
     all.told();
     all.grow("1", 1_001);
-    await all.pass(1_500);
+    await all.pass(61_500);
     await all.end("3", 1);
     await all.pass(55_000);
     assertEquals([all.told(), all.states()], [["+3"], ["1 ready", "2 ready"]]);

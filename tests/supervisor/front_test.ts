@@ -14,6 +14,7 @@ const gone = "gone";
 const deadPort = 9;
 interface WorkerOptions {
   readonly takesCalls?: boolean;
+  readonly isLate?: boolean;
   readonly sessions?: readonly { readonly sessionId: string; readonly room: string }[];
 }
 
@@ -22,31 +23,30 @@ const token = "between-us";
 /** A front before workers that answer so. */
 function world(workers: Readonly<Record<string, Answer | typeof gone | [Answer, WorkerOptions]>>) {
   const servers: Deno.HttpServer[] = [];
+  const supervisors: Disposable[] = [];
   /** What each worker was asked: `name METHOD path`. */
   const asked: string[] = [];
   const members: Member[] = Object.entries(workers).map(([name, given]) => {
-    const [answer, { takesCalls = true, sessions = [] }] = Array.isArray(given) ? given : [given, {}];
+    const [answer, options] = Array.isArray(given) ? given : [given, {}];
+    const { takesCalls = true, isLate = false, sessions = [] } = options;
     const stands = { rssBytes: 1, load: 0, takesCalls, sessions: [...sessions], about: "", warnings: [] };
-    const member = (port: number): Member => ({ name, pid: 1, state: "ready", report: { port, ...stands } });
+    const member = (port: number): Member => ({
+      name,
+      pid: 1,
+      state: "ready",
+      isLate,
+      report: { port, ...stands },
+    });
     if (answer === gone) return member(deadPort);
-    const { guard } = joinSupervisor({ port: 9, token, worker: name }, { clock, log: silentLog });
-    const handler = guard((request) => {
+    const supervised = joinSupervisor({ port: deadPort, token, worker: name }, { clock, log: silentLog });
+    supervisors.push(supervised);
+    const handler = supervised.guard((request) => {
       asked.push(`${name} ${request.method} ${new URL(request.url).pathname}`);
       return answer(request);
     }, { json: () => Promise.resolve([{ name }]) });
     const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
     servers.push(server);
-    const { port } = server.addr;
-    const report = {
-      port,
-      rssBytes: 1,
-      load: 0,
-      takesCalls,
-      sessions: [...sessions],
-      about: "",
-      warnings: [],
-    };
-    return { name, pid: 1, state: "ready", report };
+    return member(server.addr.port);
   });
   const log = fakeLog();
   const front = createFront({ members: () => members, token, log });
@@ -71,6 +71,7 @@ function world(workers: Readonly<Record<string, Answer | typeof gone | [Answer, 
       members.length = 0;
       await front.handle(new Request("http://x/readyz"), info); // lets go of the workers
       await Promise.all([server, ...servers].map((one) => one.shutdown()));
+      for (const one of supervisors) one[Symbol.dispose]();
     },
   };
 }
@@ -184,6 +185,14 @@ describe("the supervisor's port", () => {
     await using none = world({ one: unknown, two: unknown });
     const missing = await fetch(`${none.url}/sessions/session_9`);
     assertEquals([missing.status, await missing.text(), none.asked().length], [404, "unknown", 2]);
+  });
+
+  it("asks one that is late last, and for lists not at all", async () => {
+    const hang: Answer = () => new Promise(() => {});
+    await using all = world({ late: [hang, { isLate: true }], there: ok });
+    assertEquals(await (await fetch(`${all.url}/dispatch`, { method: "POST" })).text(), "ok");
+    assertEquals(await (await fetch(`${all.url}/sessions`)).text(), "ok");
+    assertEquals(await all.front.metrics(), [[{ name: "there" }]]);
   });
 
   it("merges lists", async () => {

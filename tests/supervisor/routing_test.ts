@@ -43,11 +43,19 @@ describe("the route of a request", () => {
 describe("the order of workers", () => {
   const worker = (
     name: string,
-    { calls = 0, sent = 0, load = 0, takesCalls = true, state = "ready" as Candidate["state"] },
+    {
+      calls = 0,
+      sent = 0,
+      load = 0,
+      takesCalls = true,
+      isLate = false,
+      state = "ready" as Candidate["state"],
+    },
   ): Candidate => ({
     name,
     state,
     sent,
+    isLate,
     report: {
       port: 1,
       rssBytes: 1,
@@ -67,13 +75,14 @@ describe("the order of workers", () => {
     const all = [
       worker("leaving", { state: "leaving" }),
       worker("full", { takesCalls: false }),
+      worker("late", { isLate: true, calls: 2 }),
       worker("three", { calls: 3 }),
       worker("sent", { calls: 1, sent: 1 }),
       worker("loaded", { calls: 1, load: 0.5 }),
       worker("one", { calls: 1, load: 0.4 }),
-      { name: "new", state: "starting", sent: 0, report: undefined } as const,
+      { name: "new", state: "starting", sent: 0, report: undefined, isLate: false } as const,
     ];
-    assertEquals(names(byCalls(all)), "one loaded sent three leaving full");
+    assertEquals(names(byCalls(all)), "one loaded sent three leaving full late");
   });
 
   it("puts those first that have what is asked for, and leaves the others as they are", () => {

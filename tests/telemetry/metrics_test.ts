@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import { clockFrom } from "../../src/clock.ts";
 import { StageError } from "../../src/errors.ts";
 import type { SessionEventBody } from "../../src/events.ts";
-import { createMetrics, type Metrics } from "../../src/telemetry/metrics.ts";
+import { createMetrics, type Metrics, togetherText } from "../../src/telemetry/metrics.ts";
 import { measureLag } from "../../src/telemetry/process_metrics.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { fakeSessions } from "../fakes/session.ts";
@@ -275,6 +275,29 @@ describe("metrics of the server", () => {
       assert(named.has(name) || named.has(name.replace(/_(bucket|sum|count)$/, "")), name);
     }
     assert(named.size > 15);
+  });
+
+  it("are summed up over processes, but for the greatest lag and what says how it is taken together", async () => {
+    const processes = [1, 2].map((count) => {
+      const { metrics } = setUp();
+      metrics.counter("things", "Things.", ["kind"])({ kind: "a" }, count);
+      metrics.gauge("weight", "Weight.", () => count);
+      metrics.gauge("least", "The least.", () => count, "min");
+      metrics.answered({ method: "GET", route: "/x", status: 200, ms: count });
+      return metrics;
+    });
+    const text = await togetherText(await Promise.all(processes.map((metrics) => metrics.json())));
+    const lines = text.split("\n");
+    const together = [
+      'things_total{kind="a"} 3',
+      "weight 3",
+      "least 1",
+      'http_request_duration_seconds_count{method="GET",route="/x"} 2',
+      'event_loop_lag_seconds{quantile="0.99"} 0',
+      `build_info{deno="${Deno.version.deno}",v8="${Deno.version.v8}"} 1`,
+    ];
+    for (const line of together) assert(lines.includes(`repartee_${line}`), `${line}:\n${text}`);
+    for (const metrics of processes) metrics[Symbol.dispose]();
   });
 
   it("leave no timer behind", () => {
