@@ -103,7 +103,10 @@ export function createFront({ members, token, log }: FrontOptions): Front {
     return answer;
   };
 
-  const session = async (asked: Asked, sessionId: string | undefined): Promise<Response> => {
+  const session = async (
+    asked: Asked,
+    { sessionId, unless }: Extract<Route, { readonly type: "session" }>,
+  ): Promise<Response> => {
     const has = ({ report }: Reached) => report?.sessions.some((one) => one.sessionId === sessionId) ?? false;
     const { answer } = await firstOf(
       asked,
@@ -141,7 +144,7 @@ export function createFront({ members, token, log }: FrontOptions): Front {
       case "call":
         return await call(asked);
       case "session":
-        return await session(asked, route.sessionId);
+        return await session(asked, route);
       case "list":
         return await list(asked);
       case "webhook":

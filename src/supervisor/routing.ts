@@ -5,8 +5,8 @@ import type { Member } from "./fleet.ts";
 export type Route =
   /** It wants an agent: the worker with the fewest calls that takes more; then the others, while each refuses. */
   | { readonly type: "call" }
-  /** It is about a session: the worker that has it; the others, if it is not known or has moved. */
-  | { readonly type: "session"; readonly sessionId: string | undefined }
+  /** It is about a session: the worker that has it, else the others while each answers that it has it not, with `unless`. */
+  | { readonly type: "session"; readonly sessionId: string | undefined; readonly unless: number }
   /** It asks for what each worker has a part of. */
   | { readonly type: "list" }
   | { readonly type: "webhook" }
@@ -24,10 +24,10 @@ export function routeOf(method: string, { pathname, searchParams }: URL): Route 
     case `${twirp}CreateDispatch`:
       return { type: "call" };
     case "/playground/events":
-      return { type: "session", sessionId: searchParams.get("session") ?? undefined };
+      return { type: "session", sessionId: searchParams.get("session") ?? undefined, unless: 404 };
     case "/playground/interrupt":
     case `${twirp}DeleteDispatch`:
-      return { type: "session", sessionId: undefined };
+      return { type: "session", sessionId: undefined, unless: 404 };
     case "/webhooks/livekit":
       return { type: "webhook" };
     case `${twirp}ListDispatch`:
@@ -35,7 +35,8 @@ export function routeOf(method: string, { pathname, searchParams }: URL): Route 
     case "/sessions":
       return { type: method === "GET" ? "list" : "any" };
   }
-  return first === "sessions" ? { type: "session", sessionId: second } : { type: "any" };
+  // Workers ask each other, but for what is streamed (https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20).
+  return first === "sessions" ? { type: "session", sessionId: second, unless: 421 } : { type: "any" };
 }
 
 /** What is known of a worker, and how many calls it was sent that it has not reported yet. */

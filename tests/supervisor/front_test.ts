@@ -182,9 +182,13 @@ describe("the supervisor's port", () => {
     assertEquals(all.asked(), ["two POST /sessions/session_2/say"]);
     await using asking = world({ one: unknown, two: ok });
     assertEquals(await (await fetch(`${asking.url}/playground/interrupt`, { method: "POST" })).text(), "ok");
+    await using streaming = world({ one: () => new Response(null, { status: 421 }), two: ok });
+    assertEquals(await (await fetch(`${streaming.url}/sessions/session_1/events`)).text(), "ok");
     await using none = world({ one: unknown, two: unknown });
-    const missing = await fetch(`${none.url}/sessions/session_9`);
-    assertEquals([missing.status, await missing.text(), none.asked().length], [404, "unknown", 2]);
+    for (const [path, asked] of [["playground/events", 2], ["sessions/session_9", 1]] as const) {
+      const missing = await fetch(`${none.url}/${path}`);
+      assertEquals([missing.status, await missing.text(), none.asked().length], [404, "unknown", asked]);
+    }
   });
 
   it("asks one that is late last, and for lists not at all", async () => {

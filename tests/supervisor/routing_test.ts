@@ -12,7 +12,7 @@ import {
 const twirp = "/twirp/livekit.AgentDispatchService";
 
 describe("the route of a request", () => {
-  const session = (sessionId?: string): Route => ({ type: "session", sessionId });
+  const session = (sessionId?: string, unless = 404): Route => ({ type: "session", sessionId, unless });
   const table: [request: string, Route][] = [
     ["POST /dispatch", { type: "call" }],
     ["POST /playground/dispatch", { type: "call" }],
@@ -21,9 +21,9 @@ describe("the route of a request", () => {
     [`POST ${twirp}/DeleteDispatch`, session()],
     ["GET /sessions", { type: "list" }],
     ["OPTIONS /sessions", { type: "any" }],
-    ["GET /sessions/session_1", session("session_1")],
-    ["POST /sessions/session_1/say", session("session_1")],
-    ["DELETE /sessions/session_1", session("session_1")],
+    ["GET /sessions/session_1", session("session_1", 421)],
+    ["POST /sessions/session_1/say", session("session_1", 421)],
+    ["DELETE /sessions/session_1", session("session_1", 421)],
     ["GET /playground/events?session=session_1", session("session_1")],
     ["POST /playground/interrupt", session()],
     ["POST /webhooks/livekit", { type: "webhook" }],
