@@ -111,7 +111,7 @@ export function createFront({ members, token, log }: FrontOptions): Front {
     const { answer } = await firstOf(
       asked,
       preferring(byCalls(reached()), has),
-      ({ status }) => status !== 404,
+      ({ status }) => status !== unless,
     );
     return answer;
   };
