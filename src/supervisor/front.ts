@@ -21,7 +21,7 @@ export interface FrontOptions {
 export interface Front {
   /** Answers a request, or passes it on. */
   handle(request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>): Promise<Response>;
-  /** The metrics of every worker that can be asked. */
+  /** The metrics of every worker. */
   metrics(): Promise<(readonly object[])[]>;
 }
 
@@ -41,6 +41,8 @@ export function createFront({ members, token, log }: FrontOptions): Front {
   const ways = new Map<string, { readonly port: number; readonly way: Loopback }>();
   /** How many calls each worker was sent since that report. */
   const sent = new Map<string, { readonly report: unknown; readonly calls: number }>();
+  /** What each worker has measured: of one that is late as it was, so that no sum falls. */
+  const measured = new Map<string, readonly object[]>();
   const hints = memory<string>(rememberedHints);
 
   const reached = (): Reached[] => {
@@ -50,6 +52,7 @@ export function createFront({ members, token, log }: FrontOptions): Front {
       way[Symbol.dispose]();
       ways.delete(name);
       sent.delete(name);
+      measured.delete(name);
     }
     return now.flatMap((member) => {
       const { name, report } = member;
@@ -173,8 +176,16 @@ export function createFront({ members, token, log }: FrontOptions): Front {
     async metrics() {
       const headers = new Headers({ [passedOn.token]: token, [passedOn.wanted]: "metrics" });
       const asked: Asked = { method: "GET", path: "/metrics", headers, body: undefined };
-      const answers = await Promise.all(inTime().map((one) => ask(asked, one)));
-      return await Promise.all(answers.flatMap((answer) => answer?.ok ? [answer.json()] : []));
+      await Promise.all(
+        inTime().map(async (one) => {
+          const answer = await ask(asked, one);
+          if (answer?.ok) measured.set(one.name, await answer.json());
+        }),
+      );
+      return reached().flatMap(({ name }) => {
+        const known = measured.get(name);
+        return known ? [known] : [];
+      });
     },
   };
 }

@@ -74,9 +74,9 @@ describe("two workers", () => {
       }
       assertEquals((await ask(address, first, `/sessions/${one}/say`, { text: "Hear me." })).status, 202);
       assertEquals((await ask(address, second, `/sessions/${one}/say`, { text: "Hear me." })).status, 404);
-      const metrics = await (await fetch(`${address}/metrics`)).text();
-      assertMatch(metrics, /^repartee_sessions\{agent="assistant"\} 2$/m);
-      assertMatch(metrics, /^repartee_workers 2$/m);
+      const untilMeasured = (line: RegExp) =>
+        until(async () => line.test(await (await fetch(`${address}/metrics`)).text()), String(line), 30_000);
+      await untilMeasured(/^repartee_sessions\{agent="assistant"\} 2$/m);
 
       const started = told("a worker is started").find((line) => line.worker === worker(one));
       Deno.kill(Number(started?.pid), "SIGKILL");
@@ -89,11 +89,7 @@ describe("two workers", () => {
       );
       const joined = told("agent joined").filter(({ sessionId }) => sessionId === one);
       assertEquals(joined.at(-1)?.worker, worker(two));
-      await until(
-        async () => /^repartee_workers 2$/m.test(await (await fetch(`${address}/metrics`)).text()),
-        "a new worker",
-        30_000,
-      );
+      await untilMeasured(/^repartee_workers 2$/m);
 
       server.kill("SIGTERM");
       assertEquals(await server.exit, 0);
