@@ -183,7 +183,7 @@ describe("LiveKit room: the linked participant", options, () => {
   it("keeps the session when they load the page again while the one before is still there", async () => {
     const roomName = newRoomName();
     await using _before = await call(roomName, "caller");
-    await using room = await join(roomName, { participants: "linked" });
+    await using room = await join(roomName, { participants: "linked", leaveGraceMs: 10_000 });
     await room.waitForParticipant();
     const heard = hear("caller", room.microphone);
     for (let refresh = 0; refresh < 2; refresh++) {
