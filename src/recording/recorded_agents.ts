@@ -62,11 +62,22 @@ export function equippedThen(
 
 /** What of an agent's definition decides anything, its models, its functions and its prompt left out. */
 function settingsOf(agent: Agent): EquippedThen["agent"] {
-  const { language, pronunciations, apology, endpointing, interruption, turnWords, away, lastLines } = agent;
+  const {
+    language,
+    pronunciations,
+    greeting,
+    apology,
+    endpointing,
+    interruption,
+    turnWords,
+    away,
+    lastLines,
+  } = agent;
   const { turnDetection, textTransforms, history } = agent;
   const settings = {
     language,
     pronunciations,
+    greeting,
     apology,
     endpointing,
     interruption,
