@@ -29,6 +29,24 @@ const opened = ({ entries }: Recording, what: string) =>
 const includes = (lines: readonly string[], ...words: string[]) =>
   assertEquals(words.filter((one) => !lines.some((line) => line.includes(one))), [], lines.join("\n"));
 
+describe("a recording of an agent that greets, played again", () => {
+  it("has the greeting, whether it is heard to its end or not", async () => {
+    const greeter = agent("greeter", { greeting: "Welcome. This is the front desk of a very large hotel." });
+    for (const saidAt of ["8.0", "1.0"]) {
+      const lines = await decidedAgain(
+        await record(
+          `
+    llm "They are twenty dollars."
+    ${saidAt} user "What do they cost" 1.2s
+    12.0 end`,
+          beginWith(greeter),
+        ),
+      );
+      includes(lines, "Welcome.", "They are twenty dollars.");
+    }
+  });
+});
+
 describe("a recording with a handoff in it, played again", () => {
   const script = `
     llm "One moment." calls toSales
