@@ -41,9 +41,10 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 
 export async function startFleet(
   livekit: LiveKitServer,
-  { calls: count, redisUrl, servers = 3, env = {} }: {
+  { calls: count, redisUrl = "", servers = 3, env = {} }: {
     readonly calls: number;
-    readonly redisUrl: string;
+    /** What they share (default: nothing, or what `env` says). */
+    readonly redisUrl?: string;
     readonly servers?: number;
     readonly env?: Readonly<Record<string, string>>;
   },

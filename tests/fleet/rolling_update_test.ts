@@ -5,22 +5,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { startLiveKitServer } from "../e2e/livekit_server.ts";
-import { startRedisServer } from "../e2e/redis_server.ts";
 import { type FleetCall, patientMs } from "./call.ts";
 import { assertEachOnce, type Fleet, manyCalls, rounds, sleep, startFleet, told } from "./fleet.ts";
 import { watchRooms } from "./watch.ts";
 
 const livekit = await startLiveKitServer();
-const redis = await startRedisServer();
 /** The callers' native client keeps its threads. */
-const options = { ignore: !livekit || !redis, sanitizeOps: false, sanitizeResources: false };
-afterAll(async () => {
-  await livekit?.[Symbol.asyncDispose]();
-  await redis?.[Symbol.asyncDispose]();
-});
-
-/** Longer than calls take to be handed over, and shorter than the patience of this test. */
-const env = { DRAIN_TIMEOUT: "30" };
+const options = { ignore: !livekit, sanitizeOps: false, sanitizeResources: false };
+afterAll(async () => await livekit?.[Symbol.asyncDispose]());
 
 /** Replaces every server by another: before it ends, or behind its end. */
 async function update({ cluster, running }: Fleet, order: "start-first" | "stop-first"): Promise<number[]> {
@@ -41,8 +33,11 @@ async function update({ cluster, running }: Fleet, order: "start-first" | "stop-
 describe("a rolling update of three processes", () => {
   const [count = 4, times = 1] = [manyCalls, rounds];
   it(`under ${count} calls, ${times} times: none is lost, none answered twice`, options, async () => {
-    if (!livekit || !redis) return;
-    await using fleet = await startFleet(livekit, { calls: count, redisUrl: redis.url, env });
+    if (!livekit) return;
+    const folder = `state/test-${crypto.randomUUID()}`;
+    await using _ = { [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+    const env = { STATE_DIR: folder, DRAIN_TIMEOUT: "60" }; // more than calls take to be handed over
+    await using fleet = await startFleet(livekit, { calls: count, env });
     await using rooms = watchRooms(fleet.cluster.admin, fleet.calls.map(({ room }) => room));
     const asked = fleet.calls.map(() => 0);
     const ask = async (call: FleetCall) => {
