@@ -445,24 +445,36 @@ describe("LiveKit room: its end", options, () => {
     await until(() => caller.agent() === undefined, "the agent's leave", 1_000);
   });
 
-  it("leaves nothing of the room in the native client", async () => {
-    const roomName = newRoomName();
-    await using _caller = await call(roomName);
-    const handles: bigint[] = [];
-    const client = installFfiClient(fakeLog());
-    const listener = ({ message }: FfiEvent) => {
-      if (message.case !== "connect" || message.value.message.case !== "result") return;
-      const { room, localParticipant, participants } = message.value.message.value;
-      const owned = participants.flatMap(({ participant, publications }) => [participant, ...publications]);
-      for (const { handle } of [room, localParticipant, ...owned].filter((one) => one !== undefined)) {
-        handles.push(handle?.id ?? 0n);
-      }
-    };
-    client.on(EVENT, listener);
-    const room = await join(roomName);
-    client.off(EVENT, listener);
-    await room[Symbol.asyncDispose]();
-    assertEquals(handles.length, 4); // the room's, its two participants', and that of the caller's track
-    for (const handle of handles) assertThrows(() => new FfiHandle(handle).dispose(), /invalid handle/);
-  });
+  for (
+    const [how, end] of [
+      ["that it leaves", () => Promise.resolve()],
+      ["that is deleted", (roomName: string) => admin().deleteRoom(roomName)],
+    ] as const
+  ) {
+    it(`leaves nothing of a room ${how} in the native client`, async () => {
+      const roomName = newRoomName();
+      await using _caller = await call(roomName);
+      const handles: bigint[] = [];
+      const client = installFfiClient(fakeLog());
+      const listener = ({ message }: FfiEvent) => {
+        if (message.case === "publishTrack" && message.value.message.case === "publication") {
+          handles.push(message.value.message.value.handle?.id ?? 0n);
+        }
+        if (message.case !== "connect" || message.value.message.case !== "result") return;
+        const { room, localParticipant, participants } = message.value.message.value;
+        const owned = participants.flatMap(({ participant, publications }) => [participant, ...publications]);
+        for (const { handle } of [room, localParticipant, ...owned].filter((one) => one !== undefined)) {
+          handles.push(handle?.id ?? 0n);
+        }
+      };
+      client.on(EVENT, listener);
+      const room = await join(roomName);
+      client.off(EVENT, listener);
+      await end(roomName);
+      if (how === "that is deleted") await until(() => room.closed.aborted, "the room's end");
+      await room[Symbol.asyncDispose]();
+      assert(handles.length >= 4); // the room's, its two participants', the own track's, and perhaps the caller's
+      for (const handle of handles) assertThrows(() => new FfiHandle(handle).dispose(), /invalid handle/);
+    });
+  }
 });

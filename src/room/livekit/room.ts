@@ -72,7 +72,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   const closed = new AbortController();
   const end = (reason: RoomEnd) => closed.abort(reason);
   room.on(RoomEvent.Disconnected, (reason) => end(endOf(reason)));
-  const giveBackHandles = collectHandles(room);
+  const giveBackHandles = collectHandles(room, client);
   const disconnect = async () => {
     try {
       await room.disconnect();
