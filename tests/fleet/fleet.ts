@@ -63,13 +63,13 @@ export async function startFleet(
   );
   const { samples: question } = await loadClip("five");
   const calls: FleetCall[] = [];
+  const greeted: Promise<void>[] = [];
   for (let n = 0; n < count; n++) {
     const call = stack.use(await startCall(livekit, { n, speaks: n % oneSpeaksIn === 0, question }));
     calls.push(call);
-    const { status, body } = await cluster.dispatch(n % servers, call.room);
-    if (![201, 202].includes(status)) throw new Error(`${call.room}: ${status} ${JSON.stringify(body)}`);
+    greeted.push(greet(cluster, call, n % servers));
   }
-  await Promise.all(calls.map((call) => call.untilGreeted()));
+  await Promise.all(greeted);
   const owned = stack.move();
   return {
     cluster,
@@ -101,6 +101,17 @@ export async function startFleet(
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** Has an agent sent by that server, and waits until it has greeted. */
+async function greet(cluster: Cluster, call: FleetCall, server: number): Promise<void> {
+  const { status, body } = await cluster.dispatch(server, call.room);
+  if (![201, 202].includes(status)) throw new Error(`${call.room}: ${status} ${JSON.stringify(body)}`);
+  await told(cluster, call, call.untilGreeted());
+}
+
+/** Whether this machine was too slow for what it runs: processes that live have not renewed their claims in time. */
+export const wasTooSlow = ({ servers }: Cluster): boolean =>
+  servers.some(({ log }) => log.some(({ msg }) => msg.startsWith("the claim could not be renewed")));
 
 /** With what the servers' logs have of the call, where `work` rejects. */
 export async function told<T>({ servers }: Cluster, { room }: FleetCall, work: Promise<T>): Promise<T> {

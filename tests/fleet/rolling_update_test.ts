@@ -4,9 +4,19 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
-import { startLiveKitServer } from "../e2e/livekit_server.ts";
+import { messageOf } from "../../src/errors.ts";
+import { type LiveKitServer, startLiveKitServer } from "../e2e/livekit_server.ts";
 import { type FleetCall, patientMs } from "./call.ts";
-import { assertEachOnce, type Fleet, manyCalls, rounds, sleep, startFleet, told } from "./fleet.ts";
+import {
+  assertEachOnce,
+  type Fleet,
+  manyCalls,
+  rounds,
+  sleep,
+  startFleet,
+  told,
+  wasTooSlow,
+} from "./fleet.ts";
 import { watchRooms } from "./watch.ts";
 
 const livekit = await startLiveKitServer();
@@ -30,40 +40,58 @@ async function update({ cluster, running }: Fleet, order: "start-first" | "stop-
   return tookMs;
 }
 
+/** Makes so many calls, and replaces the servers so many times; false when this machine was too slow to tell anything. */
+async function updatesUnderCalls(livekit: LiveKitServer, count: number, times: number): Promise<boolean> {
+  const folder = `state/test-${crypto.randomUUID()}`;
+  await using _ = { [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+  const env = { STATE_DIR: folder, DRAIN_TIMEOUT: "60" }; // more than calls take to be handed over
+  await using fleet = await startFleet(livekit, { calls: count, env });
+  try {
+    await updateUnderCalls(fleet, times);
+    return true;
+  } catch (error) {
+    if (!wasTooSlow(fleet.cluster)) throw error;
+    console.log("once more, since processes were too late to keep their calls:", messageOf(error));
+    return false;
+  }
+}
+
+async function updateUnderCalls(fleet: Fleet, times: number): Promise<void> {
+  await using rooms = watchRooms(fleet.cluster.admin, fleet.calls.map(({ room }) => room));
+  const asked = fleet.calls.map(() => 0);
+  const ask = async (call: FleetCall) => {
+    asked[fleet.calls.indexOf(call)]!++;
+    await told(fleet.cluster, call, call.ask());
+  };
+  for (let n = 0; n < times; n++) {
+    let isOver = false;
+    const talking = fleet.calls.filter(({ speaks }) => speaks).map(async (call) => {
+      while (!isOver) {
+        await ask(call);
+        await sleep(2_000 * Math.random());
+      }
+    });
+    const updating = update(fleet, n % 2 === 0 ? "start-first" : "stop-first").finally(() => isOver = true);
+    const [tookMs] = await Promise.all([updating, ...talking]);
+    console.log(
+      `the processes ended within ${tookMs.map((ms) => `${(ms / 1000).toFixed(1)} s`).join(", ")}`,
+    );
+    await fleet.askAll();
+    fleet.calls.forEach((_, i) => asked[i]!++);
+  }
+  assertEquals(rooms.problems, []);
+  assertEachOnce(fleet.calls, asked);
+  for (const { room, withoutAgentMs } of fleet.calls) {
+    assert(withoutAgentMs === 0, `no agent was to be seen in ${room} for ${withoutAgentMs} ms`);
+  }
+}
+
 describe("a rolling update of three processes", () => {
   const [count = 4, times = 1] = [manyCalls, rounds];
   it(`under ${count} calls, ${times} times: none is lost, none answered twice`, options, async () => {
     if (!livekit) return;
-    const folder = `state/test-${crypto.randomUUID()}`;
-    await using _ = { [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
-    const env = { STATE_DIR: folder, DRAIN_TIMEOUT: "60" }; // more than calls take to be handed over
-    await using fleet = await startFleet(livekit, { calls: count, env });
-    await using rooms = watchRooms(fleet.cluster.admin, fleet.calls.map(({ room }) => room));
-    const asked = fleet.calls.map(() => 0);
-    const ask = async (call: FleetCall) => {
-      asked[fleet.calls.indexOf(call)]!++;
-      await told(fleet.cluster, call, call.ask());
-    };
-    for (let n = 0; n < times; n++) {
-      let isOver = false;
-      const talking = fleet.calls.filter(({ speaks }) => speaks).map(async (call) => {
-        while (!isOver) {
-          await ask(call);
-          await sleep(2_000 * Math.random());
-        }
-      });
-      const updating = update(fleet, n % 2 === 0 ? "start-first" : "stop-first").finally(() => isOver = true);
-      const [tookMs] = await Promise.all([updating, ...talking]);
-      console.log(
-        `the processes ended within ${tookMs.map((ms) => `${(ms / 1000).toFixed(1)} s`).join(", ")}`,
-      );
-      await fleet.askAll();
-      fleet.calls.forEach((_, i) => asked[i]!++);
-    }
-    assertEquals(rooms.problems, []);
-    assertEachOnce(fleet.calls, asked);
-    for (const { room, withoutAgentMs } of fleet.calls) {
-      assert(withoutAgentMs === 0, `no agent was to be seen in ${room} for ${withoutAgentMs} ms`);
+    for (let attempt = 1; !await updatesUnderCalls(livekit, count, times); attempt++) {
+      assert(attempt < 3, "this machine is too slow");
     }
   });
 });
