@@ -1,14 +1,16 @@
 /**
- * `deno task test:e2e`: the end-to-end tests, in real time. Beside them, at a lower priority, their types are checked and the
- * container is tested, whose image keeps the disk busy for minutes; what comes of that is printed at the end.
+ * `deno task test:e2e`: the end-to-end tests, in real time, while their types are checked at the lowest priority; then the
+ * container, whose image keeps the disk busy.
  */
-const beside = (...args: string[]) =>
-  new Deno.Command("nice", { args: ["-n", "10", "deno", ...args] }).output();
+const types = new Deno.Command("nice", { args: ["-n", "19", "deno", "check", "tests/e2e", "tests/fleet"] })
+  .output();
+const calls = await run("test:calls");
+const { success, stdout, stderr } = await types;
+await new Blob([stderr, stdout]).stream().pipeTo(Deno.stdout.writable, { preventClose: true });
+const container = await run("test:container");
+Deno.exit(success && calls && container ? 0 : 1);
 
-const background = [beside("check", "tests/e2e", "tests/fleet"), beside("task", "--quiet", "test:container")];
-const calls = await new Deno.Command("deno", { args: ["task", "--quiet", "test:calls"] }).spawn().status;
-const ended = await Promise.all(background);
-for (const { stdout, stderr } of ended) {
-  await new Blob([stderr, stdout]).stream().pipeTo(Deno.stdout.writable, { preventClose: true });
+async function run(task: string): Promise<boolean> {
+  const { success } = await new Deno.Command("deno", { args: ["task", "--quiet", task] }).spawn().status;
+  return success;
 }
-Deno.exit([calls, ...ended].every(({ success }) => success) ? 0 : 1);

@@ -88,7 +88,8 @@ describe("two workers", () => {
         5_000,
       );
       const joined = told("agent joined").filter(({ sessionId }) => sessionId === one);
-      assertEquals(joined.at(-1)?.worker, worker(two));
+      // At the other worker, or at the one that came in the place of the first.
+      assert(joined.at(-1)?.worker !== worker(one), `it is at worker ${worker(one)} again`);
       await untilMeasured(/^repartee_workers 2$/m);
 
       server.kill("SIGTERM");
