@@ -26,6 +26,11 @@ export async function connects(setting: Setting, count: number): Promise<string>
     }
     await sleep(lookMs);
   }
+  for (const room of rooms.filter((room) => !joinedMs.has(room))) {
+    const there = (await admin.listParticipants(room)).map(({ identity, state }) => ({ identity, state }));
+    const told = server.log.filter((line) => line.room === room).map(({ msg, reason }) => ({ msg, reason }));
+    console.error(`${room}: ${JSON.stringify({ there, told })}`);
+  }
   const took = spread([...joinedMs.values()]);
   return `${count} rooms that ask for an agent at once: ${joinedMs.size} have one that publishes its voice, ` +
     `p50 after ${((took?.p50 ?? NaN) / 1000).toFixed(1)} s, the last after ${
