@@ -71,6 +71,7 @@ class Session implements VoiceSession {
     });
     this.joined = owned(this, () => this.#run());
     this.joined.catch((error) => {
+      if (this.#closing) return; // it was ended on its way
       this.#parts.report(asStageError("agent", error));
       return this.close("error");
     });

@@ -199,7 +199,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (arrival.type === "joined") return { type, session: view(place) };
       if (claims.draining) return { type: "draining" };
       const goesOn = detours > 0 && !request.found && request.roomSid === undefined;
-      if (arrival.replaced && goesOn) return await send(request, detours - 1);
+      if (arrival.replaced && goesOn) {
+        log.info({ ...view(place) }, "the room was replaced by another of its name: the agent is sent on");
+        return await send(request, detours - 1);
+      }
       return { type: "failed", reason: arrival.reason };
     };
     return await within(joinWaitMs, arrived(), clock) ?? { type, session: view(place) };

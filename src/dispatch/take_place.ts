@@ -55,7 +55,10 @@ export function placeTaker(
       });
     };
     const onRoom = (room: Room) => {
-      if (!request.join && room.id !== roomSid) throw new RoomReplacedError(roomName);
+      if (!request.join && room.id !== roomSid) {
+        void session.close("room-deleted");
+        throw new RoomReplacedError(roomName);
+      }
       place.room = room;
       room.closed.addEventListener("abort", () => {
         const { reason } = room.closed;
@@ -78,8 +81,8 @@ export function placeTaker(
       sessionLog.info({}, "agent joined");
       return { type: "joined" };
     }, async (error): Promise<Arrival> => {
-      sessionLog.error({ error }, "agent could not join");
-      await session.close("error");
+      await session.close("error"); // unless it was ended meanwhile
+      if (await session.done === "error") sessionLog.error({ error }, "agent could not join");
       await ended;
       return { type: "failed", reason: reasonOf(error), replaced: error instanceof RoomReplacedError };
     });

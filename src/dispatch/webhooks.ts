@@ -7,6 +7,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { createErrands, type ErrandRoom } from "./errands.ts";
 import { type Hint, readWebhook, type Webhook } from "./hints.ts";
 import type { RoomNow, Rooms } from "./rooms.ts";
+import type { Tombstone } from "./tombstones.ts";
 
 /** Takes LiveKit's webhooks, in any order, as often as they come. */
 export interface Webhooks extends AsyncDisposable {
@@ -84,14 +85,21 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
     hint: { readonly roomSid: string | undefined; readonly started: boolean },
   ): Promise<void> => {
     const { sid: roomSid, name } = room;
-    const endings = await presence.endings(roomSid);
+    const again = (started = false) => errands.add({ room: name, roomSid }, { type: "arrival", started });
+    const againLater = () => later(JSON.stringify([name, roomSid]), retryMs, () => again(hint.started));
+    let endings: readonly Tombstone[];
+    try {
+      endings = await presence.endings(roomSid);
+    } catch (error) {
+      log.warn({ error, room: name, roomSid }, "it is not known who was in a room; it is asked again");
+      return againLater();
+    }
     const visits = presence.visits.filter((visit) => visit.roomSid === roomSid);
     const decision = decideArrival(room, { ...hint, visits, endings, agents, autoAgent });
-    const again = () => errands.add({ room: name, roomSid }, { type: "arrival", started: false });
     switch (decision.type) {
       case "send":
         // The place is taken before this returns; how the agent fares there is not waited for.
-        return void send(room, decision.agent, again);
+        return void send(room, decision.agent, againLater);
       case "wait":
         for (const { sessionId, session } of decision.visits) {
           if (awaited.has(sessionId)) continue;
@@ -115,14 +123,14 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
     }
   };
 
-  const send = async (room: RoomNow, agent: string, again: () => void): Promise<void> => {
+  const send = async (room: RoomNow, agent: string, againLater: () => void): Promise<void> => {
     const { name, metadata, sid: roomSid } = room;
     const result = await dispatcher.dispatch({ room: name, agent, metadata, found: room });
     if (result.type === "created") log.info({ room: name, roomSid, agent }, "agent sent, as a webhook asked");
     else if (result.type === "existing") {
       log.debug({ ...result, roomSid }, "no agent sent: another has the room");
     } else log.warn({ ...result, room: name, roomSid, agent }, "agent not sent, though a webhook asked");
-    if (result.type === "failed") later(JSON.stringify([name, roomSid]), retryMs, again);
+    if (result.type === "failed") againLater();
   };
 
   /** Ends a session whose room, or participant, is gone without its knowing. */
@@ -139,6 +147,7 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
   };
 
   const later = (key: string, ms: number, then: () => void) => {
+    if (closed) return;
     timers.get(key)?.[Symbol.dispose]();
     const timer = clock.after(ms, () => {
       timers.delete(key);
@@ -185,7 +194,8 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
       if (closed) return;
       try {
         const webhook = readWebhook(body);
-        onWebhook?.({ event: webhook.event, outcome: take(webhook) });
+        const outcome = take(webhook);
+        onWebhook?.({ event: webhook.event, outcome });
       } catch (error) {
         onWebhook?.({ event: "none", outcome: "malformed" });
         log.warn({ error }, "a webhook with a good signature is not what LiveKit sends");

@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
+import { createWebhooks } from "../../src/dispatch/webhooks.ts";
+import { processes } from "../fakes/processes.ts";
 import { webhookWorld } from "../fakes/webhook_world.ts";
 import { webhookBody } from "../fakes/webhooks.ts";
 
@@ -162,6 +164,29 @@ describe("webhooks of arrivals", () => {
       assertEquals(world.sent.length, 1);
     });
   }
+
+  it("are followed 5 s later where what processes share could not be asked, also when nobody is there yet", async () => {
+    const { first, rooms, clock, setAway } = processes();
+    const webhooks = createWebhooks({
+      dispatcher: first.dispatcher,
+      rooms,
+      agents: ["assistant"],
+      autoAgent: undefined,
+      clock,
+      log: first.log,
+    });
+    const sid = rooms.open("r", '{"agent": "assistant"}');
+    setAway(true);
+    webhooks.accept(webhookBody("room_started", { room: { name: "r", sid } }));
+    await clock.settle();
+    await clock.settle();
+    await clock.advance(4_000);
+    setAway(false);
+    assertEquals([first.started.length, first.log.lines.map(({ level }) => level)], [0, ["warn"]]);
+    await clock.advance(1_000);
+    assertEquals(first.started.length, 1);
+    await webhooks[Symbol.asyncDispose]();
+  });
 
   it("say so when the server is full", async () => {
     const world = webhookWorld({ maxSessions: 1 });
