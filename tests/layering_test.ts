@@ -55,6 +55,7 @@ const mayImport: Record<string, readonly string[]> = {
     "src/errors.ts",
     "src/health.ts",
     "src/http_errors.ts",
+    "src/json.ts",
     "src/log.ts",
     "src/openai.ts",
     "src/socket.ts",

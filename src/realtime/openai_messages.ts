@@ -1,5 +1,6 @@
 /** The events of OpenAI's Realtime API, as far as they are used: https://platform.openai.com/docs/api-reference/realtime */
 import * as z from "zod";
+import { parseJson } from "../json.ts";
 import type { TokenUsage } from "../llm/llm.ts";
 import { toldBack } from "../llm/wire.ts";
 import type { OpenAI } from "../openai.ts";
@@ -55,14 +56,7 @@ export type ServerEvent = z.infer<typeof schema>;
 export type ServerFailure = z.infer<typeof failure>;
 
 /** What `data` says; undefined when it is no event. */
-export function parseEvent(data: string | Uint8Array): ServerEvent | undefined {
-  if (typeof data !== "string") return undefined;
-  try {
-    return schema.parse(JSON.parse(data));
-  } catch {
-    return undefined; // whoever asked loses the connection for it
-  }
-}
+export const parseEvent = (data: string | Uint8Array): ServerEvent | undefined => parseJson(data, schema);
 
 /** How many tokens a response took. */
 export function tokensOf(told: z.infer<typeof usage>): TokenUsage {

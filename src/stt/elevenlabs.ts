@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import { openSocket, socketError } from "../socket.ts";
 import {
   type CommitConnection,
@@ -83,7 +84,7 @@ function connect(url: string, apiKey: string, listener: CommitListener, clock: C
   /** Words that were just told as final come once more as an interim. */
   let echo = "";
   const hear = (data: string | Uint8Array) => {
-    const message = parse(data);
+    const message = parseJson(data, messageSchema);
     if (!message) {
       const words = "ElevenLabs sent a message that is none";
       return listener.fail(new StageError("stt", words, { retryable: true }));
@@ -143,15 +144,6 @@ const messageSchema = z.object({
 });
 
 type Message = z.infer<typeof messageSchema>;
-
-function parse(data: string | Uint8Array): Message | undefined {
-  if (typeof data !== "string") return undefined;
-  try {
-    return messageSchema.parse(JSON.parse(data));
-  } catch {
-    return undefined; // the caller says so
-  }
-}
 
 function committed({ words: pieces, language_code: language }: Message, text: string): Committed {
   const words = (pieces ?? []).flatMap(({ text, start, end, type, logprob }) => {

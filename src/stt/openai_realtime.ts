@@ -3,6 +3,7 @@ import * as z from "zod";
 import { resampler } from "../audio/resample.ts";
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import type { OpenAIServer } from "../openai.ts";
 import { openSocket, socketError } from "../socket.ts";
 import { type CommitConnection, type CommitListener, committedFormat } from "./commit_protocol.ts";
@@ -90,7 +91,7 @@ function connect(
     new StageError("stt", message.replaceAll(apiKey, "(hidden)"), { retryable, refused });
 
   const obey = (data: string | Uint8Array) => {
-    const message = parse(data);
+    const message = parseJson(data, messageSchema);
     if (!message) return listener.fail(fail("OpenAI sent a message that is none", true));
     const { type, item_id: item = "", error } = message;
     switch (type) {
@@ -179,12 +180,3 @@ const messageSchema = z.object({
 });
 
 type Message = z.infer<typeof messageSchema>;
-
-function parse(data: string | Uint8Array): Message | undefined {
-  if (typeof data !== "string") return undefined;
-  try {
-    return messageSchema.parse(JSON.parse(data));
-  } catch {
-    return undefined; // the caller says so
-  }
-}

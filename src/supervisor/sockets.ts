@@ -3,6 +3,7 @@
 import { WebSocket as WorkerSocket } from "ws"; // not the platform's: that one hides a refusal's status
 import { text as readText } from "node:stream/consumers";
 import * as z from "zod";
+import { parseJson } from "../json.ts";
 import type { Log } from "../log.ts";
 import { headersFrom, problem } from "./forward.ts";
 import { byCalls, type Candidate, memory } from "./routing.ts";
@@ -120,7 +121,7 @@ export function createSockets({ reached, token, log }: SocketOptions) {
 
     /** A page that goes on with its session goes on where that is. */
     const choose = async (message: string | ArrayBuffer) => {
-      const resume = typeof message === "string" ? resumeIn(message) : undefined;
+      const resume = resumeIn(message);
       const holder = resume === undefined ? undefined : givenBy.get(resume);
       const other = reached().find((one) => one.name === holder && one.name !== name);
       if (other) {
@@ -169,11 +170,5 @@ export function createSockets({ reached, token, log }: SocketOptions) {
   };
 }
 
-/** The token in a hello, of either side. */
-function resumeIn(message: string): string | undefined {
-  try {
-    return hello.safeParse(JSON.parse(message)).data?.resume;
-  } catch {
-    return undefined; // no JSON: whoever it is for says so
-  }
-}
+/** The token in a hello, of either side; where it is none, whoever it is for says so. */
+const resumeIn = (message: unknown): string | undefined => parseJson(message, hello)?.resume;

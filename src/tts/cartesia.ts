@@ -1,19 +1,17 @@
 /** Voices by Cartesia: https://docs.cartesia.ai/api-reference/tts/websocket */
-import { abortable } from "../abort.ts";
-import { durationMs } from "../audio/frame.ts";
-import { framesOf, sampleReader } from "../audio/pcm.ts";
+import * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import type { Log } from "../log.ts";
 import { languageCode } from "../text/language.ts";
-import { type ContextListener, createLine } from "./cartesia_line.ts";
-import { type Context, type SpeakOptions, voiceOn } from "./context_line.ts";
+import type { ContextEvent, ContextMessage, ContextProgress, ContextProtocol } from "./context_protocol.ts";
+import { contextVoice } from "./context_voice.ts";
 import type { VoicePool } from "./pool.ts";
-import { sounds, speak } from "./speaking.ts";
 import type { TextToSpeech, WordTime } from "./tts.ts";
 
-/** The longest frame that is handed on, in milliseconds. */
-const frameMs = 100;
+/** The version of the protocol: https://docs.cartesia.ai/2026-03-01/api-reference/tts/websocket */
+const version = "2026-03-01";
 /**
  * A context expires 1 s after its last audio, and what is sent to it after that is not spoken. One that may be about to,
  * so long after the last audio that came, is ended, and the next clause begins another.
@@ -76,7 +74,7 @@ export function cartesiaTextToSpeech(
     ...(volume !== undefined && { volume }),
     ...(emotion !== undefined && { emotion }),
   };
-  const request = {
+  const settings = {
     model_id: model,
     voice: { mode: "id", id: voice },
     output_format: { container: "raw", encoding: "pcm_s16le", sample_rate: output.sampleRate },
@@ -86,91 +84,74 @@ export function cartesiaTextToSpeech(
     use_normalized_timestamps: false, // the words as they were sent
     max_buffer_delay_ms: 0, // whole clauses are sent: none waits for more text
   };
-  const kind = { url: `${baseUrl}/tts/websocket`, apiKey, request };
-  const newLine = () => createLine({ ...kind, clock, log });
-  return voiceOn({ provider: "cartesia", model, output }, { newLine, speakOn, kind, pool, clock });
+  const protocol: ContextProtocol = {
+    provider: "Cartesia",
+    url: `${baseUrl}/tts/websocket`,
+    headers: { "X-API-Key": apiKey, "Cartesia-Version": version },
+    settings,
+    speak: (id, text) => ({ ...settings, context_id: id, transcript: text, continue: true }),
+    end: (id) => ({ ...settings, context_id: id, transcript: "", continue: false }),
+    cancel: (id) => ({ context_id: id, cancel: true }),
+    read,
+    isStale: ({ owed, quietMs }) => !owed && quietMs >= restMs,
+    endAfterMs: () => 0,
+    incomplete,
+  };
+  return contextVoice({ provider: "cartesia", model, output }, protocol, { pool, clock, log });
 }
 
-/** Speaks one reply: on one context, or on several, one after the other, where its text comes with long pauses. */
-function speakOn(
-  text: ReadableStream<string>,
-  { line, clock, signal, onEnd }: SpeakOptions<ContextListener>,
-) {
-  let read = sampleReader();
-  let context: Context | undefined;
-  let finished = Promise.withResolvers<void>();
-  let characters = 0;
-  let audioMs = 0;
-  /** Where the context's audio begins in the reply. */
-  let fromMs = 0;
-  let soundedMs = 0;
-  /** There was no audio since the last clause. */
-  let owed = false;
-  /** The context was told to end. */
-  let ended = false;
-  let textEnded = false;
+/** Unless it was told to end, a context ends by expiring. */
+function incomplete({ owed, ended, quietMs }: ContextProgress): StageError | undefined {
+  if (!owed && (ended || quietMs >= restMs)) return undefined;
+  return new StageError("tts", "Cartesia ended the reply before its text was spoken", { retryable: true });
+}
 
-  return speak(text, signal, (reply) => {
-    const listener = {
-      audio(bytes: Uint8Array) {
-        for (const frame of framesOf(read(bytes), output, frameMs)) {
-          audioMs += durationMs(frame);
-          reply.push({ type: "audio", frame });
-        }
-        soundedMs = clock.now();
-        owed = false;
-      },
-      words(times: readonly WordTime[]) {
-        const words = times.map(({ text, startMs, endMs }) => (
-          { text, startMs: fromMs + startMs, endMs: fromMs + endMs }
-        ));
-        reply.push({ type: "words", words });
-      },
-      final() {
-        context = undefined;
-        // Unless it was told to end, it ends by expiring.
-        if (owed || (!ended && clock.now() - soundedMs < restMs)) {
-          const message = "Cartesia ended the reply before its text was spoken";
-          return reply.fail(new StageError("tts", message, { retryable: true }));
-        }
-        reply.push({ type: "mark", characters });
-        finished.resolve();
-        if (textEnded) reply.spoken();
-      },
-      fail: reply.fail,
-    };
-    const end = () => {
-      ended = true;
-      context?.end();
-    };
-    const begin = () => {
-      ended = false;
-      read = sampleReader();
-      fromMs = audioMs;
-      finished = Promise.withResolvers();
-      return line.context(listener);
-    };
-    reply.signal.addEventListener("abort", () => context?.release());
-    return {
-      start: () => abortable(line.open(), reply.signal),
-      async write(clause) {
-        if (context && !owed && clock.now() - soundedMs >= restMs) {
-          end();
-          await abortable(finished.promise, reply.signal);
-        }
-        characters += clause.length;
-        if (!sounds(clause)) return;
-        await abortable(line.open(), reply.signal);
-        context ??= begin();
-        owed = true;
-        context.speak(clause.replace(/\s+/g, " "));
-      },
-      close() {
-        textEnded = true;
-        if (context) end();
-        else reply.spoken();
-      },
-      release: () => onEnd?.(),
-    };
-  }).events;
+const messageSchema = z.object({
+  type: z.string(),
+  context_id: z.string().nullish(),
+  data: z.base64().optional().transform((text) => text ? Uint8Array.fromBase64(text) : undefined),
+  word_timestamps: z.object({
+    words: z.array(z.string()),
+    start: z.array(z.number()),
+    end: z.array(z.number()),
+  }).nullish().transform((times) =>
+    times?.words.map((text, i): WordTime => {
+      const start = times.start[i] ?? 0; // seconds, as `end`
+      return { text, startMs: start * 1_000, endMs: (times.end[i] ?? start) * 1_000 };
+    })
+  ),
+  status_code: z.number().nullish(),
+  title: z.string().nullish(),
+  message: z.string().nullish(),
+});
+type Message = z.infer<typeof messageSchema>;
+
+/** What the server says went wrong. */
+function reported({ status_code: status, title, message }: Message): StageError {
+  const refused = status === 401 || status === 403;
+  const retryable = !status || status === 429 || status >= 500;
+  const words = `Cartesia reports ${[title, message].filter(Boolean).join(": ") || "an error"}` +
+    (status ? ` (${status})` : "");
+  return new StageError("tts", refused ? `${words}; check CARTESIA_API_KEY` : words, { retryable, refused });
+}
+
+function read(data: string): ContextMessage | undefined {
+  const message = parseJson(data, messageSchema);
+  return message && { context: message.context_id || undefined, events: eventsOf(message) };
+}
+
+function eventsOf(message: Message): readonly ContextEvent[] {
+  const { type, data: bytes, word_timestamps: words } = message;
+  switch (type) {
+    case "chunk":
+      return bytes ? [{ type: "audio", bytes }] : [];
+    case "timestamps":
+      return words ? [{ type: "words", words }] : [];
+    case "done":
+      return [{ type: "final" }];
+    case "error":
+      return [{ type: "error", error: reported(message), final: true }];
+    default:
+      return [];
+  }
 }

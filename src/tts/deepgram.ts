@@ -1,17 +1,22 @@
 /** Voices by Deepgram: https://developers.deepgram.com/docs/tts-websocket */
+import * as z from "zod";
 import { abortable } from "../abort.ts";
 import type { AudioFormat } from "../audio/frame.ts";
-import { framesOf, sampleReader } from "../audio/pcm.ts";
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import type { Log } from "../log.ts";
-import { keepOpen } from "./connection.ts";
-import { createLine, type Line } from "./deepgram_line.ts";
-import { speak } from "./speaking.ts";
+import { createConnection, keepOpen } from "./connection.ts";
+import { audioWriter, speak } from "./speaking.ts";
 import type { TextToSpeech } from "./tts.ts";
 
-/** The longest frame that is handed on, in milliseconds. */
-const frameMs = 100;
+/**
+ * Deepgram processes at most 20 Flush messages in 60 s: https://developers.deepgram.com/docs/tts-ws-flush. A reply takes
+ * two, for its beginning and its end; a connection that has few left is replaced between two replies.
+ */
+const flushLimit = { count: 20, replaceFrom: 16, withinMs: 60_000 };
+/** A connection that does not confirm a Clear by then is given up. */
+const clearMs = 1_000;
 
 export interface DeepgramTextToSpeechOptions {
   readonly apiKey: string;
@@ -43,7 +48,7 @@ export function deepgramTextToSpeech(
 ): TextToSpeech {
   const output = { sampleRate, channels: 1 };
   const query = new URLSearchParams({ model, encoding: "linear16", sample_rate: String(sampleRate) });
-  const newLine = () => createLine({ url: `${baseUrl}/v1/speak?${query}`, apiKey, clock, log });
+  const newLine = () => createLine(`${baseUrl}/v1/speak?${query}`, { apiKey, clock, log });
   const facts = { provider: "deepgram", model, output };
   return {
     ...facts,
@@ -68,7 +73,7 @@ export function deepgramTextToSpeech(
 }
 
 interface SpeakOptions {
-  readonly line: Line;
+  readonly line: ReturnType<typeof createLine>;
   readonly output: AudioFormat;
   readonly signal: AbortSignal;
   /** Settles when the reply before is off the line. */
@@ -78,7 +83,6 @@ interface SpeakOptions {
 
 /** Speaks one reply; `done` settles when it is off the line. */
 function speakOn(text: ReadableStream<string>, { line, output, signal, free, onEnd }: SpeakOptions) {
-  const read = sampleReader();
   /** For each Flush that was not answered yet: how much text came before it. */
   const marks: number[] = [];
   let characters = 0;
@@ -91,9 +95,7 @@ function speakOn(text: ReadableStream<string>, { line, output, signal, free, onE
       line.flush();
     };
     const listener = {
-      audio(bytes: Uint8Array) {
-        for (const frame of framesOf(read(bytes), output, frameMs)) reply.push({ type: "audio", frame });
-      },
+      audio: audioWriter(reply, output).write,
       flushed() {
         const mark = marks.shift();
         if (mark === undefined) return;
@@ -133,3 +135,106 @@ function speakOn(text: ReadableStream<string>, { line, output, signal, free, onE
     };
   });
 }
+
+/** What the reply that has the line is told. */
+interface LineListener {
+  audio(bytes: Uint8Array): void;
+  /** Everything up to a Flush has been told. */
+  flushed(): void;
+  /** The last Flush is not going to be answered. */
+  flushRefused(): void;
+  fail(error: StageError): void;
+}
+
+/** A connection, opened when it is needed; one reply at a time has it. */
+function createLine(
+  url: string,
+  { apiKey, clock, log }: Pick<DeepgramTextToSpeechOptions, "apiKey" | "clock" | "log">,
+) {
+  let cleared: PromiseWithResolvers<void> | undefined;
+  let listener: LineListener | undefined;
+  let flushes: number[] = [];
+  const connection = createConnection({
+    provider: "Deepgram",
+    url,
+    headers: { Authorization: `Token ${apiKey}` },
+    clock,
+    log,
+    onOpen: () => flushes = [],
+    onMessage: (data) => typeof data === "string" ? obey(data) : listener?.audio(data),
+    onEnd(error) {
+      cleared?.resolve();
+      listener?.fail(error);
+    },
+  });
+  const { open, openAhead, send, drop } = connection;
+
+  const recentFlushes = () => {
+    flushes = flushes.filter((atMs) => clock.now() - atMs < flushLimit.withinMs);
+    return flushes.length;
+  };
+  const obey = (text: string) => {
+    const message = parseJson(text, messageSchema);
+    switch (message?.type) {
+      case "Metadata":
+        return;
+      case "Flushed":
+        return listener?.flushed();
+      case "Cleared":
+        return cleared?.resolve();
+      case "Warning":
+        log?.warn({ code: message.code, description: message.description }, "Deepgram warns");
+        if (/flush/i.test(`${message.code} ${message.description}`)) return listener?.flushRefused();
+    }
+    const said = message ? `reports ${message.code}: ${message.description}` : "sent a message that is none";
+    listener?.fail(new StageError("tts", `Deepgram ${said}`, { retryable: true }));
+  };
+
+  return {
+    open,
+    openAhead,
+    /** From now on `given` is told what comes. */
+    take(given: LineListener): void {
+      listener = given;
+    },
+    speak: (text: string) => send({ type: "Speak", text }),
+    flush(): void {
+      flushes.push(clock.now());
+      send({ type: "Flush" });
+    },
+    /** Whether there are Flush messages left for more than the end of a reply. */
+    get canFlushEarly(): boolean {
+      return recentFlushes() < flushLimit.count - 1;
+    },
+    /** Whoever has it is told nothing more. `unspoken`: what is still to come is cleared; settles when nothing is. */
+    async release(unspoken: boolean): Promise<void> {
+      listener = undefined;
+      if (!connection.socket || connection.closed) return;
+      if (recentFlushes() >= flushLimit.replaceFrom) {
+        drop();
+        return openAhead();
+      }
+      if (!unspoken) return;
+      const { promise, resolve } = cleared = Promise.withResolvers<void>();
+      using _ = clock.after(clearMs, () => {
+        drop();
+        resolve();
+      });
+      send({ type: "Clear" });
+      await promise;
+      cleared = undefined;
+    },
+    /** Hangs up for good. */
+    close(): void {
+      send({ type: "Close" });
+      connection.close();
+      cleared?.resolve();
+    },
+  };
+}
+
+const messageSchema = z.object({
+  type: z.string(),
+  code: z.string().optional(),
+  description: z.string().optional(),
+});

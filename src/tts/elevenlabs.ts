@@ -1,22 +1,21 @@
 /** Voices by ElevenLabs: https://elevenlabs.io/docs/api-reference/multi-context-websocket */
-import { abortable } from "../abort.ts";
-import { durationMs } from "../audio/frame.ts";
-import { framesOf, sampleReader } from "../audio/pcm.ts";
+import * as z from "zod";
 import type { Clock } from "../clock.ts";
 import { StageError } from "../errors.ts";
+import { camelKeys, parseJson } from "../json.ts";
 import type { Log } from "../log.ts";
 import { languageCode } from "../text/language.ts";
-import { type Context, type SpeakOptions, voiceOn } from "./context_line.ts";
-import { type ContextListener, createLine } from "./elevenlabs_line.ts";
-import { spokenWords } from "./elevenlabs_words.ts";
+import type { Alignment } from "./alignment.ts";
+import type { ContextEvent, ContextMessage, ContextProgress, ContextProtocol } from "./context_protocol.ts";
+import { contextVoice } from "./context_voice.ts";
 import type { VoicePool } from "./pool.ts";
-import { sounds, speak } from "./speaking.ts";
 import type { TextToSpeech } from "./tts.ts";
 
-/** The longest frame that is handed on, in milliseconds. */
-const frameMs = 100;
 /** Where the times do not show that the last of the text is being spoken, this long without audio does. */
 const quietMs = 1_000;
+/** A connection on which nothing is sent for 20 s is closed (code 1008), unless it asked for longer: twice within that. */
+const keepAliveMs = 8_000;
+const mostContexts = 5;
 
 /** What `output_format=pcm_24000` is. */
 const output = { sampleRate: 24_000, channels: 1 };
@@ -78,90 +77,93 @@ export function elevenlabsTextToSpeech(
     ...(code && /_v2_5$/.test(model) && { language_code: code }),
   });
   const url = `${baseUrl}/v1/text-to-speech/${encodeURIComponent(voice)}/multi-stream-input?${query}`;
-  const voiceSettings = {
-    ...(speed !== undefined && { speed }),
-    ...(stability !== undefined && { stability }),
-    ...(similarity !== undefined && { similarity_boost: similarity }),
+  const settings = { speed, stability, similarity_boost: similarity };
+  const protocol: ContextProtocol = {
+    provider: "ElevenLabs",
+    url,
+    headers: { "xi-api-key": apiKey },
+    settings,
+    begin: (id) => ({ text: " ", context_id: id, voice_settings: settings }),
+    keepAlive: { afterMs: keepAliveMs, request: (id) => ({ text: "", context_id: id }) },
+    mostContexts,
+    speak: (id, text) => ({ text: `${text.trim()} `, context_id: id, flush: true }),
+    end: (id) => ({ context_id: id, close_context: true }),
+    read,
+    endAfterMs,
+    incomplete,
   };
-  const kind = { url, apiKey, voiceSettings };
-  const newLine = () => createLine({ ...kind, clock, log });
-  return voiceOn({ provider: "elevenlabs", model, output }, { newLine, speakOn, kind, pool, clock });
+  return contextVoice({ provider: "elevenlabs", model, output }, protocol, { pool, clock, log });
 }
 
-/** Speaks one reply. */
-function speakOn(
-  text: ReadableStream<string>,
-  { line, clock, signal, onEnd }: SpeakOptions<ContextListener>,
-) {
-  const read = sampleReader();
-  const words = spokenWords();
-  let context: Context | undefined;
-  let characters = 0;
-  let audioMs = 0;
-  let textEnded = false;
-  let quiet: Disposable | undefined;
+/**
+ * A context that is ended before its text is being spoken may drop it: https://github.com/pipecat-ai/pipecat/issues/4681.
+ * So it is ended once the last of it has begun to sound.
+ */
+function endAfterMs({ audioMs, reachedLast }: ContextProgress): number | undefined {
+  if (audioMs === 0) return undefined;
+  return reachedLast ? 0 : quietMs;
+}
 
-  const endContext = () => {
-    quiet?.[Symbol.dispose]();
-    context?.end();
-  };
-  /**
-   * A context that is ended before its text is being spoken may drop it: https://github.com/pipecat-ai/pipecat/issues/4681.
-   * So it is ended once the last of it has begun to sound.
-   */
-  const endWhenSounding = () => {
-    quiet?.[Symbol.dispose]();
-    if (!textEnded || audioMs === 0) return;
-    if (words.reachedLast) endContext();
-    else quiet = clock.after(quietMs, endContext);
-  };
-  return speak(text, signal, (reply) => {
-    reply.signal.addEventListener("abort", endContext);
-    const listener = {
-      audio(bytes: Uint8Array, alignment: Parameters<typeof words.timed>[0] | undefined) {
-        // The times count from this piece's own first sample.
-        const timed = alignment ? words.timed(alignment, audioMs) : [];
-        if (timed.length > 0) reply.push({ type: "words", words: timed });
-        for (const frame of framesOf(read(bytes), output, frameMs)) {
-          audioMs += durationMs(frame);
-          reply.push({ type: "audio", frame });
-        }
-        endWhenSounding();
-      },
-      final() {
-        if (audioMs === 0) {
-          const message = "ElevenLabs ended the reply without a sound: the account's quota may be used up";
-          return reply.fail(new StageError("tts", message));
-        }
-        if (!textEnded) {
-          const message = "ElevenLabs ended the reply before its text was complete";
-          return reply.fail(new StageError("tts", message, { retryable: true }));
-        }
-        reply.push({ type: "mark", characters });
-        reply.spoken();
-      },
-      fail: reply.fail,
-    };
-    return {
-      start: () => abortable(line.open(), reply.signal),
-      async write(clause) {
-        characters += clause.length;
-        if (!sounds(clause)) return;
-        await abortable(line.open(), reply.signal);
-        context ??= line.context(listener);
-        const whole = `${clause.trim().replace(/\s+/g, " ")} `;
-        words.sent(whole);
-        context.speak(whole);
-      },
-      close() {
-        textEnded = true;
-        if (context) endWhenSounding();
-        else reply.spoken();
-      },
-      release() {
-        onEnd?.(); // the line is gone then
-        context?.release();
-      },
-    };
-  }).events;
+function incomplete({ audioMs, textEnded }: ContextProgress): StageError | undefined {
+  if (audioMs === 0) {
+    return new StageError(
+      "tts",
+      "ElevenLabs ended the reply without a sound: the account's quota may be used up",
+    );
+  }
+  if (textEnded) return undefined;
+  return new StageError("tts", "ElevenLabs ended the reply before its text was complete", {
+    retryable: true,
+  });
+}
+
+const alignmentSchema = z.object({
+  chars: z.array(z.string()),
+  charStartTimesMs: z.array(z.number()),
+  charDurationsMs: z.array(z.number()).optional(),
+  /** As the older endpoint spells it. */
+  charsDurationsMs: z.array(z.number()).optional(),
+}).transform((times): Alignment => ({
+  ...times,
+  charDurationsMs: times.charDurationsMs ?? times.charsDurationsMs ?? [],
+}));
+
+const messageSchema = z.preprocess(
+  camelKeys,
+  z.object({
+    contextId: z.string().nullish(),
+    audio: z.base64().nullish().transform((text) => text ? Uint8Array.fromBase64(text) : undefined),
+    alignment: alignmentSchema.nullish(),
+    normalizedAlignment: alignmentSchema.nullish(),
+    isFinal: z.boolean().nullish(),
+    error: z.string().nullish(),
+    code: z.union([z.string(), z.number()]).nullish(),
+    message: z.string().nullish(),
+  }),
+);
+
+/** What the server says went wrong. */
+function reported(error: string, code?: string | number | null, message?: string | null): StageError {
+  const refused = /api_key|auth|permission/i.test(error);
+  const retryable = !refused && !/quota|not_found|invalid|unsupported/i.test(error);
+  const words = `ElevenLabs reports ${error}${code ? ` (${code})` : ""}${message ? `: ${message}` : ""}`;
+  return new StageError("tts", refused ? `${words}; check ELEVENLABS_API_KEY` : words, {
+    retryable,
+    refused,
+  });
+}
+
+function read(data: string): ContextMessage | undefined {
+  const message = parseJson(data, messageSchema);
+  if (!message) return undefined;
+  const { contextId, audio, isFinal, error, code, message: words } = message;
+  const alignment = message.alignment ?? message.normalizedAlignment;
+  const events: ContextEvent[] = [];
+  if (error) events.push({ type: "error", error: reported(error, code, words) });
+  else {
+    if (audio && alignment) events.push({ type: "alignment", alignment });
+    if (audio) events.push({ type: "audio", bytes: audio });
+    if (isFinal) events.push({ type: "final" });
+  }
+  return { context: contextId || undefined, events };
 }

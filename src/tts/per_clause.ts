@@ -3,11 +3,8 @@ import { abortable } from "../abort.ts";
 import type { AudioFormat } from "../audio/frame.ts";
 import { framesOf } from "../audio/pcm.ts";
 import { asStageError } from "../errors.ts";
-import { sounds } from "./speaking.ts";
+import { frameMs, sounds } from "./speaking.ts";
 import type { SpeechEvent } from "./tts.ts";
-
-/** The longest frame that is delivered, in milliseconds. */
-const FRAME_MS = 100;
 
 /** Speaks one clause; what it yields may have any length. Aborting `signal` ends it. */
 export type SpeakClause = (
@@ -80,7 +77,7 @@ async function* generate(
       if (!current) return;
       next = observed(begin());
       for (let part = await current.first; !part.done; part = await current.audio.next()) {
-        for (const frame of framesOf(part.value, format, FRAME_MS)) yield { type: "audio", frame };
+        for (const frame of framesOf(part.value, format, frameMs)) yield { type: "audio", frame };
       }
       characters += current.clause.length;
       yield { type: "mark", characters };

@@ -1,8 +1,13 @@
 /** What speaking one reply has in common, whatever it is spoken on. */
 import { abortable } from "../abort.ts";
+import { type AudioFormat, durationMs } from "../audio/frame.ts";
 import { liveStream } from "../audio/live.ts";
+import { framesOf, sampleReader } from "../audio/pcm.ts";
 import { asStageError, type StageError } from "../errors.ts";
 import type { SpeechEvent } from "./tts.ts";
+
+/** The longest frame that is delivered, in milliseconds. */
+export const frameMs = 100;
 
 /** What becomes of a reply. */
 export interface Reply {
@@ -59,6 +64,29 @@ export function speak(
     return release();
   });
   return { events: out.readable, done };
+}
+
+/** Delivers audio that comes as 16-bit little-endian samples of `format`, in pieces of any number of bytes. */
+export interface AudioWriter {
+  write(bytes: Uint8Array): void;
+  /** What was delivered, in milliseconds. */
+  readonly audioMs: number;
+}
+
+export function audioWriter({ push }: Pick<Reply, "push">, format: AudioFormat): AudioWriter {
+  const read = sampleReader();
+  let audioMs = 0;
+  return {
+    write(bytes) {
+      for (const frame of framesOf(read(bytes), format, frameMs)) {
+        audioMs += durationMs(frame);
+        push({ type: "audio", frame });
+      }
+    },
+    get audioMs() {
+      return audioMs;
+    },
+  };
 }
 
 /** Whether there is anything to hear in `text`. */

@@ -309,6 +309,13 @@ describe("ElevenLabs, speaking", () => {
     assertEquals(clock.pending, 0);
   });
 
+  it("passes over what comes of a context that was cut off, an error too", async () => {
+    const text = '{"error":"system_busy","code":1011,"contextId":"context-9"}';
+    const { emulator, tts } = await start({ fault: () => ({ type: "malformed", text, afterMs: 0 }) });
+    await using _ = emulator;
+    assertEquals((await say(tts, "One.")).error, undefined);
+  });
+
   const faults: Record<string, { fault: Fault; message: RegExp; retryable: boolean; refused?: boolean }> = {
     "a refused key": {
       fault: { type: "status", status: 401 },

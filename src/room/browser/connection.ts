@@ -1,6 +1,7 @@
 /** One socket of a page: what comes in is checked and limited, what goes out is encoded. */
 import { type LiveStream, liveStream } from "../../audio/live.ts";
 import type { Clock } from "../../clock.ts";
+import { parseJson } from "../../json.ts";
 import type { Log } from "../../log.ts";
 import {
   type ClientMessage,
@@ -73,7 +74,7 @@ export function openConnection(
     if (!affordable(Math.max(MIN_COST_BYTES, bytes))) {
       return refuse(CLOSE_CODE.policy, "too much at once; expected one microphone in real time");
     }
-    const message = data instanceof ArrayBuffer ? parseAudio(data) : parseMessage(data);
+    const message = data instanceof ArrayBuffer ? parseAudio(data) : parseJson(data, clientMessage);
     if (message) incoming.push(message);
     else refuse(CLOSE_CODE.malformed, "expected JSON of version 1, or 2–3200 bytes of 16-bit PCM");
   };
@@ -99,15 +100,6 @@ function parseAudio(data: ArrayBuffer): Incoming | undefined {
   const { byteLength } = data;
   if (byteLength === 0 || byteLength % 2 !== 0 || byteLength > MAX_AUDIO_MS * BYTES_PER_MS) return undefined;
   return { type: "audio", samples: new Int16Array(data) };
-}
-
-function parseMessage(data: unknown): Incoming | undefined {
-  if (typeof data !== "string") return undefined;
-  try {
-    return clientMessage.safeParse(JSON.parse(data)).data;
-  } catch {
-    return undefined; // not JSON: as malformed as JSON of another shape
-  }
 }
 
 /** A token bucket of bytes: whether what costs `bytes` is affordable now. */

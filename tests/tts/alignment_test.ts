@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { type Alignment, spokenWords } from "../../src/tts/elevenlabs_words.ts";
+import { type Alignment, wordAligner } from "../../src/tts/alignment.ts";
 
 /** 10 ms for each character of `text`. */
 function aligned(text: string): Alignment {
@@ -14,13 +14,13 @@ function aligned(text: string): Alignment {
 
 /** What the words of `sent` are timed to by `pieces`, of which each begins where it says. */
 function times(sent: readonly string[], pieces: readonly [fromMs: number, text: string][]): string[] {
-  const words = spokenWords();
+  const words = wordAligner();
   for (const text of sent) words.sent(text);
   return pieces.flatMap(([fromMs, text]) => words.timed(aligned(text), fromMs))
     .map(({ text, startMs, endMs }) => `${text} ${startMs}-${endMs}`);
 }
 
-describe("spokenWords", () => {
+describe("wordAligner", () => {
   it("times words from where their piece begins", () => {
     assertEquals(times(["Hi you. "], [[500, "Hi you. "]]), ["Hi 500-520", "you. 530-570"]);
   });
@@ -55,7 +55,7 @@ describe("spokenWords", () => {
   });
 
   it("knows when the last of the text is being spoken", () => {
-    const words = spokenWords();
+    const words = wordAligner();
     words.sent("One. ");
     words.sent("Two. ");
     words.timed(aligned("One. "), 0);
@@ -65,7 +65,7 @@ describe("spokenWords", () => {
   });
 
   it("lacks no time where durations are missing", () => {
-    const words = spokenWords();
+    const words = wordAligner();
     words.sent("Hi ");
     const alignment = { chars: ["H", "i"], charStartTimesMs: [0, 10], charDurationsMs: [] };
     assertEquals(words.timed(alignment, 5), [{ text: "Hi", startMs: 5, endMs: 15 }]);

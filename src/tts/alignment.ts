@@ -1,4 +1,4 @@
-/** When words sound, from the times of their characters: https://elevenlabs.io/docs/api-reference/multi-context-websocket */
+/** When words sound, from the times of their characters. */
 import type { WordTime } from "./tts.ts";
 
 /** The characters that a piece of audio speaks, and when; milliseconds from the piece's own first sample. */
@@ -9,7 +9,7 @@ export interface Alignment {
 }
 
 /** The text of one reply, and how far it was heard of. Places in it count characters that are not white space. */
-export interface SpokenWords {
+export interface WordAligner {
   /** More text was sent, ending with a word. */
   sent(text: string): void;
   /** The words that `alignment` completes; `fromMs`: where its audio begins in the reply. */
@@ -23,7 +23,7 @@ export interface SpokenWords {
  * anew: what was sent says which word a character belongs to, and no word is told twice. Where other characters come than
  * were sent ("five dollars" for "$5"), words end at white space.
  */
-export function spokenWords(): SpokenWords {
+export function wordAligner(): WordAligner {
   let letters = "";
   /** Where a word ends, and where each piece of text began. */
   const ends = new Set<number>();
