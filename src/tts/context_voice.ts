@@ -98,7 +98,7 @@ function speakReply(
     };
     const endInTime = () => {
       lateEnd?.[Symbol.dispose]();
-      if (!textEnded || ended) return;
+      if (!textEnded) return;
       const afterMs = protocol.endAfterMs(progress());
       if (afterMs === 0) end();
       else if (afterMs !== undefined) lateEnd = clock.after(afterMs, end);

@@ -163,6 +163,25 @@ describe("ElevenLabs, speaking", () => {
     assertEquals(sent()?.at(-1), "1:end");
   });
 
+  it("does not end a context before the first sound, however late that is", async () => {
+    const clock = fakeClock();
+    await using emulator = await startElevenLabsEmulator({ clock, firstAudioMs: 3_000, msPerWord });
+    const tts = elevenlabsTextToSpeech({ apiKey, baseUrl: emulator.url, clock });
+    const { samples, error } = await advancing(clock, say(tts, "One two."));
+    assertEquals([samples.length, error], [soundOf([0, 2]).length, undefined]);
+  });
+
+  it("leaves no timer behind when it is cut off before it has fallen silent", async () => {
+    const { emulator, clock, tts } = await start({ times: "none" });
+    await using _ = emulator;
+    const { text, done, abort } = reply(tts, "One two. ");
+    text.close();
+    await settled(clock, () => clock.pending > 1); // the keep-alive, and the end
+    abort.abort();
+    assertEquals((await done).error, abort.signal.reason);
+    assertEquals(clock.pending, 0);
+  });
+
   it("opens no reply that has nothing to say", async () => {
     const { emulator, tts, sent } = await start();
     await using _ = emulator;
