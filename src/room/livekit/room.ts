@@ -124,12 +124,20 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     : undefined;
 
   const audible = whenAudible(room, { clock, log });
-  await connectRoom(room, { url, token, all: subscribe === "all", disconnect, signal, log });
-  people.begin();
-  answerTurnCalls(room, { from: people.find, push: messages.push });
+  const connected = connectRoom(room, { url, token, all: subscribe === "all", disconnect, signal, log });
+  // The voice is made meanwhile, which takes some milliseconds.
   const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
   const mixer = createMixer(sourceDevice(source, { gate, clock, log }), { clock });
   const track = LocalAudioTrack.createAudioTrack(TRACK_NAME, source);
+  try {
+    await connected;
+  } catch (error) {
+    mixer[Symbol.dispose]();
+    await track.close(); // and its source
+    throw error;
+  }
+  people.begin();
+  answerTurnCalls(room, { from: people.find, push: messages.push });
   const leave = async () => {
     mixer[Symbol.dispose]();
     end("closed");
@@ -137,7 +145,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       log.warn({ roomName }, "the server did not answer to the leave");
     }
     room.removeAllListeners();
-    await track.close(); // and its source
+    await track.close();
   };
 
   try {
