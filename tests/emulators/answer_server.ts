@@ -69,6 +69,8 @@ export interface AnswerServer<Body> extends AsyncDisposable {
   readonly url: string;
   /** Every request that came, in order. */
   readonly requests: readonly ServedRequest<Body>[];
+  /** The first request, as soon as it has come. */
+  readonly first: Promise<ServedRequest<Body>>;
   /** How many connections were made by now. */
   readonly connections: number;
   /** How many requests are being answered. */
@@ -117,6 +119,7 @@ export async function startAnswerServer<Body>(
 ): Promise<AnswerServer<Body>> {
   const { apiKey = "test-key", port = 0, fault, clock = systemClock } = options;
   const requests: ServedRequest<Body>[] = [];
+  const first = Promise.withResolvers<ServedRequest<Body>>();
   const open = new Set<ServerResponse>();
   let came = 0;
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
@@ -139,7 +142,9 @@ export async function startAnswerServer<Body>(
     const wrong = fault?.(n);
     if (wrong?.type === "slow-reader") await sleep(clock, wrong.ms, gone.signal);
     const body = await json(request) as Body;
-    requests.push({ path, headers, body, signal: gone.signal });
+    const served = { path, headers, body, signal: gone.signal };
+    requests.push(served);
+    first.resolve(served);
     if (wrong?.type === "hang") return;
     if (wrong?.type === "refuse") return void response.destroy();
     if (wrong?.type === "status") {
@@ -170,6 +175,7 @@ export async function startAnswerServer<Body>(
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${protocol.base}`,
     requests,
+    first: first.promise,
     get connections() {
       return connections;
     },

@@ -1,4 +1,5 @@
 /** What every language model does, on an emulator of its provider: the tests that they share. */
+import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -72,16 +73,27 @@ export async function collect(stream: ReadableStream<LanguageEvent>) {
 }
 
 /** Settles when the server has seen the client hang up. */
-async function hungUp({ requests }: AnswerServer<unknown>): Promise<void> {
-  const { signal } = requests[0]!;
+async function hungUp({ first }: AnswerServer<unknown>): Promise<void> {
+  const { signal } = await first;
   if (signal.aborted) return;
   await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
 
-/** Settles when the server was asked, and its headers have come if there are any. */
-async function asked({ requests }: AnswerServer<unknown>): Promise<void> {
-  while (requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+/** Watches `fetch()` until it is disposed of; `answered` settles when headers have come, and were taken in. */
+function watchFetch(): Disposable & { readonly answered: Promise<void> } {
+  const { fetch } = globalThis;
+  const came = Promise.withResolvers<void>();
+  globalThis.fetch = async (...request) => {
+    const response = await fetch(...request);
+    came.resolve();
+    return response;
+  };
+  return {
+    answered: came.promise.then(() => setImmediate()),
+    [Symbol.dispose]() {
+      globalThis.fetch = fetch;
+    },
+  };
 }
 
 setFlagsFromString("--expose-gc");
@@ -283,11 +295,12 @@ export function keeps<Body>(contract: Contract<Body>): void {
       for (const how of ["aborted", "cancelled"] as const) {
         it(`hangs up when ${how} ${when}`, async () => {
           await using emulator = await start({ ttftMs: 1, tokenMs: 1, fault: () => fault });
+          using watched = watchFetch();
           const abort = new AbortController();
           const llm = make({ apiKey, baseUrl: emulator.url });
           const reader = llm.generate({ messages }, { signal: abort.signal }).getReader();
           if (when === "between words") assertEquals((await reader.read()).value?.type, "text");
-          await asked(emulator);
+          await (fault.type === "hang" ? emulator.first : watched.answered);
           if (how === "cancelled") await reader.cancel();
           else {
             const next = reader.read().catch((error: unknown) => error);
@@ -301,10 +314,11 @@ export function keeps<Body>(contract: Contract<Body>): void {
 
     it("hangs up though the garbage was collected", async () => {
       await using emulator = await start({ fault: () => ({ type: "headers-only" }) });
+      using watched = watchFetch();
       const abort = new AbortController();
       const llm = make({ apiKey, baseUrl: emulator.url });
       const answer = collect(llm.generate({ messages }, { signal: abort.signal }));
-      await asked(emulator);
+      await watched.answered;
       collectGarbage();
       abort.abort("over");
       assertEquals((await answer).error, "over");

@@ -66,24 +66,6 @@ describe("OpenAI, told of tools", () => {
 });
 
 describe("OpenAI, calling tools", () => {
-  it("says what it says, then calls, then why it stopped", async () => {
-    const { events } = await ask({ messages: [user], tools: [getWeather] }, {
-      text: "Let me look.",
-      calls: [oslo, rome],
-    });
-    assertEquals(events.map(({ type }) => type), [
-      "text",
-      "text",
-      "text",
-      "tool-call",
-      "tool-call",
-      "finish",
-    ]);
-    assertEquals(events.slice(3, 5), [{ type: "tool-call", ...oslo }, { type: "tool-call", ...rome }]);
-    const last = events.at(-1);
-    assertEquals(last?.type === "finish" && last.reason, "tool-calls");
-  });
-
   const shapes: CallShape[] = [
     "deltas",
     "interleaved",
@@ -135,24 +117,6 @@ describe("OpenAI, calling tools", () => {
     for (const name of ["now", "today"]) calls.add([{ index: 0, function: { name, arguments: "" } }]);
     for (const _ of "ab") calls.add([{ index: 0, function: { name: "roll", arguments: "{}" } }]);
     assertEquals(calls.calls().map(({ name }) => name), ["now", "today", "roll", "roll"]);
-  });
-
-  it("tells of no call when the answer broke off", async () => {
-    await using emulator = await startOpenAIEmulator({
-      ttftMs: 0,
-      tokenMs: 0,
-      answer: () => ({ text: "Well, ", calls: [oslo] }),
-      fault: () => ({ type: "drop", afterTokens: 1 }),
-    });
-    const llm = openaiLanguageModel({ apiKey: "test-key", baseUrl: emulator.url });
-    const events: LanguageEvent[] = [];
-    const { signal } = new AbortController();
-    const reading = (async () => {
-      for await (const event of llm.generate({ messages: [user] }, { signal })) events.push(event);
-    })();
-    const error = await reading.catch((thrown: unknown) => thrown);
-    assert(error instanceof StageError);
-    assertEquals(events, [{ type: "text", text: "Well, " }]);
   });
 });
 
