@@ -5,6 +5,7 @@ import { createMetricsApp } from "./routes/metrics.ts";
 import { systemClock as clock } from "./src/clock.ts";
 import { type Config, secretsIn, warningsFor } from "./src/config.ts";
 import { createDispatcher } from "./src/dispatch/dispatcher.ts";
+import { sessionsElsewhere } from "./src/dispatch/elsewhere.ts";
 import { watchIdle } from "./src/dispatch/idle.ts";
 import { pageAgents } from "./src/dispatch/page_agents.ts";
 import { createPages, pageRoomPrefix } from "./src/dispatch/pages.ts";
@@ -140,12 +141,13 @@ export async function serve(config: Config, supervisor?: SupervisorAddress): Pro
     pages: createPages({ dispatcher, agents, defaultAgent, clock, log }),
   };
   const { corsOrigins, clientAddressHeader, metricsPort } = config.http;
+  const isHere = (sessionId: string) => {
+    const record = archive.find(sessionId);
+    return record !== undefined && !wentOn(record);
+  };
   const relay = store && startRelay({
     store,
-    has(sessionId) {
-      const record = archive.find(sessionId);
-      return record !== undefined && !wentOn(record);
-    },
+    has: isHere,
     answer: (request) => app.fetch(request),
     machine: config.fly?.machine,
     clock,
@@ -155,6 +157,10 @@ export async function serve(config: Config, supervisor?: SupervisorAddress): Pro
     dispatcher,
     archive,
     relay,
+    // The supervisor asks all its workers.
+    elsewhere: !supervised && rooms && shared
+      ? sessionsElsewhere({ rooms, leases: shared.leases, isHere })
+      : undefined,
     livekit: config.livekit,
     webhooks,
     playground,

@@ -4,6 +4,7 @@ import { methodNotAllowed as methodNotAllowedBy } from "hono/method-not-allowed"
 import type { Clock } from "../src/clock.ts";
 import type { LiveKitConfig } from "../src/config.ts";
 import type { Dispatcher } from "../src/dispatch/dispatcher.ts";
+import type { SessionsElsewhere } from "../src/dispatch/elsewhere.ts";
 import type { Relay } from "../src/dispatch/relay.ts";
 import type { Webhooks } from "../src/dispatch/webhooks.ts";
 import type { Log } from "../src/log.ts";
@@ -32,6 +33,8 @@ export interface AppDependencies {
   readonly archive?: SessionArchive | undefined;
   /** Asks other processes for sessions that this one does not know; without it there are none. */
   readonly relay?: Pick<Relay, "ask"> | undefined;
+  /** The sessions of other processes; without it there are none. */
+  readonly elsewhere?: SessionsElsewhere | undefined;
   /** Whose tokens are accepted; without it, none is. */
   readonly livekit?: LiveKitConfig | undefined;
   /** Who follows LiveKit's webhooks; without it they are refused. */

@@ -10,7 +10,7 @@ import { expectedObject, json } from "./json_body.ts";
 import { answers, describes, operation, refuses, retryAfter } from "./operation.ts";
 import { problem } from "./problem.ts";
 import { createRateLimit } from "./rate_limit.ts";
-import { asksElsewhere } from "./elsewhere.ts";
+import { asksElsewhere, listsElsewhere } from "./elsewhere.ts";
 import { eventsOperation, streamEvents } from "./session_events.ts";
 
 const flag = z.boolean({ error: "expected true or false" });
@@ -46,13 +46,17 @@ const hasEnded = { 409: refuses("The session has ended, or the agent is not in t
 /** A token sees and touches the sessions of its own room; those of another are as unknown to it as those of none. */
 export function sessionRoutes(
   archive: SessionArchive,
-  { livekit, relay, fly, clock, log }: Pick<AppDependencies, "livekit" | "relay" | "fly" | "clock" | "log">,
+  { livekit, relay, elsewhere, fly, clock, log }: Pick<
+    AppDependencies,
+    "livekit" | "relay" | "elsewhere" | "fly" | "clock" | "log"
+  >,
 ): Hono<AppEnv> {
   const admin = [
     authenticate(livekit, createRateLimit({ burst: 40, perSecond: 10, clock })),
     forARoom,
   ] as const;
   const ofSession = findsRecord(archive, relay && asksElsewhere(relay, fly));
+  const listElsewhere = relay && elsewhere && listsElsewhere(relay, elsewhere);
   return new Hono<AppEnv>()
     .get(
       "/sessions",
@@ -61,15 +65,24 @@ export function sessionRoutes(
         tags,
         responses: {
           200: answers(
-            "Those that go on and those whose reports are kept, in the order in which they began.",
+            "Those that go on, in whichever process, and those whose reports are kept here, in the order in which they " +
+              "began.",
             z.object({ sessions: z.array(sessionSummary) }).meta({ id: "Sessions" }),
           ),
+          503: refuses("It is not known which sessions other processes have.", retryAfter),
         },
       }),
       ...admin,
-      (c) => {
-        const records = archive.list(c.var.grants.adminOf ?? "");
-        return c.json({ sessions: records.map((record) => sessionSummary.parse(record.report())) });
+      async (c) => {
+        const others = await listElsewhere?.(c) ?? [];
+        if (others instanceof Response) return others;
+        const here = archive.list(c.var.grants.adminOf ?? "").map((record) =>
+          sessionSummary.parse(record.report())
+        ).filter(({ sessionId }) => others.every((other) => other.sessionId !== sessionId));
+        const sessions = others.length === 0
+          ? here
+          : [...here, ...others].toSorted((a, b) => Date.parse(a.startedAt) - Date.parse(b.startedAt));
+        return c.json({ sessions });
       },
     )
     .get(

@@ -42,9 +42,12 @@ const codes: Readonly<Record<number, ErrorCode>> = {
 /** The routes of the service; a token sees and touches its own room's dispatches only. */
 export function twirpRoutes(
   archive: SessionArchive,
-  { dispatcher, livekit, clock, log }: Pick<AppDependencies, "dispatcher" | "livekit" | "clock" | "log">,
+  { dispatcher, livekit, relay, elsewhere, clock, log }: Pick<
+    AppDependencies,
+    "dispatcher" | "livekit" | "relay" | "elsewhere" | "clock" | "log"
+  >,
 ): Hono<AppEnv> {
-  const methods = agentDispatchService({ dispatcher, archive, clock, log });
+  const methods = agentDispatchService({ dispatcher, archive, elsewhere, relay, clock, log });
   const limit = createRateLimit({ burst: 40, perSecond: 10, clock });
   const routes = new Hono<AppEnv>().use("/twirp/*", inTwirpsWords);
   for (const [name, method] of methods) {
@@ -63,7 +66,8 @@ export function twirpRoutes(
           return twirpError(c, "bad_route", `unexpected Content-Type: ${JSON.stringify(type)}`);
         }
         const body = new Uint8Array(await c.req.arrayBuffer());
-        const answer = await method(body, { encoding, room: c.var.grants.adminOf });
+        const authorization = c.req.header("authorization") ?? "";
+        const answer = await method(body, { encoding, room: c.var.grants.adminOf, authorization });
         if (answer.type === "refused") return twirpError(c, answer.code, answer.reason);
         return c.body(answer.body, 200, { "content-type": `application/${encoding}` });
       },

@@ -3,6 +3,7 @@
  * the sessions there are. A session is a dispatch with one job, whatever started it; its id is made from the session's.
  */
 import {
+  type AgentDispatch,
   CreateAgentDispatchRequest,
   DeleteAgentDispatchRequest,
   ListAgentDispatchRequest,
@@ -10,10 +11,14 @@ import {
 } from "@livekit/protocol";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import type { SessionArchive, SessionRecord } from "../telemetry/archive.ts";
+import { StageError } from "../errors.ts";
+import { type SessionArchive, type SessionRecord, wentOn } from "../telemetry/archive.ts";
 import { dispatchElsewhere, dispatchIdOf, dispatchOf, sessionIdOf } from "./dispatch_message.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import type { SessionsElsewhere } from "./elsewhere.ts";
+import type { Relay } from "./relay.ts";
 import { inWords, type NoSession } from "./results.ts";
+import { StoreError } from "./store/store.ts";
 
 /** How a message is written: Twirp has both, and answers as it was asked. */
 export type Encoding = "json" | "protobuf";
@@ -33,14 +38,21 @@ export type ServiceAnswer =
   | { readonly type: "refused"; readonly code: RefusalCode; readonly reason: string };
 
 /** One method: `room` is what the caller is an admin of. Never rejects for what the caller got wrong. */
-export type ServiceMethod = (
-  body: Uint8Array,
-  options: { readonly encoding: Encoding; readonly room: string | undefined },
-) => Promise<ServiceAnswer>;
+export type ServiceMethod = (body: Uint8Array, options: MethodOptions) => Promise<ServiceAnswer>;
+
+export interface MethodOptions {
+  readonly encoding: Encoding;
+  readonly room: string | undefined;
+  /** The caller's own, for another process to check. */
+  readonly authorization: string;
+}
 
 export interface AgentDispatchOptions {
   readonly dispatcher: Pick<Dispatcher, "dispatch">;
   readonly archive: Pick<SessionArchive, "list" | "find">;
+  /** The sessions of other processes, and what asks for them; without them there are none. */
+  readonly elsewhere?: SessionsElsewhere | undefined;
+  readonly relay?: Pick<Relay, "ask"> | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -52,7 +64,7 @@ const maxName = 256;
 
 /** The methods of the service by name: CreateDispatch, ListDispatch, DeleteDispatch. */
 export function agentDispatchService(options: AgentDispatchOptions): ReadonlyMap<string, ServiceMethod> {
-  const { dispatcher, archive, clock, log } = options;
+  const { dispatcher, archive, elsewhere, relay, clock, log } = options;
   const find = (dispatchId: string, room: string): SessionRecord | undefined => {
     const record = archive.find(sessionIdOf(dispatchId));
     return record && record.facts.room === room && dispatchIdOf(record) === dispatchId ? record : undefined;
@@ -75,18 +87,23 @@ export function agentDispatchService(options: AgentDispatchOptions): ReadonlyMap
     ],
     [
       "ListDispatch",
-      method(ListAgentDispatchRequest, ({ room, dispatchId }) => {
+      method(ListAgentDispatchRequest, async ({ room, dispatchId }) => {
         const one = find(dispatchId, room);
-        const records = dispatchId !== ""
-          ? one ? [one] : []
-          : archive.list(room).filter(({ ended }) => !ended);
-        return new ListAgentDispatchResponse({ agentDispatches: records.map(dispatchOf) });
+        if (one && !wentOn(one)) return new ListAgentDispatchResponse({ agentDispatches: [dispatchOf(one)] });
+        const here = archive.list(room).filter(({ ended }) => !ended).map(dispatchOf);
+        const all = [...here, ...(await elsewhere?.(room) ?? []).map(dispatchElsewhere)];
+        const agentDispatches = dispatchId === "" ? all : all.filter(({ id }) => id === dispatchId);
+        return new ListAgentDispatchResponse({ agentDispatches });
       }),
     ],
     [
       "DeleteDispatch",
-      method(DeleteAgentDispatchRequest, async ({ room, dispatchId }) => {
+      method(DeleteAgentDispatchRequest, async ({ room, dispatchId }, { authorization }) => {
         const record = find(dispatchId, room);
+        if (!record || wentOn(record)) {
+          const ended = await deletedElsewhere(dispatchId, room, authorization);
+          if (ended) return ended;
+        }
         if (!record) {
           return refused(
             "not_found",
@@ -98,6 +115,26 @@ export function agentDispatchService(options: AgentDispatchOptions): ReadonlyMap
       }),
     ],
   ]);
+
+  /** Has the process that has the session end it; undefined when there is none. */
+  async function deletedElsewhere(
+    dispatchId: string,
+    room: string,
+    authorization: string,
+  ): Promise<AgentDispatch | undefined> {
+    const dispatch = (await elsewhere?.(room) ?? []).map(dispatchElsewhere).find(({ id }) =>
+      id === dispatchId
+    );
+    const sessionId = sessionIdOf(dispatchId);
+    const request = {
+      method: "DELETE",
+      path: `/sessions/${sessionId}`,
+      headers: { authorization },
+      body: "",
+    };
+    const answer = dispatch && await relay?.ask(sessionId, request);
+    return answer && answer.status < 300 ? dispatch : undefined;
+  }
 
   /** Settles when the session has ended and its report is final, or when that takes too long to wait for. */
   async function deleted({ session, events, lastEventId }: SessionRecord): Promise<void> {
@@ -126,9 +163,10 @@ type Refusal = Extract<ServiceAnswer, { type: "refused" }>;
 /** Reads the request, lets `answer` answer it if the caller may ask for its room, and writes the answer. */
 function method<T extends { readonly room: string }>(
   type: RequestType<T>,
-  answer: (request: T) => Answer | Refusal | Promise<Answer | Refusal>,
+  answer: (request: T, options: MethodOptions) => Promise<Answer | Refusal>,
 ): ServiceMethod {
-  return async (body, { encoding, room }) => {
+  return async (body, options) => {
+    const { encoding, room } = options;
     const request = read(type, body, encoding);
     if (!request) {
       return refused(
@@ -144,8 +182,13 @@ function method<T extends { readonly room: string }>(
         `Expected a token with the grants roomAdmin and room ${JSON.stringify(request.room)}.`,
       );
     }
-    const given = await answer(request);
-    return "reason" in given ? given : { type: "answered", body: write(given, encoding) };
+    try {
+      const given = await answer(request, options);
+      return "reason" in given ? given : { type: "answered", body: write(given, encoding) };
+    } catch (error) {
+      if (!(error instanceof StoreError || error instanceof StageError)) throw error;
+      return refused("unavailable", `It is not known what other processes have: ${error.message}.`);
+    }
   };
 }
 

@@ -31,8 +31,10 @@ export function dispatchOf(record: SessionRecord): AgentDispatch {
 }
 
 /** A session of another process, of which no more is known. */
-export function dispatchElsewhere({ state, ...session }: DispatchedSession): AgentDispatch {
-  const facts = { ...session, roomSid: "", metadata: "" };
+export function dispatchElsewhere(
+  { state, ...session }: DispatchedSession & { readonly metadata?: string },
+): AgentDispatch {
+  const facts = { roomSid: "", metadata: "", ...session };
   return messageOf(facts, { state: state === "connected" ? "listening" : "initializing" });
 }
 

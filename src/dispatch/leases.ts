@@ -18,6 +18,8 @@ export type TakenClaim =
   | { readonly type: "held"; readonly by: HeldSession };
 
 export interface Leases {
+  /** The sessions that have the claims of that room, whichever process they are in. Rejects with a StoreError. */
+  of(roomSid: string): Promise<readonly HeldSession[]>;
   /** Whether any process has the claim of that room for that agent. Rejects with a StoreError. */
   claimed(roomSid: string, agent: string): Promise<boolean>;
   /**
@@ -49,6 +51,8 @@ export interface Leases {
 
 export interface LeasesOptions {
   readonly store: Store;
+  /** Whose there can be. */
+  readonly agents: readonly string[];
   readonly rooms: Pick<Rooms, "participants" | "remove">;
   readonly tombstones: Pick<SharedTombstones, "of" | "clear">;
   readonly onOutcome?: ((outcome: ClaimOutcome) => void) | undefined;
@@ -64,7 +68,9 @@ const answerMs = { usually: renewMs + 250, lately: 5_000 };
 /** How often it is looked whether it has, and whether another has decided; milliseconds. */
 const pollMs = 50;
 
-export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }: LeasesOptions): Leases {
+export function createLeases(
+  { store, agents, rooms, tombstones, onOutcome, clock, log }: LeasesOptions,
+): Leases {
   const keyOf = (roomSid: string, agent: string) => `claim:${JSON.stringify([roomSid, agent])}`;
 
   const drop = async ({ key, token }: Fence): Promise<void> => {
@@ -191,6 +197,11 @@ export function createLeases({ store, rooms, tombstones, onOutcome, clock, log }
   };
 
   return {
+    async of(roomSid) {
+      const held = await Promise.all(agents.map((agent) => store.read(keyOf(roomSid, agent))));
+      return held.flatMap((lease) => lease ? [readClaimed(lease.value)] : [])
+        .filter(({ undecided }) => !undecided);
+    },
     claimed: async (roomSid, agent) => await store.read(keyOf(roomSid, agent)) !== undefined,
     async take(roomSid, session, isOwn) {
       const holder = crypto.randomUUID();

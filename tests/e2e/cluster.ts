@@ -31,6 +31,8 @@ export interface Cluster extends AsyncDisposable {
   say(server: number, room: string, sessionId: string, text: string): Promise<number>;
   /** Asks for a session, by GET, or to end it; the answer's status. */
   session(server: number, room: string, sessionId: string, method: "GET" | "DELETE"): Promise<number>;
+  /** The sessions that one of them lists, by HTTP and as LiveKit's dispatches. */
+  list(server: number, room: string): Promise<{ readonly http: string[]; readonly dispatches: string[] }>;
   /** Asks as LiveKit's own client does; returns the session's id. */
   twirp(server: number, room: string): Promise<string>;
   /** Has LiveKit send the agent, by whichever of them it chooses; the dispatch's id. */
@@ -93,6 +95,10 @@ export async function startCluster(
     addresses[at] = await server.url;
     return at;
   };
+  const patient = { requestTimeout: 60 }; // machines that run many tests are slow
+  const clientOf = (server: number) =>
+    new AgentDispatchClient(addresses[server] ?? "", apiKey, apiSecret, patient);
+  const sessionOf = ({ id }: { readonly id: string }) => id.replace("AD_", "session_");
   await Promise.all(livekits.map((access) => add(access)));
   stack.move(); // nothing has failed: all is disposed of with the cluster
   return {
@@ -130,11 +136,17 @@ export async function startCluster(
       await response.body?.cancel();
       return response.status;
     },
+    async list(server, room) {
+      const authorization = `Bearer ${await adminToken(livekit, room)}`;
+      const response = await fetch(`${addresses[server]}/sessions`, { headers: { authorization } });
+      const { sessions } = await response.json();
+      return {
+        http: sessions.map(({ sessionId }: { readonly sessionId: string }) => sessionId),
+        dispatches: (await clientOf(server).listDispatch(room)).map(sessionOf),
+      };
+    },
     async twirp(server, room) {
-      const patient = { requestTimeout: 60 }; // machines that run many tests are slow
-      const client = new AgentDispatchClient(addresses[server] ?? "", apiKey, apiSecret, patient);
-      const { id } = await client.createDispatch(room, agent);
-      return id.replace("AD_", "session_");
+      return sessionOf(await clientOf(server).createDispatch(room, agent));
     },
     async job(room) {
       return (await jobs.createDispatch(room, agent)).id;

@@ -140,6 +140,8 @@ describe("servers that share a Redis", options, () => {
     const { sessionId, server } = await send(room, 0);
     const other = (server + 1) % 3;
     assertEquals(await cluster.session(other, room, sessionId, "GET"), 200);
+    const listed = { http: [sessionId], dispatches: [sessionId] };
+    assertEquals([await cluster.list(server, room), await cluster.list(other, room)], [listed, listed]);
     assertEquals(await cluster.say(other, room, sessionId, "Hello."), 202);
     assertEquals(await cluster.session(other, room, sessionId, "DELETE"), 202);
     const end = await until(() => cluster.told(room, "session ended")[0], "its end", patientMs);

@@ -1,4 +1,4 @@
-/** Two LiveKit servers that are a cluster, and a server of ours at each: whichever is asked, the room has its one agent. */
+/** Two LiveKit servers that are a cluster, and a server of ours at each, or one that is restarted: a room has its one agent. */
 import { assert, assertEquals } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import { AgentDispatchClient } from "livekit-server-sdk";
@@ -53,5 +53,34 @@ describe("a cluster of LiveKit", options, () => {
       assertEquals(caller.agent()?.identity, `agent-${joined[0]?.sessionId}`);
     }
     assert(cluster.servers.every(({ log }) => !log.some(({ level }) => level === "error")));
+  });
+});
+
+describe("a LiveKit that is restarted", options, () => {
+  it("has three servers registered again, which send the one agent that is asked for", async () => {
+    const before = redis && await startLiveKitServer();
+    if (!before) return;
+    await using cluster = await startCluster({ livekits: [before, before, before], redisUrl: redis.url });
+    const untilTold = (msg: string, times = 1) =>
+      until(
+        () => cluster.servers.every(({ log }) => log.filter((line) => line.msg === msg).length >= times),
+        `"${msg}", ${times} times`,
+        patientMs,
+      );
+    await untilTold("registered with LiveKit");
+    await before.kill();
+    await untilTold("not registered with LiveKit, which sends no jobs; it is tried again");
+    await using after = await startLiveKitServer({ like: before });
+    assert(after);
+    await untilTold("registered with LiveKit", 2);
+
+    const room = newRoom();
+    await using _caller = await joinCaller({ ...after, roomName: room });
+    await cluster.job(room);
+    await until(() => cluster.told(room, "agent joined").length > 0, `an agent in ${room}`, patientMs);
+    await new Promise((resolve) => setTimeout(resolve, 2_000)); // for a second one to come, if one would
+    const [joined, ...others] = cluster.told(room, "agent joined");
+    assertEquals(others, []);
+    assertEquals(await cluster.agentsIn(room), [`agent-${joined?.sessionId}`]);
   });
 });

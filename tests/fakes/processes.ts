@@ -41,6 +41,7 @@ export function processes({ count = 2, late }: ProcessesOptions = {}) {
     const tombstones = createSharedTombstones({ store, agents: Object.keys(agents) });
     const leases = createLeases({
       store,
+      agents: Object.keys(agents),
       rooms: seen,
       tombstones,
       onOutcome: (outcome) => void outcomes.push(outcome),

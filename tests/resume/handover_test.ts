@@ -27,7 +27,7 @@ async function setUp() {
   const roomSid = rooms.open("r");
   const store = memoryStore({ clock });
   const tombstones = createSharedTombstones({ store, agents: [agent] });
-  const leases = createLeases({ store, rooms, tombstones, clock, log });
+  const leases = createLeases({ store, agents: [agent], rooms, tombstones, clock, log });
   const checkpoints = createCheckpoints({ store, sumsOf: () => undefined, log });
   const offers = createOffers(store);
   const session = { sessionId: "session_1", room: "r", agent, metadata: "m", state: "connected" } as const;

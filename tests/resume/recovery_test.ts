@@ -42,7 +42,7 @@ async function setUp() {
     keys: (kind) => away ? Promise.reject(new StoreError("the store is away")) : all.keys(kind),
   };
   const tombstones = createSharedTombstones({ store, agents: ["assistant"] });
-  const leases = createLeases({ store, rooms, tombstones, clock, log });
+  const leases = createLeases({ store, agents: ["assistant"], rooms, tombstones, clock, log });
   const checkpoints = createCheckpoints({ store, sumsOf: () => undefined, log });
   const key = `claim:${JSON.stringify([roomSid, "assistant"])}`;
   const fence = async () => {
