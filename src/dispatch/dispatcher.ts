@@ -60,6 +60,8 @@ export interface Ticket {
   readonly token: string;
   /** Where LiveKit is, if it is not where the configuration says. */
   readonly url?: string;
+  /** LiveKit's dispatch that it is of. */
+  readonly dispatchId?: string;
 }
 
 /** What a session is started from. */

@@ -10,6 +10,7 @@ import type { DispatcherOptions, SessionRequest } from "./dispatcher.ts";
 import { heldBy } from "./held.ts";
 import type { Hold, TakenLease } from "./hold.ts";
 import type { Arrival, Place, Places } from "./places.ts";
+import { endWithDispatch } from "./recall.ts";
 import { type RoomNow, RoomReplacedError } from "./rooms.ts";
 import { StoreError } from "./store/store.ts";
 
@@ -18,7 +19,10 @@ import { StoreError } from "./store/store.ts";
  * taken for it, where processes share their claims. It throws what the session's start does, and gives up the claim then.
  */
 export function placeTaker(
-  { start, shared, clock, log }: Pick<DispatcherOptions, "start" | "shared" | "clock" | "log">,
+  { start, rooms, shared, clock, log }: Pick<
+    DispatcherOptions,
+    "start" | "rooms" | "shared" | "clock" | "log"
+  >,
   places: Places,
 ): (request: SessionRequest, found: RoomNow | undefined, lease: TakenLease | undefined) => Place {
   const begin = (request: SessionRequest, hold: Hold | undefined): RunningSession => {
@@ -69,6 +73,10 @@ export function placeTaker(
     const holding = hold && kept && { gate: hold.gate, keep: kept.keep };
     const { session, joined, dismiss, departure } = begin({ ...request, ...holding, onRoom }, hold);
     hold?.lost.addEventListener("abort", () => void session.close("claim-lost"), { once: true });
+    const { dispatchId } = request.left ?? {};
+    if (dispatchId !== undefined && rooms) {
+      endWithDispatch({ dispatchId, room: roomName, roomSid, session, rooms, clock, log: sessionLog });
+    }
     const ended = session.done.then(async (reason) => {
       const freed = free(reason);
       if (hold) await freed;
@@ -120,7 +128,14 @@ const startedAs = ({ request, roomSid, room }: Place): Started => ({
   metadata: request.metadata,
   ...(request.participant !== undefined && { participant: request.participant }),
   ...(room && { identity: room.identity }),
+  ...dispatchOf(request),
 });
+
+/** LiveKit's dispatch that the session came of, if it did of one. */
+function dispatchOf({ ticket, left }: SessionRequest): { readonly dispatchId?: string } {
+  const dispatchId = ticket?.dispatchId ?? left?.dispatchId;
+  return dispatchId === undefined ? {} : { dispatchId };
+}
 
 /** What a client is told: our own errors are in words meant to be read; any other stays in the log. */
 export function reasonOf(error: unknown): string {

@@ -20,6 +20,8 @@ export interface Started {
   readonly participant?: string;
   /** The agent's own identity, once it is in the room. */
   readonly identity?: string;
+  /** LiveKit's dispatch that it came of. */
+  readonly dispatchId?: string;
 }
 
 const checkpoint = z.object({
@@ -31,6 +33,7 @@ const checkpoint = z.object({
   metadata: z.string(),
   participant: z.string().exactOptional(),
   identity: z.string().exactOptional(),
+  dispatchId: z.string().exactOptional(),
   /** Its process has given it up, for another to go on with as if nothing had happened. */
   given: z.literal(true).exactOptional(),
   /** When it was written, in milliseconds since 1970. */

@@ -138,7 +138,8 @@ describe("a worker", () => {
       }],
     );
     assertEquals([request.roomName, request.roomSid, request.metadata], ["r", "RM_r", "m"]);
-    assertEquals(request.ticket, { sessionId: request.id, token: `token of ${id}` });
+    const ticket = { sessionId: request.id, token: `token of ${id}`, dispatchId: "AD_1" };
+    assertEquals(request.ticket, ticket);
     assertEquals(all.rooms.asked, []);
     session.arrive({ id: "RM_r" });
     await until(() => statuses(livekit).length === 1, "RUNNING");

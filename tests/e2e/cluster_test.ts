@@ -204,5 +204,9 @@ describe("servers that share a Redis", options, () => {
     assertEquals(await cluster.agentsIn(room), [`agent-${sessionId}`]);
     assertEquals(cluster.told(room, "LiveKit lost a dispatch"), []);
     assertEquals(cluster.told(room, "agent joined").length, 2);
+    // Whoever has the session by then ends it when the dispatch is deleted.
+    await cluster.jobs.deleteDispatch(dispatchId, room);
+    const end = await until(() => cluster.told(room, "session ended")[0], "its end", patientMs);
+    assertEquals([end.sessionId, end.reason], [sessionId, "deleted"]);
   });
 });

@@ -128,10 +128,12 @@ export function createJobs({ agent, dispatcher, rooms, asks, link, onOutcome, lo
           offered.delete(job.id);
           const entry: RunningJob = { room: job.room.name, dispatchId: job.dispatchId };
           running.set(job.id, entry);
-          carry(job, entry, { sessionId, token, ...(url && { url }) }).catch((error) => {
-            log.error({ error, jobId: job.id }, "a job of LiveKit's failed");
-            end(job.id, "The agent could not be sent; the server's log says why.");
-          });
+          const { dispatchId } = job;
+          carry(job, entry, { sessionId, token, ...(url && { url }), ...(dispatchId && { dispatchId }) })
+            .catch((error) => {
+              log.error({ error, jobId: job.id }, "a job of LiveKit's failed");
+              end(job.id, "The agent could not be sent; the server's log says why.");
+            });
           return;
         }
         case "termination": {
