@@ -6,16 +6,19 @@ import { type Caller, joinCaller, until } from "./caller.ts";
 import type { LiveKitServer } from "./livekit_server.ts";
 import { type LogEntry, startServer } from "./server.ts";
 
-const greeting = "Hello! How can I help you today?";
+/** What `untilGreeted` waits for. */
+export const greeting = "Hello! How can I help you today?";
 
 export type RunningServer = Awaited<ReturnType<typeof startRepartee>>;
 
 /** The server, which is ready when LiveKit knows it as a worker, unless that is not to be waited for. */
 export async function startRepartee(
   { url, apiKey, apiSecret }: LiveKitServer,
-  { env = {}, registered = true }: {
+  { env = {}, registered = true, folder }: {
     readonly env?: Readonly<Record<string, string>>;
     readonly registered?: boolean;
+    /** See startServer. */
+    readonly folder?: string;
   } = {},
 ) {
   await using stack = new AsyncDisposableStack();
@@ -32,7 +35,7 @@ export async function startRepartee(
       DEEPGRAM_BASE_URL: ears.url,
       HOST: "127.0.0.1",
       ...env,
-    }),
+    }, folder),
   );
   const address = await server.url;
   /** The lines of the log with that message, about `room` where one is given. */

@@ -31,15 +31,24 @@ const endMs = 8_000;
 /**
  * Starts the server, without the task runner between so that the process gets the signals, on a port that is free.
  * It sees the variables of `env` and, of the server's own, no others, whatever a `.env` file says. However late it is, as
- * machines are that run many tests, it takes calls; and when it ends, so do they.
+ * machines are that run many tests, it takes calls; and when it ends, so do they. `folder`: a copy of the server's, where
+ * there is one.
  */
-export async function startServer(env: Readonly<Record<string, string>>): Promise<ServerProcess> {
+export async function startServer(
+  env: Readonly<Record<string, string>>,
+  folder: string = root.pathname,
+): Promise<ServerProcess> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
+  const modules = `${root.pathname}node_modules`; // a copy has but a link to them
+  const args = tasks.start.replace("-read=.", `-read=.,${modules}`).replace(
+    "-ffi=./node_modules",
+    `-ffi=${modules}`,
+  );
   const unset = Object.fromEntries(Object.keys(environment.shape).map((name) => [name, ""]));
   // env(1) takes the variables that the command begins with, and becomes the process itself.
   const child = new Deno.Command("env", {
-    args: tasks.start.split(" "),
-    cwd: root,
+    args: args.split(" "),
+    cwd: folder,
     env: {
       ...inherited("PATH", "HOME", "DENO_DIR"),
       ...unset,
@@ -104,6 +113,16 @@ export function followServer(
       clearTimeout(timer);
     },
   };
+}
+
+/** A copy of the server in a folder of its own, whose files a test may change. */
+export async function copyServer(): Promise<{ readonly folder: string } & AsyncDisposable> {
+  const folder = await Deno.makeTempDir();
+  const parts = ["src", "routes", "agents", "main.ts", "server.ts", "deno.json", "deno.lock", "package.json"];
+  const { success } = await new Deno.Command("cp", { args: ["-r", ...parts, folder], cwd: root }).output();
+  if (!success) throw new Error(`the server could not be copied to ${folder}`);
+  await Deno.symlink(new URL("node_modules", root), `${folder}/node_modules`);
+  return { folder, [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
 }
 
 function inherited(...names: string[]): Record<string, string> {
