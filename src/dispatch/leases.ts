@@ -22,6 +22,8 @@ export interface Leases {
   of(roomSid: string): Promise<readonly HeldSession[]>;
   /** Whether any process has the claim of that room for that agent. Rejects with a StoreError. */
   claimed(roomSid: string, agent: string): Promise<boolean>;
+  /** How long it has it unless it renews it, in milliseconds; 0 when none has it. Rejects with a StoreError. */
+  leftMs(roomSid: string, agent: string): Promise<number>;
   /**
    * Takes the claim of that room for `session`, or tells whose it is. Rejects with a StoreError, or as `Rooms` does.
    * `isOwn`: whether a session is this process's.
@@ -203,6 +205,7 @@ export function createLeases(
         .filter(({ undecided }) => !undecided);
     },
     claimed: async (roomSid, agent) => await store.read(keyOf(roomSid, agent)) !== undefined,
+    leftMs: async (roomSid, agent) => (await store.read(keyOf(roomSid, agent)))?.leftMs ?? 0,
     async take(roomSid, session, isOwn) {
       const holder = crypto.randomUUID();
       try {

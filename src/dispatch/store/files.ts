@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import { type Clock, wallTime } from "../../clock.ts";
 import { ConfigError, messageOf } from "../../errors.ts";
-import { type Fence, kindOf, type Lease, type Store, StoreError, type Taking } from "./store.ts";
+import { type Fence, type HeldLease, kindOf, type Lease, type Store, StoreError, type Taking } from "./store.ts";
 
 export interface FileStoreOptions {
   /** Is made where there is none. Nobody else may read it: what was said is in there. */
@@ -28,6 +28,7 @@ type Kept = z.infer<typeof kept>;
 /**
  * Opens the store in `folder`; throws a ConfigError when nothing can be written there. Each value and each lease is a file,
  * which is replaced as a whole; processes change them one at a time, by the lock of one file, which ends with its process.
+ * Whoever only reads waits for nobody.
  */
 export async function fileStore({ folder, clock, now = wallTime }: FileStoreOptions): Promise<Store> {
   const lock = `${folder}/lock`;
@@ -45,8 +46,7 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
     const text = await unlessMissing(Deno.readTextFile(path));
     if (text === undefined) return undefined;
     const found = kept.parse(JSON.parse(text));
-    if (found.untilMs > now()) return found;
-    await remove(path);
+    return found.untilMs > now() ? found : undefined;
   };
   const write = async (path: string, what: string | Kept): Promise<void> => {
     const whole = `${path}.new`;
@@ -54,11 +54,17 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
     await Deno.rename(whole, path);
   };
   const remove = async (path: string) => await unlessMissing(Deno.remove(path));
-  const list = async (kind: string): Promise<Kept[]> => {
+  const list = async (kind: string): Promise<{ readonly path: string; readonly what: Kept | undefined }[]> => {
     const entries = await unlessMissing(Array.fromAsync(Deno.readDir(folderOf(kind)))) ?? [];
-    const files = entries.filter(({ name }) => name.endsWith(".json"));
-    const all = await Promise.all(files.map(({ name }) => read(`${folderOf(kind)}/${name}`)));
-    return all.filter((one) => one !== undefined);
+    const paths = entries.flatMap(({ name }) =>
+      name.endsWith(".json") ? [`${folderOf(kind)}/${name}`] : []
+    );
+    return await Promise.all(paths.map(async (path) => ({ path, what: await read(path) })));
+  };
+  /** Forgets what has expired. */
+  const tidy = async (kind: string): Promise<void> => {
+    const expired = (await list(kind)).filter(({ what }) => !what);
+    await Promise.all(expired.map(({ path }) => remove(path)));
   };
   const make = (path: string) => Deno.mkdir(path, { recursive: true, mode: 0o700 });
 
@@ -73,6 +79,10 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
     const done = working.then(() => alone(work));
     working = done.catch(() => {}); // whoever asked is told
+    return await inTime(done);
+  };
+  /** Rejects with a StoreError, soon enough. */
+  const inTime = async <T>(done: Promise<T>): Promise<T> => {
     const late = Promise.withResolvers<never>();
     using _ = clock.after(answerMs, () => {
       late.reject(new StoreError(`the store in ${folder} gave no answer within ${answerMs / 1000} s`));
@@ -88,6 +98,11 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
   const lease = async (key: string): Promise<Lease | undefined> => {
     const { value, token } = await read(leasePath(key)) ?? {};
     return value === undefined || token === undefined ? undefined : { value, token };
+  };
+  const held = async (key: string): Promise<HeldLease | undefined> => {
+    const { value, token, untilMs } = await read(leasePath(key)) ?? {};
+    if (value === undefined || token === undefined || untilMs === undefined) return undefined;
+    return { value, token, leftMs: untilMs - now() };
   };
   const isHeld = async (fence: Fence | undefined) =>
     !fence || (await lease(fence.key))?.token === fence.token;
@@ -122,7 +137,7 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
         await remove(leasePath(key));
         return true;
       }),
-    read: (key) => ask(() => lease(key)),
+    read: (key) => inTime(held(key)),
     set: (key, value, { ttlMs, fence }) =>
       ask(async () => {
         if (!await isHeld(fence)) return false;
@@ -130,14 +145,18 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
         await write(valuePath(key), { key, value, untilMs: now() + ttlMs });
         return true;
       }),
-    get: (key) => ask(async () => (await read(valuePath(key)))?.value),
+    get: async (key) => (await inTime(read(valuePath(key))))?.value,
     delete: (key, { fence } = {}) =>
       ask(async () => {
         if (!await isHeld(fence)) return false;
         await remove(valuePath(key));
         return true;
       }),
-    keys: (kind) => ask(async () => (await list(`values-${kind}`)).map(({ key }) => key)),
+    async keys(kind) {
+      const all = await inTime(list(`values-${kind}`));
+      if (all.some(({ what }) => !what)) await ask(() => tidy(`values-${kind}`));
+      return all.flatMap(({ what }) => what ? [what.key] : []);
+    },
     async [Symbol.asyncDispose]() {
       over = true;
       await working;
@@ -145,7 +164,7 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
   };
   try {
     await make(folderOf("leases"));
-    await ask(() => list("leases")); // those that have lapsed are forgotten
+    await ask(() => tidy("leases"));
     return store;
   } catch (error) {
     throw new ConfigError(

@@ -8,6 +8,7 @@ const [key, value, kind] = [z.string(), z.string(), z.string()];
 const [ttlMs, token] = [z.number(), z.number()];
 const fence = z.object({ key, token }).exactOptional();
 const lease = z.object({ value, token });
+const held = lease.extend({ leftMs: z.number() });
 
 const question = z.discriminatedUnion("ask", [
   z.object({ ask: z.literal("take"), key, value, ttlMs }),
@@ -93,7 +94,7 @@ export function httpStore({ ask: send, clock }: { readonly ask: AskStore; readon
     renew: (key, token, ttlMs, value) =>
       ask(z.boolean(), { ask: "renew", key, token, ttlMs, ...(value !== undefined && { value }) }),
     release: (key, token) => ask(z.boolean(), { ask: "release", key, token }),
-    read: (key) => ask(lease.optional(), { ask: "read", key }),
+    read: (key) => ask(held.optional(), { ask: "read", key }),
     set: (key, value, options) => ask(z.boolean(), { ask: "set", key, value, ...options }),
     get: (key) => ask(z.string().optional(), { ask: "get", key }),
     delete: (key, options) => ask(z.boolean(), { ask: "delete", key, ...options }),

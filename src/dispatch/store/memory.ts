@@ -1,6 +1,6 @@
 /** A store that is shared with nobody: for tests, and for what one process keeps to itself. */
 import type { Clock } from "../../clock.ts";
-import { type Fence, kindOf, type Lease, type Store, type Taking } from "./store.ts";
+import { type Fence, type HeldLease, kindOf, type Lease, type Store, type Taking } from "./store.ts";
 
 interface Kept<T> {
   readonly what: T;
@@ -23,6 +23,11 @@ export function memoryStore({ clock }: { readonly clock: Clock }): Store {
   const lease = (key: string): Lease | undefined => {
     forget(leases);
     return leases.get(key)?.what;
+  };
+  const read = (key: string): HeldLease | undefined => {
+    forget(leases);
+    const { what, untilMs } = leases.get(key) ?? {};
+    return what && untilMs !== undefined ? { ...what, leftMs: untilMs - clock.now() } : undefined;
   };
   const isHeld = ({ key, token }: Fence) => lease(key)?.token === token;
 
@@ -55,7 +60,7 @@ export function memoryStore({ clock }: { readonly clock: Clock }): Store {
     take: (...given) => Promise.resolve(take(...given)),
     renew: (...given) => Promise.resolve(renew(...given)),
     release: (key, token) => Promise.resolve(isHeld({ key, token }) && leases.delete(key)),
-    read: (key) => Promise.resolve(lease(key)),
+    read: (key) => Promise.resolve(read(key)),
     set: (key, value, { ttlMs, fence }) => Promise.resolve(set(key, value, ttlMs, fence)),
     get(key) {
       forget(values);

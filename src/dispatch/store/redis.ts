@@ -53,8 +53,8 @@ export function redisStore(options: RedisStoreOptions): Store {
       did(scripts.renew, [leaseKey(key)], [token, ttlMs, ...(value === undefined ? [] : [value])]),
     release: (key, token) => did(scripts.release, [leaseKey(key)], [token]),
     async read(key) {
-      const held = await connection.ask((client) => client.get(leaseKey(key)));
-      return held === null ? undefined : leaseFrom(held);
+      const [held, leftMs] = await run<[string, number] | null>(scripts.read, [leaseKey(key)], []) ?? [];
+      return held === undefined || leftMs === undefined ? undefined : { ...leaseFrom(held), leftMs };
     },
     set(key, value, { ttlMs, fence }) {
       const { key: lease, token } = fencing(fence);

@@ -28,6 +28,11 @@ if ARGV[3] then held = ARGV[1] .. ' ' .. ARGV[3] end
 redis.call('SET', KEYS[1], held, 'PX', ARGV[2])
 return 1`;
 
+/** KEYS: the lease. Returns it, and how long it is held unless it is renewed, in milliseconds; or nothing. */
+export const read = `
+local held = redis.call('GET', KEYS[1])
+return held and {held, redis.call('PTTL', KEYS[1])}`;
+
 /** KEYS: the lease. ARGV: token. */
 export const release = `${fenced}
 redis.call('DEL', KEYS[1])

@@ -8,6 +8,12 @@ export interface Lease {
   readonly token: number;
 }
 
+/** A lease that somebody holds now. */
+export interface HeldLease extends Lease {
+  /** It lapses after so long unless it is renewed, in milliseconds. */
+  readonly leftMs: number;
+}
+
 export type Taking =
   | { readonly type: "taken"; readonly token: number }
   /** Somebody holds it. */
@@ -34,7 +40,7 @@ export interface Store extends AsyncDisposable {
   /** Gives it up; false when it was not held with that token. */
   release(key: string, token: number): Promise<boolean>;
   /** The lease, if somebody holds it. */
-  read(key: string): Promise<Lease | undefined>;
+  read(key: string): Promise<HeldLease | undefined>;
   /** Keeps a value for `ttlMs`; false when `fence` stands in the way. */
   set(
     key: string,
