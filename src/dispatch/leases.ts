@@ -205,7 +205,10 @@ export function createLeases(
         .filter(({ undecided }) => !undecided);
     },
     claimed: async (roomSid, agent) => await store.read(keyOf(roomSid, agent)) !== undefined,
-    leftMs: async (roomSid, agent) => (await store.read(keyOf(roomSid, agent)))?.leftMs ?? 0,
+    async leftMs(roomSid, agent) {
+      const held = await store.read(keyOf(roomSid, agent));
+      return held ? Math.max(1, held.leftMs) : 0;
+    },
     async take(roomSid, session, isOwn) {
       const holder = crypto.randomUUID();
       try {

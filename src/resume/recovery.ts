@@ -7,6 +7,7 @@ import type { Store } from "../dispatch/store/store.ts";
 import type { Log } from "../log.ts";
 import type { Checkpoints, Started } from "./checkpoints.ts";
 import type { Offers } from "./offers.ts";
+import { watch } from "./watch.ts";
 
 /** What became of a session that was found without its process. */
 export type RecoveryOutcome = "resumed" | "over" | "failed";
@@ -16,7 +17,7 @@ type Which = Pick<Started, "roomSid" | "agent">;
 export interface RecoveryOptions {
   readonly dispatcher: Pick<Dispatcher, "dispatch" | "refusal">;
   readonly store: Pick<Store, "reachableMs">;
-  readonly leases: Pick<Leases, "claimed">;
+  readonly leases: Pick<Leases, "leftMs">;
   readonly checkpoints: Pick<Checkpoints, "list" | "find" | "remove">;
   /** Who has accepted a session goes on with it, whatever becomes of its process. */
   readonly offers: Pick<Offers, "taker">;
@@ -26,7 +27,7 @@ export interface RecoveryOptions {
   readonly log: Log;
 }
 
-/** How often it is looked for them, in milliseconds. */
+/** How often it is looked for them, at least: a claim that is about to lapse is looked at when it does. Milliseconds. */
 const lookMs = 500;
 /** One that could not be gone on with is tried again so much later. */
 const againMs = 3_000;
@@ -47,7 +48,6 @@ export function startRecovery(
   const paused = new Map<string, number>();
   /** Since when those have had no claim that had none when it was looked last (clock milliseconds). */
   let unclaimed: ReadonlyMap<string, number> = new Map();
-  const over = new AbortController();
   const pause = ({ roomSid, agent }: Which, ms: number) =>
     void paused.set(JSON.stringify([roomSid, agent]), clock.now() + ms);
 
@@ -73,16 +73,18 @@ export function startRecovery(
       ...(participant !== undefined && { participant }),
     });
     if (result.type === "full" || result.type === "draining") return; // another takes it, or this one later
-    if ("session" in result) {
+    if (result.type === "created") {
       log.warn(about, "the process of a session was gone: it goes on");
       return onOutcome?.("resumed");
     }
+    if ("session" in result) return; // it has gone on elsewhere
     log.error({ ...about, ...result }, "a session could not be gone on with");
     pause(about, againMs);
     onOutcome?.("failed");
   };
 
-  const look = async (all: readonly Which[]): Promise<void> => {
+  const lookAt = async (all: readonly Which[]): Promise<number> => {
+    let nextMs = lookMs;
     const still = new Map<string, number>();
     await Promise.all(all.map(async (one) => {
       const { roomSid, agent } = one;
@@ -90,7 +92,9 @@ export function startRecovery(
       if ((paused.get(key) ?? 0) > clock.now()) return;
       paused.delete(key);
       try {
-        if (await leases.claimed(roomSid, agent) || await offers.taker(one)) return;
+        const leftMs = await leases.leftMs(roomSid, agent);
+        if (leftMs > 0) return void (nextMs = Math.min(nextMs, leftMs));
+        if (await offers.taker(one)) return;
         const sinceMs = unclaimed.get(key) ?? clock.now();
         still.set(key, sinceMs);
         const isLastResort = clock.now() - sinceMs >= patienceMs;
@@ -101,28 +105,17 @@ export function startRecovery(
       }
     }));
     unclaimed = still;
+    return nextMs;
   };
 
-  const run = async () => {
-    let isKnown = true;
-    while (!over.signal.aborted) {
-      try {
-        if (dispatcher.refusal?.type !== "draining" && store.reachableMs >= renewalMs) {
-          await look(await checkpoints.list());
-        }
-        isKnown = true;
-      } catch (error) {
-        if (isKnown) log.warn({ error }, "it cannot be looked for sessions whose process is gone");
-        isKnown = false;
-      }
-      await clock.sleep(lookMs, { signal: over.signal }).catch(() => {}); // it is over: the loop ends
-    }
-  };
-  const done = run();
-  return {
-    async [Symbol.asyncDispose]() {
-      over.abort();
-      await done;
+  return watch({
+    async look() {
+      if (dispatcher.refusal?.type === "draining" || store.reachableMs < renewalMs) return lookMs;
+      return await lookAt(await checkpoints.list());
     },
-  };
+    failure: "it cannot be looked for sessions whose process is gone",
+    againMs: lookMs,
+    clock,
+    log,
+  });
 }

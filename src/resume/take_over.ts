@@ -11,6 +11,7 @@ import type { Log } from "../log.ts";
 import type { Checkpoint, Checkpoints } from "./checkpoints.ts";
 import { silenceMs } from "./moment.ts";
 import type { Acceptance, Offer, Offers, TakerState } from "./offers.ts";
+import { watch } from "./watch.ts";
 
 export interface TakeOverOptions {
   readonly dispatcher: Pick<Dispatcher, "refusal" | "reserve" | "takeOver">;
@@ -134,7 +135,7 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
     if (!left?.snapshot || left.sessionId !== offer.sessionId) return;
     if ([left.agent, left.snapshot.inCharge].every((name) => agents.includes(name))) await take(offer, left);
   };
-  const look = async () => {
+  const look = async (): Promise<number> => {
     for (const offer of await offers.list()) {
       const name = nameOf(offer);
       if (underWay.has(name) || dispatcher.refusal) continue;
@@ -145,25 +146,19 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
         .finally(() => underWay.delete(name));
       underWay.set(name, done);
     }
+    return lookMs;
   };
-  const run = async () => {
-    let isKnown = true;
-    while (!over.signal.aborted) {
-      try {
-        if (!dispatcher.refusal) await look();
-        isKnown = true;
-      } catch (error) {
-        if (isKnown) log.warn({ error }, "it cannot be looked for sessions that are handed over");
-        isKnown = false;
-      }
-      await clock.sleep(lookMs, { signal: over.signal }).catch(() => {}); // it is over: the loop ends
-    }
-  };
-  const done = run();
+  const watching = watch({
+    look: async () => dispatcher.refusal ? lookMs : await look(),
+    failure: "it cannot be looked for sessions that are handed over",
+    againMs: lookMs,
+    clock,
+    log,
+  });
   return {
     async [Symbol.asyncDispose]() {
       over.abort();
-      await done;
+      await watching[Symbol.asyncDispose]();
       await Promise.all(underWay.values());
     },
   };

@@ -7,7 +7,8 @@ import { passedOn, type WorkerReport, workerReport } from "./wire.ts";
 
 export interface EndpointOptions {
   readonly token: string;
-  readonly store: Store;
+  /** What the worker of that name asks. */
+  readonly store: (name: string) => Store;
   /** Takes the report of the worker of that name; false when there is none. */
   readonly take: (name: string, report: WorkerReport) => boolean;
   readonly log: Log;
@@ -20,7 +21,7 @@ export function serveWorkers(
   const answer = async (request: Request): Promise<Response> => {
     if (request.headers.get(passedOn.token) !== token) return new Response(null, { status: 403 });
     const [, what, name = ""] = new URL(request.url).pathname.split("/");
-    if (what === "store") return await answerFrom(store, request);
+    if (what === "store") return await answerFrom(store(name), request);
     const isKnown = what === "report" && take(name, workerReport.parse(await request.json()));
     return new Response(null, { status: isKnown ? 204 : 404 });
   };

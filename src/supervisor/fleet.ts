@@ -22,6 +22,8 @@ export interface FleetOptions {
   readonly maxRssBytes?: number | undefined;
   /** Starts a worker of that name. */
   readonly spawn: (name: string) => WorkerProcess;
+  /** Told which worker's process has ended. */
+  readonly onGone?: ((name: string) => void) | undefined;
   /** Told why a worker is started in place of another. */
   readonly onRestart?: ((why: "ended" | "memory") => void) | undefined;
   readonly clock: Clock;
@@ -61,7 +63,7 @@ interface Running {
 
 /** Starts them at once. */
 export function startFleet(options: FleetOptions): Fleet {
-  const { workers, maxRssBytes = Infinity, spawn, onRestart, clock, log } = options;
+  const { workers, maxRssBytes = Infinity, spawn, onGone, onRestart, clock, log } = options;
   const running = new Map<string, Running>();
   const pauses = new Set<Disposable>();
   const started = Promise.withResolvers<{ readonly failed?: number }>();
@@ -84,6 +86,7 @@ export function startFleet(options: FleetOptions): Fleet {
     const { name, state } = one.member;
     const about = { worker: name, pid: one.process.pid, code };
     running.delete(name);
+    onGone?.(name);
     if (ending) {
       if (running.size === 0) ending.resolve();
       return log.info(about, "a worker has ended");

@@ -46,7 +46,7 @@ export function joinSupervisor(
   };
 
   return {
-    store: httpStore({ ask: (body, options) => ask("/store", body, options), clock }),
+    store: httpStore({ ask: (body, options) => ask(`/store/${worker}`, body, options), clock }),
     guard: (handler, metrics) => async (request, info) => {
       if (!isSame(request.headers.get(passedOn.token) ?? "", token)) {
         return new Response("Expected a request of the supervisor's.\n", { status: 403 });

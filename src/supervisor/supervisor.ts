@@ -14,8 +14,9 @@ import { createMetrics, togetherText } from "../telemetry/metrics.ts";
 import { serveWorkers } from "./endpoint.ts";
 import { type Fleet, startFleet } from "./fleet.ts";
 import { createFront } from "./front.ts";
+import { ownClaims } from "./owned.ts";
 import { workerSpawner } from "./process.ts";
-import { passedOn } from "./wire.ts";
+import { passedOn, type WorkerReport } from "./wire.ts";
 
 /** Those who watch the server need nothing of it. */
 const probes: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"]);
@@ -37,12 +38,15 @@ export async function supervise(config: Config): Promise<void> {
   // With Redis, which is shared with other machines, workers speak to it themselves.
   const { redisUrl: _, ...ownStore } = config;
   const store = await openStore(ownStore, { clock, log }) ?? memoryStore({ clock });
-  const endpoint = serveWorkers({ token, store, take: (name, report) => fleet.take(name, report), log });
+  const claims = ownClaims(store, { log });
+  const take = (name: string, report: WorkerReport) => fleet.take(name, report);
+  const endpoint = serveWorkers({ token, store: claims.of, take, log });
   const spawn = await workerSpawner();
   const fleet: Fleet = startFleet({
     workers,
     maxRssBytes,
     spawn: (worker) => spawn({ ...workerEnvironment(config), ...tellWorker({ ...endpoint, token, worker }) }),
+    onGone: (worker) => void claims.lapse(worker),
     onRestart: (why) => restarts({ why }),
     clock,
     log,

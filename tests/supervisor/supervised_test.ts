@@ -1,10 +1,11 @@
 /** A worker that reports to a supervisor of the test's. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { systemClock } from "../../src/clock.ts";
 import { memoryStore } from "../../src/dispatch/store/memory.ts";
 import { supervisorIn, tellWorker } from "../../src/environment.ts";
 import { serveWorkers } from "../../src/supervisor/endpoint.ts";
+import { ownClaims } from "../../src/supervisor/owned.ts";
 import { joinSupervisor } from "../../src/supervisor/supervised.ts";
 import type { WorkerReport } from "../../src/supervisor/wire.ts";
 import { fakeClock } from "../fakes/clock.ts";
@@ -24,9 +25,10 @@ describe("a worker", () => {
   it("reports to its supervisor, and shares a store there; with the token alone", async () => {
     const reports: unknown[] = [];
     const told = Promise.withResolvers<void>();
+    const claims = ownClaims(memoryStore({ clock: systemClock }), { log: silentLog });
     await using endpoint = serveWorkers({
       token: "secret",
-      store: memoryStore({ clock: systemClock }),
+      store: claims.of,
       take(name, report) {
         reports.push([name, report]);
         told.resolve();
@@ -45,6 +47,14 @@ describe("a worker", () => {
     assertEquals(reports, [["3", stands]]);
     assertEquals(await worker.store.set("note:a", "1", { ttlMs: 1_000 }), true);
     assertEquals(await other.store.get("note:a"), "1");
+    for (const key of ["claim:a", "claim:b", "repair:a"]) await worker.store.take(key, "3", 60_000);
+    const { token } = await other.store.take("claim:c", "4", 60_000);
+    const { token: left = 0 } = await other.store.read("claim:b") ?? {};
+    assertEquals(await other.store.renew("claim:b", left, 60_000), true); // it was left to it
+    await claims.lapse("3");
+    const held = async (key: string) => (await other.store.read(key))?.token;
+    assertEquals(await Promise.all(["claim:a", "claim:b", "claim:c"].map(held)), [undefined, left, token]);
+    assert(await held("repair:a") !== undefined); // what was done is done
 
     const refused = await fetch(`http://127.0.0.1:${endpoint.port}/store`, { method: "POST", body: "{}" });
     assertEquals([refused.status, await refused.text()], [403, ""]);

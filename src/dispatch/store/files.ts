@@ -3,7 +3,15 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import { type Clock, wallTime } from "../../clock.ts";
 import { ConfigError, messageOf } from "../../errors.ts";
-import { type Fence, type HeldLease, kindOf, type Lease, type Store, StoreError, type Taking } from "./store.ts";
+import {
+  type Fence,
+  type HeldLease,
+  kindOf,
+  type Lease,
+  type Store,
+  StoreError,
+  type Taking,
+} from "./store.ts";
 
 export interface FileStoreOptions {
   /** Is made where there is none. Nobody else may read it: what was said is in there. */
@@ -54,11 +62,11 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
     await Deno.rename(whole, path);
   };
   const remove = async (path: string) => await unlessMissing(Deno.remove(path));
-  const list = async (kind: string): Promise<{ readonly path: string; readonly what: Kept | undefined }[]> => {
+  const list = async (
+    kind: string,
+  ): Promise<{ readonly path: string; readonly what: Kept | undefined }[]> => {
     const entries = await unlessMissing(Array.fromAsync(Deno.readDir(folderOf(kind)))) ?? [];
-    const paths = entries.flatMap(({ name }) =>
-      name.endsWith(".json") ? [`${folderOf(kind)}/${name}`] : []
-    );
+    const paths = entries.flatMap(({ name }) => name.endsWith(".json") ? [`${folderOf(kind)}/${name}`] : []);
     return await Promise.all(paths.map(async (path) => ({ path, what: await read(path) })));
   };
   /** Forgets what has expired. */
