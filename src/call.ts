@@ -7,6 +7,7 @@ import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import type { Stage, StageError } from "./errors.ts";
 import type { CloseReason, SessionEventBody } from "./events.ts";
+import type { MadeSpeech } from "./greeting.ts";
 import { type Ears, type Hearing, readMessages, startHearing } from "./hearing.ts";
 import { startHearingPeople } from "./people.ts";
 import { heardSince } from "./resume/heard_since.ts";
@@ -39,6 +40,8 @@ export interface CallOptions {
   readonly silentlySinceMs?: number | undefined;
   /** What the agent's own code does then; settles with what is said, if not the usual: see Resumption. */
   readonly resumed?: (() => Promise<string | undefined>) | undefined;
+  /** See Resumption. */
+  readonly made?: MadeSpeech | undefined;
   /** See CallOptions of tools. */
   readonly written?: (() => Promise<void>) | undefined;
   /** Aborts when the call has cost as much as it may. */
@@ -79,7 +82,8 @@ export interface Call {
 /** A call that is ready to begin. */
 export function createCall({ room, agent, charge, succession, ...options }: CallOptions): Call {
   const { session, participant, maxCallMs = Infinity, mcpServers, spent, ...more } = options;
-  const { before, silentlySinceMs, resumed, written, clock, signal, emit, onError, keep, hangUp } = more;
+  const { before, silentlySinceMs, resumed, made, written, clock, signal, emit, onError, keep, hangUp } =
+    more;
   let hearing: Hearing | undefined;
   let attendance: Attendance | undefined;
   // What was dropped before it went on here was heard elsewhere.
@@ -159,7 +163,7 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
       hangUp,
     });
     conversation.admit();
-    conversation.resumption.goOn(said);
+    conversation.resumption.goOn(said, made);
   };
   const listen = (): Hearing => {
     const note = conversation.note.bind(conversation);

@@ -58,6 +58,19 @@ const madeFrom: Readonly<Record<keyof Providers, readonly (keyof Agent)[]>> = {
 /** What a model makes that hears and speaks by itself. */
 const fromModel: ReadonlySet<keyof Providers> = new Set(["stt", "llm", "tts", "spare"]);
 
+/** What of an agent's words is read aloud, and how; `onError` is told of what fails of its own. */
+export function spokenFormOf(
+  { language, textTransforms: transforms, pronunciations }: Agent,
+  onError: (error: StageError) => void,
+): SpokenForm {
+  return spokenForm({
+    language,
+    transforms,
+    pronunciations,
+    onError: (error) => onError(asStageError("agent", error)),
+  });
+}
+
 /** `first` is in charge; what it works with is connected at once. */
 export function createCharge({ first, signal, said, onError }: ChargeOptions): Charge {
   let hangUp = new AbortController();
@@ -70,13 +83,7 @@ export function createCharge({ first, signal, said, onError }: ChargeOptions): C
     hangUp = new AbortController();
     return tts.connect?.({ signal: AbortSignal.any([signal, hangUp.signal]) }) ?? tts;
   };
-  const formOf = ({ language, textTransforms: transforms, pronunciations }: Agent) =>
-    spokenForm({
-      language,
-      transforms,
-      pronunciations,
-      onError: (error) => onError(asStageError("agent", error)),
-    });
+  const formOf = (agent: Agent) => spokenFormOf(agent, onError);
   /** An agent takes turns by what answers in it, which may be another than it would have by itself. */
   const answering = (cast: Cast): Cast => {
     const { hearsVoice = false } = cast.providers.llm;

@@ -7,7 +7,9 @@ import {
 } from "./conversation_parts.ts";
 import type { History } from "./history.ts";
 import type { HistoryUpdate } from "./history/update.ts";
-import type { Job } from "./replies.ts";
+import { turnOf } from "./outcome.ts";
+import type { Job, Replies } from "./replies.ts";
+import type { SentenceEnd } from "./reply.ts";
 import type { Resumption } from "./resume/conversation.ts";
 import type { Standing } from "./resume/moment.ts";
 import type { AgentState } from "./room/room.ts";
@@ -116,7 +118,7 @@ export class Conversation {
     this.#parts.ledger.endAll("failed");
   }
 
-  get speech(): Pick<Speech, "say" | "generateReply" | "greet"> {
+  get speech(): Pick<Speech, "say" | "generateReply" | "sayText"> {
     return this.#parts.speech;
   }
 
@@ -150,13 +152,27 @@ export class Conversation {
       replying: replies.busy || replies.prepared !== undefined,
       waiting: speech.waits,
       working: ledger.owed > 0 || answers.busy,
+      written: this.#isWritten(),
       nowMs: this.#options.clock.now(),
     };
   }
 
-  /** Takes in and says nothing from now on, until what this returns is called; what has come by then is taken in. */
-  hold(): () => void {
-    return this.#parts.turns.hold();
+  get sentences(): Pick<Replies, "sentence" | "untilMs"> {
+    return this.#parts.replies;
+  }
+
+  /**
+   * Takes in and says nothing from now on, until what this returns is called; what has come by then is taken in. `at`: the
+   * sentence that has just ended.
+   */
+  hold(at?: SentenceEnd): () => void {
+    const { turns, replies } = this.#parts;
+    const goOn = turns.hold();
+    if (at) replies.pauseBehind(at);
+    return () => {
+      if (at) replies.resume();
+      goOn();
+    };
   }
 
   /** Cuts off what is being said and all that waits. */
@@ -217,6 +233,13 @@ export class Conversation {
     if (this.#parts.replies.busy) return Infinity;
     const { clock, charge } = this.#options;
     return waitToSayMs(this.#parts.turns.state, job, charge.current.turnTaking, clock.now());
+  }
+
+  #isWritten(): boolean {
+    const { replies: { current, progress, prepared }, ledger, answers, speech } = this.#parts;
+    if (!current || !progress?.whole || current.recovery || prepared) return false;
+    const owed = current.author === "llm" && turnOf(current) ? 1 : 0;
+    return ledger.owed === owed && !answers.busy && speech.hasOnlyTexts;
   }
 
   #isQuiet(): boolean {

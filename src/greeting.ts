@@ -1,31 +1,46 @@
-/** What an agent says first of all: its voice makes it while the agent is on its way into the room. */
+/** What is said first of all: the voice makes it while the agent is on its way into the room. */
 import type { Cast } from "./charge.ts";
 import { spokenTextOf } from "./pipeline.ts";
 import { wordsOf } from "./speech.ts";
 import type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
 
-export interface Greeting {
+/** A text that is being spoken before anybody is to hear it. */
+export interface MadeSpeech {
   readonly text: string;
   /** Speaks that text, once: what was made of it by now is there at once. */
   readonly tts: TextToSpeech;
+  /** Settles when there is sound; never when there is to be none. */
+  readonly begun: Promise<void>;
+  /** Settles when all of it was made, or no more is to be. */
+  readonly over: Promise<void>;
+  /** It is not to be heard. */
+  drop(): void;
 }
 
-/** Begins to make the greeting of `cast`; undefined when its agent has none. Aborting `signal` ends that. */
-export function makeGreeting(
-  { agent: { greeting: text }, providers: { tts }, spokenForm }: Pick<
-    Cast,
-    "agent" | "providers" | "spokenForm"
-  >,
+/** What is needed of who is in charge to speak for them. */
+export type Speaking = { readonly providers: Pick<Cast["providers"], "tts"> } & Pick<Cast, "spokenForm">;
+
+/** Begins to make `text` as `cast` speaks it. Aborting `signal` ends that. */
+export function makeSpeech(
+  text: string,
+  { providers: { tts }, spokenForm }: Speaking,
   { signal }: { readonly signal: AbortSignal },
-): Greeting | undefined {
-  if (!text) return undefined;
+): MadeSpeech {
   const heard = Promise.withResolvers<number>();
+  const begun = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<void>();
   const unwanted = new AbortController();
   const life = AbortSignal.any([signal, unwanted.signal]);
   const clauses = spokenTextOf(wordsOf(text)(life), { tts, spokenForm });
-  const made = tts.synthesize(clauses, { signal: life, heardMs: heard.promise }).pipeThrough(kept());
+  life.addEventListener("abort", () => over.resolve(), { once: true });
+  const made = tts.synthesize(clauses, { signal: life, heardMs: heard.promise }).pipeThrough(
+    kept({ onSound: begun.resolve, onEnd: over.resolve }),
+  );
   return {
     text,
+    begun: begun.promise,
+    over: over.promise,
+    drop: () => unwanted.abort(),
     tts: {
       ...tts,
       synthesize(same, { signal, heardMs }) {
@@ -44,9 +59,15 @@ export function makeGreeting(
 }
 
 /** Takes all there is, and keeps it until it is asked for. */
-const kept = () =>
+const kept = ({ onSound, onEnd }: { readonly onSound: () => void; readonly onEnd: () => void }) =>
   new TransformStream<SpeechEvent, SpeechEvent>(
-    {},
+    {
+      transform(event, controller) {
+        if (event.type === "audio") onSound();
+        controller.enqueue(event);
+      },
+      flush: onEnd,
+    },
     undefined,
     new CountQueuingStrategy({ highWaterMark: Infinity }),
   );

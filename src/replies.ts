@@ -3,7 +3,14 @@ import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import type { ReplyLatency, SessionEventOf, SpeechGap } from "./events.ts";
 import type { Waiting } from "./line.ts";
-import { type Reply, type ReplyOptions, type ReplyProgress, type ReplyResult, startReply } from "./reply.ts";
+import {
+  type Reply,
+  type ReplyOptions,
+  type ReplyProgress,
+  type ReplyResult,
+  type SentenceEnd,
+  startReply,
+} from "./reply.ts";
 import type { Room } from "./room/room.ts";
 import type { SpareSource, SpareVoice } from "./tts/spare.ts";
 import type { TextToSpeech } from "./tts/tts.ts";
@@ -28,8 +35,8 @@ export interface Job extends Waiting, Pick<ReplyOptions, "words" | "author" | "w
   answers?: CommittedTurn | "none yet";
   /** Its text, where it is the first that is said by who has taken over: see Opening. */
   readonly opens?: string | undefined;
-  /** Its words are there already, and are the same whenever they are asked for. */
-  readonly isText?: boolean;
+  /** Its words, where they are there already, and are the same whenever they are asked for. */
+  readonly text?: string | undefined;
   /** What speaks it, if not the voice of who is in charge. */
   readonly tts?: TextToSpeech | undefined;
   /** It stands in for a reply that failed: when it fails too, nothing stands in for it. */
@@ -151,6 +158,21 @@ export class Replies {
     this.#current?.reply.pause();
   }
 
+  /** The first sentence of what is in the air that ends in `leadMs` or later; undefined when that is not known. */
+  sentence(leadMs: number): SentenceEnd | undefined {
+    return this.#current?.reply.sentence(leadMs);
+  }
+
+  /** In how many milliseconds that end is heard; undefined when that is not known, or something else is in the air. */
+  untilMs({ replyId, end }: SentenceEnd): number | undefined {
+    return this.#current?.job.id === replyId ? this.#current.reply.untilMs(end) : undefined;
+  }
+
+  /** Keeps back what follows `end` in what is in the air, where it is now. */
+  pauseBehind({ end }: SentenceEnd): void {
+    this.#current?.reply.pause(end);
+  }
+
   resume(): void {
     this.#current?.reply.resume();
   }
@@ -179,7 +201,7 @@ export class Replies {
       workedMs: job.workedMs,
       author: job.author,
       yields: job.yields,
-      tts: spareVoice || (job.tts ?? tts),
+      tts: job.tts ?? (spareVoice || tts),
       spokenForm,
       pace: spareVoice ? {} : pace,
       speaker: room.speaker,

@@ -1,6 +1,7 @@
 /** One reply of the agent's: from its first word to the last sample that was heard of it. */
 import { abortable, untilAborted } from "./abort.ts";
 import { durationMs } from "./audio/frame.ts";
+import { pauseFinder } from "./audio/pauses.ts";
 import { createCaptions } from "./captions.ts";
 import type { Clock } from "./clock.ts";
 import { asStageError, type Stage, StageError } from "./errors.ts";
@@ -10,13 +11,17 @@ import { createReplyTimes } from "./reply_times.ts";
 import type { Playout, Speaker } from "./room/room.ts";
 import { gapOf, silenceFinder } from "./silences.ts";
 import type { Clause } from "./text/clauses.ts";
-import { heardText } from "./text/heard.ts";
+import { heardText, heardWhenMs, usualSpeed } from "./text/heard.ts";
+import { sentenceAt } from "./text/sentences.ts";
 import type { SpokenForm } from "./text/spoken_form.ts";
 import type { SpeechEvent, TextToSpeech, WordTime } from "./tts/tts.ts";
 import { watchdog } from "./watchdog.ts";
 
 /** A voice's speed is taken from this much of it, at least. */
 const learnedFromMs = 1_000;
+
+/** What the voice has not delivered yet is heard so much after what it has, at least. */
+const unplayedMs = 100;
 
 /** How fast a voice speaks, as far as its replies have shown: what tells which words are heard before it says so. */
 export interface Pace {
@@ -73,6 +78,13 @@ export interface ReplyProgress {
   readonly startedMs: number | undefined;
 }
 
+/** Where a sentence ends that is being said, or is to be. */
+export interface SentenceEnd {
+  readonly replyId: string;
+  /** In characters of the reply's text. */
+  readonly end: number;
+}
+
 export interface Reply {
   readonly id: string;
   /** When it last got any further; now, while it is kept back. */
@@ -81,8 +93,15 @@ export interface Reply {
   upcoming(ms: number): string;
   /** How far it is. */
   readonly progress: ReplyProgress;
-  /** Keeps the reply back, before or after it began to be heard. */
-  pause(): void;
+  /** The first sentence that ends in `leadMs` or later, and is not the last; undefined when that is not known. */
+  sentence(leadMs: number): SentenceEnd | undefined;
+  /**
+   * In how many milliseconds the first `end` characters were heard, at a pause behind them; estimated while their audio is
+   * not there. Undefined before anything is heard.
+   */
+  untilMs(end: number): number | undefined;
+  /** Keeps the reply back, before or after it began to be heard; `end`: it is known that it was heard up to there. */
+  pause(end?: number): void;
   resume(): void;
   /** Cuts the reply off: nothing of it is played from now on. */
   abort(): void;
@@ -109,10 +128,14 @@ export function startReply(
   const { onStart, onText, onGap } = options;
   const cut = new AbortController();
   const signal = AbortSignal.any([options.signal, cut.signal]);
+  let written = "";
   const clauses: Clause[] = [];
   const marks: { characters: number; audioMs: number }[] = [];
   const wordTimes: WordTime[] = [];
+  const pauses = pauseFinder();
   let audioMs = 0;
+  /** Where it was kept back, in characters of what is written. */
+  let heldAt: number | undefined;
   let playout: Playout | undefined;
   let failure: StageError | undefined;
   let stalledMs: number | undefined;
@@ -130,6 +153,7 @@ export function startReply(
     try {
       for await (const word of source) {
         times.tokenCame();
+        written += word;
         yield word;
       }
       isWhole = true;
@@ -149,12 +173,38 @@ export function startReply(
     times.voiceCame({ isAudio: event.type === "audio" });
     if (event.type === "words") wordTimes.push(...event.words);
     else if (event.type === "mark") marks.push({ audioMs, ...event });
-    else audioMs += durationMs(event.frame);
+    else {
+      audioMs += durationMs(event.frame);
+      pauses.take(event.frame);
+    }
   };
 
+  const spoken = (playedMs: number, complete: boolean) => ({
+    clauses,
+    marks,
+    words: wordTimes,
+    audioMs,
+    complete,
+    playedMs,
+    ...pace,
+  });
   /** What was heard by now; `complete`: there is no more to come. */
   const heard = (playedMs: number, complete: boolean) =>
-    heardText({ clauses, marks, words: wordTimes, audioMs, complete, playedMs, ...pace });
+    heldAt === undefined ? heardText(spoken(playedMs, complete)) : written.slice(0, heldAt);
+
+  const untilMs = (end: number): number | undefined => {
+    if (times.startedMs === undefined) return undefined;
+    const playedMs = playout?.playedMs ?? 0;
+    const fromMs = heardWhenMs(spoken(0, false), end);
+    if (fromMs === undefined) { // its audio is not there yet
+      const characters = heard(playedMs, false).length;
+      const perMs = playedMs >= learnedFromMs ? characters / playedMs : pace.charactersPerMs ?? usualSpeed;
+      return Math.max((end - characters) / perMs, audioMs - playedMs + unplayedMs);
+    }
+    const nextMs = heardWhenMs(spoken(0, false), end + 1) ?? audioMs;
+    const atMs = pauses.between(fromMs, nextMs) ?? (fromMs + nextMs) / 2;
+    return atMs - playedMs;
+  };
 
   const findSilence = silenceFinder();
   const look = () => {
@@ -181,7 +231,7 @@ export function startReply(
       playout = speaker.open({ signal });
       if (times.paused) playout.pause();
       playout.started.then(onPlay);
-      const spoken = speak(ReadableStream.from(spokenWords()), {
+      const said = speak(ReadableStream.from(spokenWords()), {
         tts,
         spokenForm,
         playout,
@@ -190,7 +240,7 @@ export function startReply(
         onSpeech,
         signal,
       });
-      await abortable(spoken, signal);
+      await abortable(said, signal);
       complete = true;
       if (audioMs === 0 && !signal.aborted && author === "llm" && !yields?.()) {
         failure ??= new StageError("llm", "the answer has nothing to say");
@@ -226,17 +276,31 @@ export function startReply(
     },
     get progress() {
       return {
-        text: clauses.map(({ text }) => text).join(""),
+        text: written,
         whole: isWhole,
         heard: times.startedMs === undefined ? "" : heard(playout?.playedMs ?? 0, false),
         startedMs: times.startedMs,
       };
     },
-    pause() {
+    sentence(leadMs) {
+      if (!isWhole) return undefined;
+      const whole = written.trimEnd().length;
+      let end = heard(playout?.playedMs ?? 0, false).length;
+      while ((end = sentenceAt(written, end)?.end ?? whole) < whole) {
+        const ms = untilMs(end);
+        if (ms === undefined) return undefined;
+        if (ms >= leadMs) return { replyId: id, end };
+      }
+      return undefined;
+    },
+    untilMs,
+    pause(end) {
+      heldAt = end;
       times.pause();
       playout?.pause();
     },
     resume() {
+      heldAt = undefined;
       times.resume();
       playout?.resume();
     },

@@ -7,6 +7,7 @@ import type { Clock } from "./clock.ts";
 import { createEquipment } from "./equipment.ts";
 import type { Stage, StageError } from "./errors.ts";
 import type { CloseReason, SessionEvent } from "./events.ts";
+import type { MadeSpeech } from "./greeting.ts";
 import { createHandling, type Handling } from "./handlers.ts";
 import type { Log } from "./log.ts";
 import { createOwnCode, type OwnCode } from "./own_code.ts";
@@ -53,6 +54,8 @@ export interface Resume {
   readonly inCharge: Agent;
   /** Nobody is to notice: nothing is said, and what was heard before that is not heard again (clock milliseconds). */
   readonly silentlySinceMs?: number | undefined;
+  /** What is said first, where that is being made. */
+  readonly made?: MadeSpeech | undefined;
 }
 
 /** The session that the parts are of. */

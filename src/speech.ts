@@ -3,7 +3,7 @@ import type { Answers, Asked } from "./answers.ts";
 import type { Charge } from "./charge.ts";
 import type { Clock } from "./clock.ts";
 import { asStageError, type StageError } from "./errors.ts";
-import type { Greeting } from "./greeting.ts";
+import type { MadeSpeech } from "./greeting.ts";
 import type { History } from "./history.ts";
 import type { OwnCalls, Prompts } from "./history/prompts.ts";
 import { createLine, unheard } from "./line.ts";
@@ -36,6 +36,9 @@ export interface SpeechOptions {
   readonly cut: () => void;
 }
 
+/** A text that waits to be said, and how. */
+export type WaitingText = { readonly text: string } & Readonly<Required<SayOptions>>;
+
 export class Speech {
   readonly #options: SpeechOptions;
   readonly #line = createLine<Job>();
@@ -57,6 +60,16 @@ export class Speech {
   /** Whether something waits that can be said by now. */
   get waits(): boolean {
     return this.#line.first !== undefined;
+  }
+
+  /** The texts that wait, in their order. */
+  get texts(): readonly WaitingText[] {
+    return textsOf(this.#line.waiting);
+  }
+
+  /** Whether nothing waits but texts. */
+  get hasOnlyTexts(): boolean {
+    return this.texts.length === this.#line.waiting.length;
   }
 
   /** How often something was to be said by now. */
@@ -103,14 +116,25 @@ export class Speech {
     const { interruptible = true, addToHistory = true } = options;
     const opens = this.#takeovers > 0 && typeof text === "string" && text !== "" && interruptible &&
       addToHistory;
-    const isText = typeof text === "string";
-    const made = { id: this.#newId("say"), words: wordsOf(text), author: "agent", isText } as const;
+    const made = {
+      id: this.#newId("say"),
+      words: wordsOf(text),
+      author: "agent",
+      ...(typeof text === "string" && { text }),
+    } as const;
     return this.#enqueue({ ...made, ...(opens && { opens: text }) }, options, discard);
   }
 
-  /** Says what the agent greets with, as soon as there is somebody who can hear it. */
-  greet({ text, tts }: Greeting): void {
-    this.#enqueue({ id: this.#newId("say"), words: wordsOf(text), author: "agent", isText: true, tts }, {});
+  /** The same with a text that may be being made already, or is the end of what a model has said. */
+  sayText(
+    text: string,
+    { made, author = "agent", ...options }: SayOptions & {
+      readonly made?: MadeSpeech | undefined;
+      readonly author?: Job["author"];
+    } = {},
+  ): SpeechHandle {
+    const id = this.#newId("say");
+    return this.#enqueue({ id, words: wordsOf(text), author, text, tts: made?.tts }, options);
   }
 
   /** See VoiceSession; `turnId`: see Asked. */
@@ -136,15 +160,16 @@ export class Speech {
   /** Says that something failed; when that fails too, nothing more is said of it. */
   apologize(
     text = this.#options.charge.current.agent.apology ?? defaultApology,
-    options: Pick<SayOptions, "interruptible"> = {},
+    { made, ...options }: Pick<SayOptions, "interruptible"> & { readonly made?: MadeSpeech | undefined } = {},
   ): void {
-    const made = {
+    const job = {
       id: this.#newId("apology"),
       words: wordsOf(text),
       author: "agent",
+      tts: made?.tts,
       recovery: true,
     } as const;
-    this.#enqueue(made, { priority: "high", ...options });
+    this.#enqueue(job, { priority: "high", ...options });
   }
 
   /** Keeps the apology as sound, for when the voice cannot say it. */
@@ -181,7 +206,9 @@ export class Speech {
     this.#timer = undefined;
     const job = this.#line.first;
     if (!job) return;
-    if (this.#listener === "coming" && job.isText && replies.prepared !== job) return replies.prepare(job);
+    if (this.#listener === "coming" && job.text !== undefined && replies.prepared !== job) {
+      return replies.prepare(job);
+    }
     if (this.#listener !== "there") return;
     const ms = freeInMs(job);
     if (ms > 0) {
@@ -201,7 +228,7 @@ export class Speech {
     made:
       & Pick<
         Job,
-        "id" | "words" | "author" | "workedMs" | "breaks" | "yields" | "spent" | "opens" | "isText" | "tts"
+        "id" | "words" | "author" | "workedMs" | "breaks" | "yields" | "spent" | "opens" | "text" | "tts"
       >
       & {
         readonly recovery?: true;
@@ -234,6 +261,11 @@ export class Speech {
     };
   }
 }
+
+const textsOf = (jobs: readonly Job[]): WaitingText[] =>
+  jobs.flatMap(({ text, interruptible, addToHistory, priority }) =>
+    text === undefined ? [] : [{ text, interruptible, addToHistory, priority }]
+  );
 
 /** The words of `text` as a reply takes them: a stream is let go of as soon as `signal` aborts. */
 export function wordsOf(

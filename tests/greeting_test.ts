@@ -8,6 +8,7 @@ import { scripted, testCall } from "../src/testing.ts";
 import { tool } from "../src/tool.ts";
 import { type Call, startCall, timeToClose } from "./fakes/call.ts";
 import { fakeClock } from "./fakes/clock.ts";
+import { snapshot } from "./resume/snapshots.ts";
 import { scriptedTextToSpeech } from "./fakes/providers.ts";
 
 const greeting = "Hello! How can I help you?";
@@ -116,6 +117,23 @@ describe("an agent's greeting", () => {
     const [first] = saidIn(call.session.history);
     assertEquals(first?.text, "Sorry, something went wrong on my side. Could you say that again?");
     await timeToClose(call);
+  });
+
+  it("is not said where a session goes on: there the line that is said first is made meanwhile", async () => {
+    const { clock, tts, askedMs } = toldVoice();
+    const agent = { greeting, resumed: "There I am again." };
+    const resume = { snapshot, inCharge: defineAgent({ instructions: "You are a test.", ...agent }) };
+    const call = startCall(agent, { clock, providers: { tts }, joinMs: 300, resume });
+    const beganMs = clock.now();
+    call.room.enter("ann");
+    await clock.advance(250);
+    assertEquals(askedMs, [beganMs]);
+    await clock.advance(100);
+    assertEquals(call.room.played[0]?.fromMs, beganMs + 300);
+    await clock.advance(5_000);
+    assertEquals([saidTo(call), askedMs.length], [[["assistant", "There I am again."]], 1]);
+    await timeToClose(call);
+    assertEquals(clock.pending, 0);
   });
 
   it("is not said by an agent that is handed the conversation", async () => {

@@ -3,6 +3,7 @@ import { within as settledWithin } from "../abort.ts";
 import type { Agent } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { CloseReason } from "../events.ts";
+import type { MadeSpeech } from "../greeting.ts";
 import type { Log } from "../log.ts";
 import type { Gate } from "../room/gate.ts";
 import type { Room } from "../room/room.ts";
@@ -78,7 +79,7 @@ export interface SessionRequest {
   readonly ticket?: Ticket;
   readonly left?: Checkpoint;
   /** Where the agent is in the room already, to go on with it. */
-  readonly stood?: Pick<TakenOver, "standby" | "silentlySinceMs">;
+  readonly stood?: Pick<TakenOver, "standby" | "silentlySinceMs" | "made">;
   /** Keeps how the session stands, for the case that this process goes. */
   readonly keep?: SessionCheckpoint["keep"];
   readonly onLeave?: (reason: CloseReason) => Promise<void>;
@@ -140,6 +141,8 @@ export interface TakenOver {
   readonly standby: Standby;
   /** See Resume. */
   readonly silentlySinceMs: number | undefined;
+  /** See Resume. */
+  readonly made: MadeSpeech | undefined;
 }
 
 export interface DrainOptions {
@@ -254,7 +257,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const ended = Promise.all(places.all.map(({ ended }) => ended));
       if (waitMs > 0) {
         const over = new AbortController();
-        const handed = places.all.map(({ handOver }) => handOver?.(over.signal));
+        const handed = places.all.map(({ handOver }) => handOver?.({ waitMs, signal: over.signal }));
         await settledWithin(waitMs, ended, { clock, signal: enough });
         over.abort();
         await Promise.all(handed); // one may be just about to go on elsewhere

@@ -16,7 +16,9 @@ export interface Place {
   /** See RunningSession. */
   readonly dismiss: () => Promise<void>;
   /** Offers the session to other processes until `signal` aborts; missing where there can be none. Never rejects. */
-  readonly handOver?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  readonly handOver?:
+    | ((options: { readonly waitMs: number; readonly signal: AbortSignal }) => Promise<void>)
+    | undefined;
   /** The room's SID; after LiveKit restarted, an agent that has joined again is in another room of the same name. */
   roomSid: string;
   /** Once it was joined. */

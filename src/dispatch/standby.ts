@@ -1,8 +1,10 @@
 /** An agent that is in its room before the session is its own: hidden from clients, it hears, and can be heard at once. */
 import type { Agent } from "../agent.ts";
+import { spokenFormOf } from "../charge.ts";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import { ConfigError } from "../errors.ts";
+import { type MadeSpeech, makeSpeech } from "../greeting.ts";
 import type { Log } from "../log.ts";
 import type { Models } from "../models.ts";
 import type { Checkpoint } from "../resume/checkpoints.ts";
@@ -19,6 +21,8 @@ export interface Standby {
    * (clock milliseconds; default: all is).
    */
   enter(gate: Gate | undefined, sinceMs: number | undefined): Room;
+  /** Begins to make `text`, which is said first by who is in charge; the caller has it end. */
+  make(text: string): MadeSpeech;
   /** Leaves the room, unless it was entered. */
   leave(): Promise<void>;
 }
@@ -48,7 +52,8 @@ export function standbyMaker({ agents, config, models, clock, log }: {
     const agent = agents[agentName];
     if (!config.livekit || !agent) throw new ConfigError(`there is no agent ${JSON.stringify(agentName)}`);
     const warmth = new AbortController();
-    const { stt, llm, tts } = providersFor(agents[snapshot?.inCharge ?? ""] ?? agent, config, models);
+    const inCharge = agents[snapshot?.inCharge ?? ""] ?? agent;
+    const { stt, llm, tts } = providersFor(inCharge, config, models);
     for (const provider of [stt, llm, tts]) provider.connect?.({ signal: warmth.signal });
     const gate = lateGate();
     const joined = joinLiveKitRoom({
@@ -90,6 +95,17 @@ export function standbyMaker({ agents, config, models, clock, log }: {
           ...Object.getOwnPropertyDescriptors(room),
           ...(messages && { messages: { value: messages.pipeThrough(writtenSince(sinceMs)) } }),
         });
+      },
+      make(text) {
+        const life = new AbortController();
+        const voice = tts.connect?.({ signal: life.signal }) ?? tts;
+        const spokenForm = spokenFormOf(
+          inCharge,
+          (error) => log.error({ error, sessionId }, "a stage failed"),
+        );
+        const made = makeSpeech(text, { providers: { tts: voice }, spokenForm }, life);
+        void made.over.then(() => life.abort());
+        return made;
       },
       leave,
     };

@@ -53,14 +53,19 @@ export function sessionStarter(
     };
   };
   /** From where a session goes on; who is in charge and not in the registry leaves it to who began. */
-  const goingOn = (snapshot: SessionSnapshot, first: Agent, silentlySinceMs: number | undefined) => {
+  const goingOn = (snapshot: SessionSnapshot, first: Agent, stood: SessionRequest["stood"]) => {
     const { inCharge: name, participant } = snapshot;
     const inCharge = Object.hasOwn(agents, name) ? agents[name] : undefined;
     if (!inCharge) {
       log.warn({ sessionId: snapshot.sessionId, agent: name }, "who was in charge is not in the registry");
     }
     return {
-      resume: { snapshot, inCharge: inCharge ?? first, silentlySinceMs },
+      resume: {
+        snapshot,
+        inCharge: inCharge ?? first,
+        silentlySinceMs: stood?.silentlySinceMs,
+        made: stood?.made,
+      },
       ...(participant !== undefined && { participant }),
     };
   };
@@ -80,7 +85,7 @@ export function sessionStarter(
       ...equip(agent),
       ...request,
       equip,
-      ...(left?.snapshot && goingOn(left.snapshot, agent, stood?.silentlySinceMs)),
+      ...(left?.snapshot && goingOn(left.snapshot, agent, stood)),
       ...(latest && { latest }),
       join: shown(
         join ?? (stood && entered(stood, gate)) ??

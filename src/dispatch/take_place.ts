@@ -94,12 +94,12 @@ export function placeTaker(
       await ended;
       return { type: "failed", reason: reasonOf(error), replaced: error instanceof RoomReplacedError };
     });
-    const handOver = hold && kept && shared && ((signal: AbortSignal) => {
+    const handOver: Place["handOver"] = hold && kept && shared && ((options) => {
       const at = () => ({ roomSid: place.room?.id ?? place.roomSid, agent: agentName });
       const { offers } = shared;
       return handOverSession(
         { session, departure, place: at, hold, kept, offers, clock, log: sessionLog },
-        signal,
+        options,
       );
     });
     const place: Place = {

@@ -4,6 +4,7 @@ import type { Answers } from "../answers.ts";
 import type { Charge } from "../charge.ts";
 import type { Clock } from "../clock.ts";
 import type { Expectations } from "../expectations.ts";
+import type { MadeSpeech } from "../greeting.ts";
 import { createHistory, type History, type HistoryItem } from "../history.ts";
 import type { Prompts } from "../history/prompts.ts";
 import type { Summary } from "../history/summary.ts";
@@ -14,6 +15,7 @@ import type { PassedOn } from "../passed_on.ts";
 import type { Replies } from "../replies.ts";
 import type { Speech } from "../speech.ts";
 import { languageCode } from "../text/language.ts";
+import { sentenceAt } from "../text/sentences.ts";
 import { unknownWords } from "../tools/runner.ts";
 import type { TurnTaker } from "../turn_taker.ts";
 import type { ConversationSnapshot } from "./snapshot.ts";
@@ -51,9 +53,59 @@ export interface Resumption {
   take(): ConversationSnapshot;
   /**
    * Goes on with the one before: `line` is said (default: that the user was lost for a moment), then what was being said,
-   * from the first sentence that was not heard to its end, or what is still owed to the user.
+   * from the first sentence that was not heard to its end, or what is still owed to the user, and what had waited to be said.
+   * `made`: the first of it that is said, if it is that.
    */
-  goOn(line: string | undefined): void;
+  goOn(line: string | undefined, made: MadeSpeech | undefined): void;
+}
+
+/** How it is known what is said first. */
+export interface Opening {
+  /** What is said before all else, if not the usual; "": nothing. */
+  readonly line: string | undefined;
+  /** Of who is in charge. */
+  readonly language: string | undefined;
+}
+
+/** Nobody is to notice. */
+export const silently: Opening = { line: "", language: undefined };
+
+/** The first words that are said when `before` is gone on with, of which nothing has to be asked; "" where there are none. */
+export function firstWords(before: ConversationSnapshot, opening: Opening): string {
+  const { said, rest, isDue } = continuationOf(before, opening);
+  return said || rest || (isDue ? "" : before.waiting?.[0]?.text ?? "");
+}
+
+interface Continuation {
+  /** A line of who was gone, if there is one, and the end of what the agent's own code was saying. */
+  readonly line: string;
+  readonly said: string;
+  /** The end of what the model had to say. */
+  readonly rest: string;
+  /** What was being said answers the turn that is owed, and was heard. */
+  readonly isAnswered: boolean;
+  /** There is something to answer. */
+  readonly isDue: boolean;
+}
+
+function continuationOf(
+  { owed, saying, waiting = [] }: ConversationSnapshot,
+  { line: own, language }: Opening,
+): Continuation {
+  const left = saying ? restOf(saying) : "";
+  const isAnswered = saying?.whole === true && left === "";
+  const byAgent = saying?.author === "agent" ? left : "";
+  const isDue = !isAnswered && (owed !== undefined || saying?.author === "llm");
+  const { lost, goOn } = lines[languageCode(language) ?? "en"] ?? lines["en"]!;
+  const isMore = isDue || byAgent !== "" || waiting.length > 0;
+  const line = own ?? (isMore ? lost : `${lost} ${goOn}`);
+  return {
+    line,
+    said: [line, byAgent].join(" ").trim(),
+    rest: saying?.author === "llm" && saying.whole ? left : "",
+    isAnswered,
+    isDue,
+  };
 }
 
 export function createResumption(
@@ -102,6 +154,27 @@ export function createResumption(
     return expected ? { expected: { ...expected, byCode: expectations.isSet } } : {};
   };
 
+  /** Says what is left of the answer, or has the model go on with it. */
+  const answerOn = (
+    { owed, saying }: ConversationSnapshot,
+    rest: string,
+    { interruptible, made }: { readonly interruptible: boolean; readonly made?: MadeSpeech },
+  ) => {
+    const instructions = saying?.author === "llm" && saying.heard !== ""
+      ? `A fault cut you off behind these words: "${saying.heard}". Go on from there, and do not say them again.`
+      : undefined;
+    const answer = rest !== ""
+      ? speech.sayText(rest, { author: "llm", interruptible, made })
+      : speech.generateReply({
+        turnId: owed,
+        interruptible,
+        ...(instructions !== undefined && { instructions }),
+      });
+    void answer.done.then((result) => {
+      if (result === unheard) passedOn.end("interrupted"); // it was taken out of the line, and answers nothing
+    });
+  };
+
   return {
     take() {
       const { current } = replies;
@@ -113,45 +186,40 @@ export function createResumption(
         speeches: speech.asked,
         ...(owed !== undefined && { owed }),
         ...sayingNow(),
+        ...(speech.texts.length > 0 && { waiting: [...speech.texts] }),
         ...expectedNow(),
         calls: answers.records(owed),
         ...(summary && { summary: { text: summary.text, covered: idsOf(summary) } }),
       };
     },
-    goOn(line) {
+    goOn(given, made) {
       if (!before) return;
-      const { owed, saying, expected: asked } = before;
+      const { owed, saying, waiting = [], expected: asked } = before;
       if (asked) {
         const { byCode, ...expected } = asked;
         expectations.restore(expected, byCode);
       }
-      const rest = saying ? restOf(saying) : "";
-      const isAnswered = saying?.whole === true && rest === "";
+      const { language } = charge.current.agent;
+      const { line, said, rest, isAnswered, isDue } = continuationOf(before, { line: given, language });
       if (owed !== undefined) {
         ledger.open(owed);
         if (isAnswered) ledger.end(owed, "answered");
         else passedOn.pass({ turnId: owed, waited: { endpointingMs: 0 }, committedMs: clock.now() });
       }
+      let unused = made;
+      const take = (text: string): { readonly made?: MadeSpeech } => {
+        if (unused?.text !== text) return {};
+        const made = unused;
+        unused = undefined;
+        return { made };
+      };
       const interruptible = !saying?.uninterruptible;
-      const byAgent = saying?.author === "agent" ? rest : "";
-      const isDue = !isAnswered && (owed !== undefined || saying?.author === "llm");
-      const { lost, goOn } = lines[languageCode(charge.current.agent.language) ?? "en"] ?? lines["en"]!;
-      const said = [line ?? (isDue || byAgent !== "" ? lost : `${lost} ${goOn}`), byAgent].join(" ").trim();
-      if (said !== "") speech.apologize(said, { interruptible: interruptible || byAgent === "" });
-      if (!isDue) return;
-      const instructions = saying?.author === "llm" && saying.heard !== ""
-        ? `A fault cut you off behind these words: "${saying.heard}". Go on from there, and do not say them again.`
-        : undefined;
-      const answer = saying?.whole && saying.author === "llm"
-        ? speech.say(rest, { interruptible })
-        : speech.generateReply({
-          turnId: owed,
-          interruptible,
-          ...(instructions !== undefined && { instructions }),
-        });
-      void answer.done.then((result) => {
-        if (result === unheard) passedOn.end("interrupted"); // it was taken out of the line, and answers nothing
-      });
+      if (said !== "" && (line !== "" || owed !== undefined)) {
+        speech.apologize(said, { interruptible: interruptible || said === line, ...take(said) });
+      } else if (said !== "") speech.sayText(said, { interruptible, ...take(said) });
+      if (isDue) answerOn(before, rest, { interruptible, ...take(rest) });
+      for (const { text, ...options } of waiting) speech.sayText(text, { ...options, ...take(text) });
+      unused?.drop();
     },
   };
 }
@@ -185,9 +253,8 @@ const idsOf = ({ covered }: Summary): string[] =>
 
 /** From the first sentence on that was not heard to its end. */
 function restOf({ text, heard }: NonNullable<ConversationSnapshot["saying"]>): string {
-  const sentences = [...new Intl.Segmenter(undefined, { granularity: "sentence" }).segment(text)];
-  const first = sentences.find(({ index, segment }) => index + segment.trimEnd().length > heard.length);
-  return first ? text.slice(first.index).trim() : "";
+  const next = sentenceAt(text, heard.length);
+  return next ? text.slice(next.start).trim() : "";
 }
 
 /** Pictures are large, and are not carried over. */

@@ -1,10 +1,18 @@
 /** What a session that goes on in another process is asked for in the one that it leaves. */
 import type { Call } from "../call.ts";
+import type { SentenceEnd } from "../reply.ts";
 import type { Room } from "../room/room.ts";
 import type { Succession } from "../succession.ts";
-import { isMoment } from "./moment.ts";
+import { firstWords, silently } from "./conversation.ts";
+import { canSayOn, isMoment } from "./moment.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
 import { problemOfJson } from "./take.ts";
+
+/** The end of a sentence. */
+export interface Juncture extends SentenceEnd {
+  /** What is said behind it. */
+  readonly next: string;
+}
 
 export interface Departure {
   readonly room: Pick<Room, "identity" | "publishOnBehalf">;
@@ -12,8 +20,12 @@ export interface Departure {
   readonly obstacle: string | undefined;
   /** Whether nobody would notice if it went on elsewhere now. */
   readonly isMoment: boolean;
-  /** Takes in and says nothing from now on, until what this returns is called. */
-  hold(): () => void;
+  /** Where a sentence ends, in `leadMs` or later, behind which another could go on; undefined when that is not known. */
+  sentence(leadMs: number): Juncture | undefined;
+  /** In how many milliseconds that is; undefined when nobody could go on there any more. */
+  untilMs(juncture: Juncture): number | undefined;
+  /** Takes in and says nothing from now on, until what this returns is called; `at`: where it is. */
+  hold(at?: Juncture): () => void;
   /** How it stands. */
   take(): SessionSnapshot;
 }
@@ -28,13 +40,24 @@ export function departureOf(
   },
 ): Departure | undefined {
   if (call?.talkingSinceMs === undefined) return undefined;
+  const { sentences } = call.conversation;
+  const mayChange = () => !succession.busy && canSayOn(call.conversation.standing);
   return {
     room: call.room,
     obstacle: problemOfJson(userdata, "userdata"),
     get isMoment() {
       return !succession.busy && isMoment(call.conversation.standing);
     },
-    hold: () => call.conversation.hold(),
+    sentence(leadMs) {
+      const at = mayChange() ? sentences.sentence(leadMs) : undefined;
+      if (!at) return undefined;
+      const { saying, ...snapshot } = take(call);
+      if (!saying) return undefined;
+      const heard = saying.text.slice(0, at.end);
+      return { ...at, next: firstWords({ ...snapshot, saying: { ...saying, heard } }, silently) };
+    },
+    untilMs: (juncture) => mayChange() ? sentences.untilMs(juncture) : undefined,
+    hold: (at) => call.conversation.hold(at),
     take: () => take(call),
   };
 }

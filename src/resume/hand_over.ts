@@ -4,7 +4,7 @@ import type { Hold } from "../dispatch/hold.ts";
 import type { Log } from "../log.ts";
 import type { VoiceSession } from "../voice_session.ts";
 import type { SessionCheckpoint } from "./checkpoints.ts";
-import type { Departure } from "./departure.ts";
+import type { Departure, Juncture } from "./departure.ts";
 import type { Offer, Offers, Taker } from "./offers.ts";
 
 export interface HandOverOptions {
@@ -20,6 +20,12 @@ export interface HandOverOptions {
   readonly log: Log;
 }
 
+/** Where no silence comes for so long, it is handed over between two sentences; or sooner, for this share of the time it has. */
+const patience = { ms: 15_000, share: 0.25 };
+/** So much before a sentence's end it is told what follows it, for the other to make it; milliseconds. */
+const leadMs = 2_000;
+/** So near it is only waited for; milliseconds. */
+const nearMs = 1_000;
 /** How often the store is asked who has accepted, and it is looked for a moment; milliseconds. */
 const askMs = 250;
 const lookMs = 50;
@@ -33,8 +39,13 @@ const seenMs = 1_000;
 /** Offers the session until it was handed over, has ended, or `signal` aborts. Never rejects. */
 export async function handOver(
   { session, departure, place, hold, kept, offers, clock, log }: HandOverOptions,
-  signal: AbortSignal,
+  { waitMs, signal }: { readonly waitMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
+  const patienceMs = Math.min(patience.ms, waitMs * patience.share);
+  /** Since when another is ready to go on with it (clock milliseconds). */
+  let readyMs: number | undefined;
+  /** Behind which sentence it is to. */
+  let juncture: Juncture | undefined;
   let isOver = false;
   session.done.then(() => isOver = true);
   let told = false;
@@ -51,8 +62,13 @@ export async function handOver(
     return false;
   };
   /** Lets go of the session at this very moment; whether the other has it then. Otherwise it goes on here. */
-  const give = async (from: Departure, offer: Offer, { identity }: Taker): Promise<boolean> => {
-    const goOn = from.hold();
+  const give = async (
+    from: Departure,
+    offer: Offer,
+    { identity }: Taker,
+    at?: Juncture,
+  ): Promise<boolean> => {
+    const goOn = from.hold(at);
     const snapshot = from.take();
     try {
       await kept.give(snapshot);
@@ -75,13 +91,28 @@ export async function handOver(
     await clock.sleep(againMs);
     return false;
   };
-  /** Waits a while for a moment; whether the session was handed over. */
+  /** Behind which sentence it is to change hands, where it is time for that. */
+  const plan = (from: Departure): Juncture | undefined => {
+    if (readyMs === undefined || clock.now() - readyMs < patienceMs) return undefined;
+    const leftMs = juncture && from.untilMs(juncture);
+    return leftMs !== undefined && leftMs > 0 ? juncture : from.sentence(leadMs);
+  };
+  /** Whether the other could say at once what follows; at last it need not. */
+  const isMade = ({ made }: Taker): boolean =>
+    made === juncture?.next || clock.now() - (readyMs ?? Infinity) >= 2 * patienceMs;
+  /** Waits a while for a moment, or the end of that sentence; whether the session was handed over. */
   const wait = async (from: Departure, offer: Offer, taker: Taker): Promise<boolean> => {
     const untilMs = clock.now() + askMs;
+    const leftMs = () => juncture && isMade(taker) ? from.untilMs(juncture) ?? -Infinity : -Infinity;
     do {
       if (from.isMoment) return await give(from, offer, taker);
+      if (Math.abs(leftMs()) <= lookMs) {
+        await clock.sleep(Math.max(0, leftMs()));
+        if (leftMs() > -lookMs) return await give(from, offer, taker, juncture);
+      }
       await clock.sleep(lookMs);
-    } while (clock.now() < untilMs && !isOver && !signal.aborted);
+      // Where it is near, nobody is asked: it would pass meanwhile.
+    } while ((clock.now() < untilMs || (leftMs() > 0 && leftMs() < nearMs)) && !isOver && !signal.aborted);
     return false;
   };
   let offered: Offer | undefined;
@@ -92,9 +123,12 @@ export async function handOver(
       told = true;
     }
     if (from && from.obstacle === undefined) {
-      offered = { ...place(), sessionId: session.id, identity: from.room.identity };
+      juncture = plan(from);
+      const { identity } = from.room;
+      offered = { ...place(), sessionId: session.id, identity, ...(juncture && { next: juncture.next }) };
       await offers.put(offered);
       const taker = await offers.taker(offered);
+      readyMs = taker?.state === "ready" ? readyMs ?? clock.now() : undefined;
       if (taker?.state === "ready") return await wait(from, offered, taker);
     }
     await clock.sleep(askMs);

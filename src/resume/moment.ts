@@ -11,6 +11,8 @@ export interface Standing {
   readonly waiting: boolean;
   /** A turn has no outcome, a tool is at work, or a task is under way. */
   readonly working: boolean;
+  /** All that is owed to the user is text, to its end: another could say it. */
+  readonly written: boolean;
   /** Clock milliseconds. */
   readonly nowMs: number;
 }
@@ -22,9 +24,18 @@ export interface Standing {
 export const silenceMs = 500;
 
 /** Whether nobody speaks, and nothing is under way. */
-export function isMoment({ turn, replying, waiting, working, nowMs }: Standing): boolean {
-  const { user, words, agent, key } = turn;
+export function isMoment(standing: Standing): boolean {
+  const { turn: { agent }, replying, waiting, working } = standing;
+  return listens(standing) && agent.is === "silent" && !replying && !waiting && !working;
+}
+
+/** Whether the agent alone speaks, and another could say what is next. */
+export function canSayOn(standing: Standing): boolean {
+  return listens(standing) && standing.turn.agent.is === "speaking" && standing.written;
+}
+
+/** The user is silent, and nothing of theirs is to be answered. */
+function listens({ turn: { user, words, key }, nowMs }: Standing): boolean {
   const isSilent = user.is === "silent" || (user.is === "stopped" && nowMs - user.lastVoicedMs >= silenceMs);
-  return isSilent && textOf(words) === "" && agent.is === "silent" && key.is === "up" &&
-    !replying && !waiting && !working;
+  return isSilent && textOf(words) === "" && key.is === "up";
 }

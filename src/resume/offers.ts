@@ -9,6 +9,8 @@ export interface Offer {
   readonly agent: string;
   /** The identity of the agent that is in the room. */
   readonly identity: string;
+  /** What is to be said first, where it changes hands between two sentences. */
+  readonly next?: string;
 }
 
 const offer: z.ZodType<Offer> = z.object({
@@ -16,12 +18,18 @@ const offer: z.ZodType<Offer> = z.object({
   roomSid: z.string(),
   agent: z.string(),
   identity: z.string(),
+  next: z.string().exactOptional(),
 });
 
 /** How far the one that has accepted is: on its way, in the room, or in charge. */
 export type TakerState = "coming" | "ready" | "live";
 
-const taker = z.object({ identity: z.string(), state: z.enum(["coming", "ready", "live"]) });
+const taker = z.object({
+  identity: z.string(),
+  state: z.enum(["coming", "ready", "live"]),
+  /** What it could say at once. */
+  made: z.string().exactOptional(),
+});
 export type Taker = Readonly<z.infer<typeof taker>>;
 
 /** How long an offer, and an acceptance, hold unless they are renewed, milliseconds. */
@@ -33,8 +41,8 @@ export interface Offers {
   put(offer: Offer): Promise<void>;
   withdraw(offer: Offer): Promise<void>;
   list(): Promise<readonly Offer[]>;
-  /** Whether it is still offered. */
-  stands(offer: Offer): Promise<boolean>;
+  /** The same as it is by now; undefined when it is not offered any more. */
+  find(offer: Offer): Promise<Offer | undefined>;
   /** Who has accepted, and lives. */
   taker(offer: Pick<Offer, "roomSid" | "agent">): Promise<Taker | undefined>;
   /** Accepts; undefined when another has. */
@@ -43,7 +51,7 @@ export interface Offers {
 
 export interface Acceptance {
   /** Tells the one that leaves, and goes on to hold; false when another has accepted meanwhile. */
-  tell(state: TakerState): Promise<boolean>;
+  tell(state: TakerState, made?: string): Promise<boolean>;
   release(): Promise<void>;
 }
 
@@ -68,19 +76,23 @@ export function createOffers(store: Store): Offers {
       const all = await Promise.all((await store.keys(kind)).map(read));
       return all.filter((one) => one !== undefined);
     },
-    stands: async (one) => (await read(keyOf(one)))?.identity === one.identity,
+    async find(one) {
+      const now = await read(keyOf(one));
+      return now?.identity === one.identity ? now : undefined;
+    },
     async taker(one) {
       const held = await store.read(takerOf(one));
       return held && taker.parse(JSON.parse(held.value));
     },
     async accept(one, identity) {
       const key = takerOf(one);
-      const value = (state: TakerState) => JSON.stringify({ identity, state } satisfies Taker);
+      const value = (state: TakerState, made?: string) =>
+        JSON.stringify({ identity, state, ...(made !== undefined && { made }) } satisfies Taker);
       const taking = await store.take(key, value("coming"), offeredMs);
       if (taking.type === "held") return undefined;
       const { token } = taking;
       return {
-        tell: (state) => store.renew(key, token, offeredMs, value(state)),
+        tell: (state, made) => store.renew(key, token, offeredMs, value(state, made)),
         async release() {
           await store.release(key, token);
         },

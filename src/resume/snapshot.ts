@@ -52,6 +52,13 @@ const conversationSnapshot = z.object({
     /** The user may not cut it off. */
     uninterruptible: z.literal(true).optional(),
   }).optional(),
+  /** The texts that wait to be said, in their order. */
+  waiting: z.array(z.object({
+    text: z.string(),
+    interruptible: z.boolean(),
+    addToHistory: z.boolean(),
+    priority: z.enum(["normal", "high", "immediate"]),
+  })).exactOptional(),
   /** What the user is asked for that is dictated; `byCode`: as the agent's own code says. */
   expected: z.object({
     kind: z.enum(["email", "phone", "date", "digits"]),

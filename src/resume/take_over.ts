@@ -7,6 +7,7 @@ import type { Leases } from "../dispatch/leases.ts";
 import type { Rooms } from "../dispatch/rooms.ts";
 import { identityAfter } from "../dispatch/session_id.ts";
 import type { Standby, Wanted } from "../dispatch/standby.ts";
+import type { MadeSpeech } from "../greeting.ts";
 import type { Log } from "../log.ts";
 import type { Checkpoint, Checkpoints } from "./checkpoints.ts";
 import { silenceMs } from "./moment.ts";
@@ -18,7 +19,7 @@ export interface TakeOverOptions {
   readonly standBy: (wanted: Wanted) => Promise<Standby>;
   /** The names in the registry. */
   readonly agents: readonly string[];
-  readonly offers: Pick<Offers, "list" | "accept" | "stands">;
+  readonly offers: Pick<Offers, "list" | "accept" | "find">;
   readonly leases: Pick<Leases, "takeNext" | "drop">;
   readonly checkpoints: Pick<Checkpoints, "find">;
   readonly rooms: Pick<Rooms, "remove">;
@@ -28,7 +29,7 @@ export interface TakeOverOptions {
 
 /** How often it is looked for offers, whether one stands still, and whether the claim is free; milliseconds. */
 const lookMs = 500;
-const askMs = 750;
+const askMs = 250;
 const pollMs = 40;
 /** An offer that could not be taken is looked at again so much later. */
 const againMs = 3_000;
@@ -47,10 +48,26 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
     const broken = new AbortController();
     const signal = AbortSignal.any([over.signal, broken.signal]);
     let state: TakerState = "coming";
+    let standby: Standby | undefined;
+    let made: MadeSpeech | undefined;
+    let ready: string | undefined;
+    const make = (text: string | undefined) => {
+      if (made?.text === text || !standby) return;
+      made?.drop();
+      made = text === undefined ? undefined : standby.make(text);
+      ready = undefined;
+      void made?.begun.then(() => {
+        if (made?.text === text) ready = text;
+      });
+    };
     const tell = async () => {
       // While the other decides its own claim is what counts.
-      const stands = await acceptance.tell(state) && (state === "live" || await offers.stands(offer));
-      if (!stands) broken.abort(new DOMException("the session is not offered any more", "AbortError"));
+      const isHeld = await acceptance.tell(state, ready);
+      const now = isHeld && state !== "live" ? await offers.find(offer) : undefined;
+      if (now && state === "ready") make(now.next);
+      if (!isHeld || (state !== "live" && !now)) {
+        broken.abort(new DOMException("the session is not offered any more", "AbortError"));
+      }
     };
     const keep = async () => {
       while (!signal.aborted) {
@@ -65,7 +82,18 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
         state = next;
         await tell();
       },
-      end: () => broken.abort(new DOMException("it is over", "AbortError")),
+      /** What is said first is made there. */
+      makeAt: (there: Standby) => void (standby = there),
+      /** What was made by now, for who has the session. */
+      takeMade() {
+        const taken = made;
+        [standby, made] = [undefined, undefined];
+        return taken;
+      },
+      end() {
+        broken.abort(new DOMException("it is over", "AbortError"));
+        made?.drop();
+      },
     };
   };
 
@@ -85,13 +113,16 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
     }
   };
 
-  const begin = async (offer: Offer, standby: Standby, taken: Awaited<ReturnType<typeof claim>>) => {
-    const { lease, heldMs } = taken;
+  const begin = async (
+    offer: Offer,
+    { lease, heldMs }: Awaited<ReturnType<typeof claim>>,
+    { standby, takeMade }: { readonly standby: Standby; readonly takeMade: () => MadeSpeech | undefined },
+  ) => {
     try {
       const left = await checkpoints.find(offer.roomSid, offer.agent);
       if (left?.sessionId !== offer.sessionId) throw new Error("nothing is kept of the session any more");
       const sinceMs = left.given ? heldMs - silenceMs + 2 * pollMs : undefined;
-      dispatcher.takeOver({ left, lease, standby, silentlySinceMs: sinceMs });
+      dispatcher.takeOver({ left, lease, standby, silentlySinceMs: sinceMs, made: takeMade() });
       return left;
     } catch (error) {
       await leases.drop(lease); // whoever has left it takes it back
@@ -106,17 +137,19 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
     if (!acceptance) return;
     const about = { sessionId: offer.sessionId, room: left.room };
     log.info(about, "a session is about to be taken over");
-    const { signal, reach, end } = follow(offer, acceptance);
+    const { signal, reach, makeAt, takeMade, end } = follow(offer, acceptance);
     let standby: Standby | undefined;
     try {
       const late = new AbortController();
       using _ = clock.after(joinMs, () => late.abort(new DOMException("it took too long", "TimeoutError")));
       const joining = AbortSignal.any([signal, late.signal]);
       standby = await standBy({ left, identity, onBehalfOf: offer.identity, signal: joining });
+      makeAt(standby);
       await reach("ready");
       const { room, agent, metadata, sessionId } = left;
       const session: HeldSession = { sessionId, room, agent, metadata, state: "connected" };
-      const { given } = await begin(offer, standby, await claim(offer, session, identity, signal));
+      const taken = await claim(offer, session, identity, signal);
+      const { given } = await begin(offer, taken, { standby, takeMade });
       await standby.room.publishOnBehalf?.(undefined);
       await reach("live");
       log.info({ ...about, given }, "a session was taken over");

@@ -29,7 +29,10 @@ export interface SpokenReply {
 const START: SpeechMark = { characters: 0, audioMs: 0 };
 
 /** Characters a millisecond, until a voice has shown its own speed. */
-const USUAL_SPEED = 15 / 1000;
+export const usualSpeed = 15 / 1000;
+
+/** How exactly it is told when something was heard. */
+const PRECISION_MS = 10;
 
 /** Scripts that put no space between words: each character counts as one. */
 const UNSPACED = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}`;
@@ -56,9 +59,22 @@ export function heardText(reply: SpokenReply): string {
   return heard.trimEnd();
 }
 
+/** When the first `characters` of the text were heard, of the reply's milliseconds; undefined when its audio is not there. */
+export function heardWhenMs(reply: Omit<SpokenReply, "playedMs">, characters: number): number | undefined {
+  const isHeard = (playedMs: number) => heardText({ ...reply, playedMs }).length >= characters;
+  if (!isHeard(reply.audioMs)) return undefined;
+  let [beforeMs, byMs] = [0, reply.audioMs];
+  while (byMs - beforeMs > PRECISION_MS) {
+    const ms = (beforeMs + byMs) / 2;
+    if (isHeard(ms)) byMs = ms;
+    else beforeMs = ms;
+  }
+  return byMs;
+}
+
 /** How many characters of the spoken text fit into `playedMs`. */
 function charactersAt(playedMs: number, length: number, reply: SpokenReply): number {
-  const { marks = [], complete, audioMs, charactersPerMs = USUAL_SPEED } = reply;
+  const { marks = [], complete, audioMs, charactersPerMs = usualSpeed } = reply;
   const points: SpeechMark[] = [START, ...marks];
   if (complete) points.push({ characters: length, audioMs });
   const next = points.findIndex((point) => point.audioMs > playedMs);

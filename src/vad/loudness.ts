@@ -1,5 +1,6 @@
 /** Whether a voice that was loud has just fallen silent, by its loudness alone: sooner than a detector can be sure of it. */
 import type { AudioFrame } from "../audio/frame.ts";
+import { rms } from "../audio/level.ts";
 
 /** Quieter than this share of how loud the voice was lately counts as silent. */
 const SILENT_SHARE = 0.08;
@@ -36,10 +37,4 @@ export function followLoudness(): (frame: AudioFrame) => LoudnessChange | undefi
     if (isSilent === wasSilent) return undefined;
     return isSilent ? "fade" : "swell";
   };
-}
-
-function rms(samples: Int16Array): number {
-  let sum = 0;
-  for (const sample of samples) sum += sample * sample;
-  return samples.length === 0 ? 0 : Math.sqrt(sum / samples.length);
 }

@@ -14,6 +14,7 @@ import { startTakeOvers } from "../../src/resume/take_over.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
 import { fakeRooms } from "../fakes/rooms.ts";
+import { scriptedTextToSpeech } from "../fakes/providers.ts";
 import { snapshot } from "./snapshots.ts";
 
 const agent = "assistant";
@@ -39,6 +40,8 @@ async function setUp() {
   await kept.keep(snapshot);
 
   const state = { isMoment: false, isHeld: false, behind: undefined as string | undefined };
+  /** Where a sentence ends (clock milliseconds), what follows it, and where it was left. */
+  const sentence = { endsMs: undefined as number | undefined, next: "And on.", left: undefined as unknown };
   const done = Promise.withResolvers<CloseReason>();
   const over = new AbortController();
   const departure = {
@@ -53,7 +56,14 @@ async function setUp() {
     get isMoment() {
       return state.isMoment;
     },
-    hold() {
+    sentence(leadMs: number) {
+      const { endsMs, next } = sentence;
+      const isIt = endsMs !== undefined && endsMs - clock.now() >= leadMs;
+      return isIt ? { replyId: "r", end: 5, next } : undefined;
+    },
+    untilMs: () => sentence.endsMs === undefined ? undefined : sentence.endsMs - clock.now(),
+    hold(at?: unknown) {
+      sentence.left = at;
       state.isHeld = true;
       return () => void (state.isHeld = false);
     },
@@ -75,10 +85,15 @@ async function setUp() {
     offers,
     clock,
     log,
-  }, over.signal);
+  }, { waitMs: 300_000, signal: over.signal });
 
   /** Another process. `diesAt`: from then on it does nothing any more. */
-  const taker = ({ diesAt, joinMs = 300 }: { diesAt?: "ready" | "taken"; joinMs?: number } = {}) => {
+  const taker = (
+    { diesAt, joinMs = 300, makeMs = 200 }: { diesAt?: "ready" | "taken"; joinMs?: number; makeMs?: number } =
+      {},
+  ) => {
+    const making: string[] = [];
+    const dropped: string[] = [];
     const goneOn: TakenOver[] = [];
     const holds: Hold[] = [];
     let left = 0;
@@ -102,8 +117,8 @@ async function setUp() {
           const acceptance = await alive(offers.accept(...given));
           return acceptance && {
             ...acceptance,
-            async tell(state) {
-              const told = await alive(acceptance.tell(state));
+            async tell(state, made) {
+              const told = await alive(acceptance.tell(state, made));
               if (state === diesAt) dead = true;
               return told;
             },
@@ -130,6 +145,12 @@ async function setUp() {
               return Promise.resolve();
             },
           },
+          make(text) {
+            making.push(text);
+            const begun = clock.sleep(makeMs);
+            const drop = () => void dropped.push(text);
+            return { text, tts: scriptedTextToSpeech([], clock), begun, over: begun, drop };
+          },
           enter: () => {
             throw new Error("the session is none");
           },
@@ -145,6 +166,8 @@ async function setUp() {
     return {
       goneOn,
       holds,
+      making,
+      dropped,
       get behind() {
         return behind;
       },
@@ -157,7 +180,7 @@ async function setUp() {
       },
     };
   };
-  return { clock, rooms, hold, state, done, over, handed, taker, checkpoints, roomSid };
+  return { clock, rooms, hold, state, sentence, done, over, handed, taker, checkpoints, roomSid };
 }
 
 const isPending = async (promise: Promise<unknown>) =>
@@ -183,6 +206,43 @@ describe("a session that is handed over", () => {
     await clock.advance(1_000);
     await handed;
     assertEquals(await done.promise, "handed-over");
+    await other.end();
+  });
+
+  it("goes on elsewhere at the end of a sentence when no moment comes, with what is made there", async () => {
+    const world = await setUp();
+    const { clock, sentence, state } = world;
+    const other = world.taker();
+    sentence.endsMs = clock.now() + 14_000;
+    await clock.advance(15_000);
+    sentence.endsMs = clock.now() + 4_000;
+    assertEquals([other.making, state.isHeld], [[], false]);
+    await clock.advance(3_900);
+    assertEquals([other.making, other.goneOn.length, state.isHeld], [["And on."], 0, false]);
+    await clock.advance(100);
+    assertEquals([state.isHeld, sentence.left], [true, { replyId: "r", end: 5, next: "And on." }]);
+    await clock.advance(100);
+    assertEquals(other.goneOn.map(({ made }) => made?.text), ["And on."]);
+    await clock.advance(2_000);
+    assertEquals([await world.done.promise, other.dropped], ["handed-over", []]);
+    await other.end();
+  });
+
+  it("waits for another sentence when what follows was not made in time; at last it does not", async () => {
+    const world = await setUp();
+    const { clock, sentence, state } = world;
+    const other = world.taker({ makeMs: 60_000 });
+    await clock.advance(16_000);
+    for (let n = 0; n < 2; n++) {
+      Object.assign(sentence, { endsMs: clock.now() + 4_000, next: `Sentence ${n}.` });
+      await clock.advance(5_000);
+      assertEquals([other.making.length, state.isHeld], [n + 1, false]);
+    }
+    await clock.advance(5_000);
+    sentence.endsMs = clock.now() + 3_000;
+    await clock.advance(3_100);
+    assertEquals([state.isHeld, other.making.length], [true, 3]);
+    await clock.advance(2_000);
     await other.end();
   });
 

@@ -1,92 +1,13 @@
 /** Sessions that go on in another process, from what was written of them before the first was gone. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { type Agent, type AgentDefinition, defineAgent } from "../../src/agent.ts";
+import { type AgentDefinition, defineAgent } from "../../src/agent.ts";
 import type { SessionEvent } from "../../src/events.ts";
-import { saidIn } from "../../src/history.ts";
-import type { Message } from "../../src/llm/llm.ts";
-import { type SessionSnapshot, sessionSnapshot } from "../../src/resume/snapshot.ts";
 import { tool } from "../../src/tool.ts";
-import { type Call, startCall, timeToClose } from "../fakes/call.ts";
-import { type FakeClock, fakeClock } from "../fakes/clock.ts";
+import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
-import { type Answer, scriptedLanguageModel } from "../fakes/providers.ts";
-
-const answer = (text: string, ...calls: string[]): Answer => ({
-  text,
-  ttftMs: 100,
-  tokenMs: 10,
-  ...(calls.length > 0 && { calls: calls.map((name) => ({ name })) }),
-});
-
-interface Life extends Call {
-  readonly requests: readonly (readonly Message[])[];
-  readonly events: readonly SessionEvent[];
-  /** What was written last: all that is left when the process is gone. */
-  readonly left: () => SessionSnapshot;
-  readonly said: () => string[];
-  end(): Promise<void>;
-}
-
-interface LifeOptions {
-  readonly definition?: Partial<AgentDefinition>;
-  readonly answers?: readonly Answer[];
-  readonly snapshot?: SessionSnapshot;
-  readonly inCharge?: Agent;
-  readonly maxCallMs?: number;
-  /** Nobody is to notice. */
-  readonly silently?: boolean;
-  readonly log?: ReturnType<typeof fakeLog>;
-  readonly clock?: FakeClock;
-}
-
-/** The session in one process; the next is given what the last has left. */
-async function live(
-  { definition = {}, answers = [answer("Fine.")], snapshot, inCharge, maxCallMs, silently, ...given }:
-    LifeOptions,
-): Promise<Life> {
-  const { clock = fakeClock(), log = fakeLog() } = given;
-  const llm = scriptedLanguageModel(answers, clock);
-  const agent = { instructions: "You are a test.", ...definition };
-  let text = "";
-  const call = startCall(agent, {
-    clock,
-    log,
-    providers: { llm },
-    equip: (agent, first) => ({ ...first, agent, agentName: agent.name ?? "test" }),
-    ...(maxCallMs !== undefined && { maxCallMs }),
-    async keep(snapshot) {
-      await clock.sleep(5);
-      text = JSON.stringify(snapshot);
-    },
-    ...(snapshot && {
-      resume: {
-        snapshot,
-        inCharge: inCharge ?? defineAgent(agent),
-        ...(silently && { silentlySinceMs: clock.now() }),
-      },
-    }),
-  });
-  const events: SessionEvent[] = [];
-  const told = call.session.events().pipeTo(
-    new WritableStream({ write: (event) => void events.push(event) }),
-  );
-  call.room.enter("caller");
-  await call.joined;
-  await clock.settle();
-  return {
-    ...call,
-    requests: llm.requests,
-    events,
-    left: () => sessionSnapshot.parse(JSON.parse(text)),
-    said: () => saidIn(call.session.history).map(({ role, text }) => `${role}: ${text}`),
-    async end() {
-      await timeToClose(call);
-      await told;
-      assertEquals(clock.pending, 0);
-    },
-  };
-}
+import type { Answer } from "../fakes/providers.ts";
+import { answer, type Life, live } from "./life.ts";
 
 const types = ({ events }: Life, ...wanted: SessionEvent["type"][]) =>
   events.filter(({ type }) => wanted.includes(type)).map(({ type }) => type);

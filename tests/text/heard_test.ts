@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { WordTime } from "../../src/tts/tts.ts";
-import { heardText, type SpokenReply } from "../../src/text/heard.ts";
+import { heardText, heardWhenMs, type SpokenReply } from "../../src/text/heard.ts";
 
 const plain = (...texts: string[]) => texts.map((text) => ({ text, spoken: text }));
 
@@ -244,5 +244,20 @@ describe("heardText without the times of words", () => {
   it("is nothing of nothing", () => {
     assertEquals(heardText({ clauses: [], audioMs: 0, complete: false, playedMs: 0 }), "");
     assertEquals(heardText({ ...reply, clauses: MARKED.slice(1), playedMs: 0 }), "");
+  });
+});
+
+describe("heardWhenMs", () => {
+  const reply = { clauses: STORY, audioMs: 10_240, complete: false, words: timed(STORY_TEXT) };
+  const table: [characters: number, expectedMs: number][] = [[5, 150], [6, 470], [42, 8 * 320 + 150]];
+  for (const [characters, expectedMs] of table) {
+    it(`tells when ${characters} characters were heard`, () => {
+      const ms = heardWhenMs(reply, characters) ?? NaN;
+      assert(ms >= expectedMs && ms < expectedMs + 20, `${ms} ms`);
+    });
+  }
+
+  it("does not know it of what was not delivered", () => {
+    assertEquals(heardWhenMs({ ...reply, audioMs: 1_000 }, 42), undefined);
   });
 });
