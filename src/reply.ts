@@ -1,7 +1,6 @@
 /** One reply of the agent's: from its first word to the last sample that was heard of it. */
 import { abortable, untilAborted } from "./abort.ts";
 import { durationMs } from "./audio/frame.ts";
-import { pauseFinder } from "./audio/pauses.ts";
 import { createCaptions } from "./captions.ts";
 import type { Clock } from "./clock.ts";
 import { asStageError, type Stage, StageError } from "./errors.ts";
@@ -9,9 +8,10 @@ import type { ReplyLatency, SpeechGap } from "./events.ts";
 import { speak } from "./pipeline.ts";
 import { createReplyTimes } from "./reply_times.ts";
 import type { Playout, Speaker } from "./room/room.ts";
+import { createSentenceEnds } from "./sentence_ends.ts";
 import { gapOf, silenceFinder } from "./silences.ts";
 import type { Clause } from "./text/clauses.ts";
-import { heardText, heardWhenMs, usualSpeed } from "./text/heard.ts";
+import { heardText, usualSpeed } from "./text/heard.ts";
 import { sentenceAt } from "./text/sentences.ts";
 import type { SpokenForm } from "./text/spoken_form.ts";
 import type { SpeechEvent, TextToSpeech, WordTime } from "./tts/tts.ts";
@@ -132,7 +132,6 @@ export function startReply(
   const clauses: Clause[] = [];
   const marks: { characters: number; audioMs: number }[] = [];
   const wordTimes: WordTime[] = [];
-  const pauses = pauseFinder();
   let audioMs = 0;
   /** Where it was kept back, in characters of what is written. */
   let heldAt: number | undefined;
@@ -175,7 +174,7 @@ export function startReply(
     else if (event.type === "mark") marks.push({ audioMs, ...event });
     else {
       audioMs += durationMs(event.frame);
-      pauses.take(event.frame);
+      sentenceEnds.take(event.frame);
     }
   };
 
@@ -188,6 +187,7 @@ export function startReply(
     playedMs,
     ...pace,
   });
+  const sentenceEnds = createSentenceEnds(() => ({ text: written, ...spoken(0, false) }));
   /** What was heard by now; `complete`: there is no more to come. */
   const heard = (playedMs: number, complete: boolean) =>
     heldAt === undefined ? heardText(spoken(playedMs, complete)) : written.slice(0, heldAt);
@@ -195,15 +195,11 @@ export function startReply(
   const untilMs = (end: number): number | undefined => {
     if (times.startedMs === undefined) return undefined;
     const playedMs = playout?.playedMs ?? 0;
-    const fromMs = heardWhenMs(spoken(0, false), end);
-    if (fromMs === undefined) { // its audio is not there yet
-      const characters = heard(playedMs, false).length;
-      const perMs = playedMs >= learnedFromMs ? characters / playedMs : pace.charactersPerMs ?? usualSpeed;
-      return Math.max((end - characters) / perMs, audioMs - playedMs + unplayedMs);
-    }
-    const nextMs = heardWhenMs(spoken(0, false), end + 1) ?? audioMs;
-    const atMs = pauses.between(fromMs, nextMs) ?? (fromMs + nextMs) / 2;
-    return atMs - playedMs;
+    const atMs = sentenceEnds.whenMs(end);
+    if (atMs !== undefined) return atMs - playedMs;
+    const characters = heard(playedMs, false).length;
+    const perMs = playedMs >= learnedFromMs ? characters / playedMs : pace.charactersPerMs ?? usualSpeed;
+    return Math.max((end - characters) / perMs, audioMs - playedMs + unplayedMs);
   };
 
   const findSilence = silenceFinder();
@@ -285,8 +281,7 @@ export function startReply(
     sentence(leadMs) {
       if (!isWhole) return undefined;
       const whole = written.trimEnd().length;
-      let end = heard(playout?.playedMs ?? 0, false).length;
-      while ((end = sentenceAt(written, end)?.end ?? whole) < whole) {
+      for (let end = 0; (end = sentenceAt(written, end)?.end ?? whole) < whole;) {
         const ms = untilMs(end);
         if (ms === undefined) return undefined;
         if (ms >= leadMs) return { replyId: id, end };

@@ -6,18 +6,14 @@ import { rms } from "./level.ts";
 const PIECE_MS = 10;
 /** Quieter than this share of the voice's loudest piece counts as a pause. */
 const SILENT_SHARE = 0.05;
-/** A shorter one lies between the sounds of a word. */
-const LEAST_MS = 40;
-/** Who estimates where a word ends is wrong by so much, before and behind. */
-const SLACK_MS = { before: 100, behind: 250 };
 /** So much of the pause is heard before it counts as one. */
 const BEGUN_MS = 20;
 
 export interface PauseFinder {
   /** Takes what the voice says next. */
   take(frame: AudioFrame): void;
-  /** When the longest pause between two moments has begun, or near them; of the voice's milliseconds. */
-  between(fromMs: number, untilMs: number): number | undefined;
+  /** When the longest pause between two moments has begun, of the voice's milliseconds; undefined when none is that long. */
+  between(fromMs: number, untilMs: number, leastMs: number): number | undefined;
 }
 
 export function pauseFinder(): PauseFinder {
@@ -39,15 +35,15 @@ export function pauseFinder(): PauseFinder {
       }
       rest = all.slice(at);
     },
-    between(fromMs, untilMs) {
-      const first = Math.max(0, Math.floor((fromMs - SLACK_MS.before) / PIECE_MS));
-      const last = Math.min(levels.length, Math.ceil((untilMs + SLACK_MS.behind) / PIECE_MS));
+    between(fromMs, untilMs, leastMs) {
+      const first = Math.max(0, Math.floor(fromMs / PIECE_MS));
+      const last = Math.min(levels.length, Math.ceil(untilMs / PIECE_MS));
       let longest = { at: 0, length: 0 };
       for (let at = first, length = 0; at < last; at++) {
         length = (levels[at] ?? 0) <= peak * SILENT_SHARE ? length + 1 : 0;
         if (length > longest.length) longest = { at: at + 1 - length, length };
       }
-      return longest.length * PIECE_MS < LEAST_MS ? undefined : longest.at * PIECE_MS + BEGUN_MS;
+      return longest.length * PIECE_MS < leastMs ? undefined : longest.at * PIECE_MS + BEGUN_MS;
     },
   };
 }

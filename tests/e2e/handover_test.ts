@@ -3,14 +3,17 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
 import type * as Client from "livekit-client";
 import { AccessToken } from "livekit-server-sdk";
-import { startDeepgramEmulator } from "../emulators/deepgram.ts";
-import { startOpenAIEmulator } from "../emulators/openai.ts";
+import type { SpeakOptions } from "../emulators/deepgram_speak.ts";
+import { voice } from "../emulators/voice.ts";
 import { openClient, startBrowser } from "./browser.ts";
 import { type Caller, joinCaller, until } from "./caller.ts";
 import { startLiveKitServer } from "./livekit_server.ts";
-import { startServer } from "./server.ts";
+import { startRedisServer } from "./redis_server.ts";
+import { dispatch, resumeWorld, saidTo, send, untilSaid, write } from "./resume_world.ts";
+import type { ServerProcess } from "./server.ts";
 
 const livekit = await startLiveKitServer();
+const redis = await startRedisServer();
 /** The caller's native client keeps its threads. */
 const options = { ignore: !livekit, sanitizeOps: false, sanitizeResources: false };
 const browser = livekit && await startBrowser();
@@ -18,54 +21,16 @@ const inBrowser = { ...options, ignore: !browser };
 afterAll(async () => {
   await browser?.[Symbol.asyncDispose]();
   await livekit?.[Symbol.asyncDispose]();
+  await redis?.[Symbol.asyncDispose]();
 });
 
 const { url = "", apiKey = "", apiSecret = "" } = livekit ?? {};
+const access = { url, apiKey, apiSecret };
 const greeting = "Hello! How can I help you today?";
 const goodbye = "I am sorry, I have to end this call now. Please call again in a moment. Goodbye.";
 
-async function dispatch(address: string, room: string): Promise<Response> {
-  const token = new AccessToken(apiKey, apiSecret, { identity: "operator" });
-  token.addGrant({ room, roomAdmin: true });
-  return await fetch(`${address}/dispatch`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${await token.toJwt()}`, "content-type": "application/json" },
-    body: JSON.stringify({ room, agent: "assistant" }),
-  });
-}
-
-/** Settles when the agent, by whichever identity, has said `text`. */
-const untilSaid = (caller: Caller, text: string) =>
-  until(
-    () => caller.transcripts.some((one) => one.identity !== "caller" && one.closed && one.text === text),
-    `the agent to say ${JSON.stringify(text)}`,
-    30_000,
-  );
-const write = (caller: Caller, text: string) =>
-  caller.room.localParticipant!.sendText(text, { topic: "lk.chat" });
-
-/** A model that says what it was told, and what servers need beside it. */
-async function world(more: Readonly<Record<string, string>>) {
-  await using stack = new AsyncDisposableStack();
-  const ears = stack.use(await startDeepgramEmulator({ apiKey: "ears" }));
-  const openai = stack.use(
-    await startOpenAIEmulator({ apiKey: "mind", answer: (user) => `You said: ${user}` }),
-  );
-  const serve = () =>
-    startServer({
-      LIVEKIT_URL: url,
-      LIVEKIT_API_KEY: apiKey,
-      LIVEKIT_API_SECRET: apiSecret,
-      OPENAI_API_KEY: "mind",
-      OPENAI_BASE_URL: openai.url,
-      DEEPGRAM_API_KEY: "ears",
-      DEEPGRAM_BASE_URL: ears.url,
-      HOST: "127.0.0.1",
-      ...more,
-    });
-  const moved = stack.move();
-  return { openai, serve, [Symbol.asyncDispose]: () => moved.disposeAsync() };
-}
+const world = (env: Readonly<Record<string, string>>) => resumeWorld(access, { env });
+const ask = (address: string, room: string) => dispatch(access, address, { room, agent: "assistant" });
 
 describe("a server that is to end", () => {
   it("lets its calls go on, takes none, and has them end with a goodbye at last", options, async () => {
@@ -73,15 +38,15 @@ describe("a server that is to end", () => {
     await using server = await all.serve();
     const address = await server.url;
     const room = `room-${crypto.randomUUID()}`;
-    await using caller = await joinCaller({ url, apiKey, apiSecret, roomName: room });
-    assertEquals((await dispatch(address, room)).status, 201);
+    await using caller = await joinCaller({ ...access, roomName: room });
+    assertEquals((await ask(address, room)).status, 201);
     await untilSaid(caller, greeting);
 
     server.kill("SIGTERM");
     await until(() => server.log.some(({ msg }) => msg === "draining"), "the server to drain");
     assertMatch(server.output, /Waiting for a call to end, until /);
     assertEquals((await fetch(`${address}/readyz`)).status, 503);
-    const refused = await dispatch(address, `room-${crypto.randomUUID()}`);
+    const refused = await ask(address, `room-${crypto.randomUUID()}`);
     assertEquals(refused.status, 503);
     await write(caller, "Are you there?");
     await untilSaid(caller, "You said: Are you there?");
@@ -100,8 +65,8 @@ describe("a server that is to end", () => {
     await using all = await world({ STATE_DIR: folder, DRAIN_TIMEOUT: "120" });
     await using first = await all.serve();
     const room = `room-${crypto.randomUUID()}`;
-    await using caller = await joinCaller({ url, apiKey, apiSecret, roomName: room });
-    const { sessionId } = await (await dispatch(await first.url, room)).json();
+    await using caller = await joinCaller({ ...access, roomName: room });
+    const { sessionId } = await (await ask(await first.url, room)).json();
     await untilSaid(caller, greeting);
     await write(caller, "My name is Ada.");
     await untilSaid(caller, "You said: My name is Ada.");
@@ -126,13 +91,103 @@ describe("a server that is to end", () => {
     assertEquals(await client.page.evaluate("window.seen"), [agent, `${agent}.1`]);
     assertEquals(await client.page.evaluate("window.failed"), []);
     await client.page.evaluate("window.room.disconnect()");
-    const said = caller.transcripts.filter(({ identity }) => identity !== "caller").map(({ text }) => text);
+    const said = saidTo(caller);
     assertEquals(said, [greeting, "You said: My name is Ada.", "You said: What is my name?"]);
     const { messages = [] } = all.openai.requests.at(-1)?.body ?? {};
     const told = messages.map(({ content }) => String(content));
     for (const text of said.slice(0, 2)) assert(told.includes(text), told.join("\n"));
   });
 });
+
+/** Numbered, to be told apart: eight words and a pause each. */
+const sentences = Array.from({ length: 14 }, (_, n) => `Here is sentence number ${n + 1} of this story.`);
+/** What Deepgram is asked for, and milliseconds. */
+const [rate, pauseMs] = [24_000, 200];
+const story: SpeakOptions = {
+  msPerWord: 200,
+  sound(_, from, count) {
+    const sound = voice(rate, from, count);
+    return sound.fill(0, Math.max(0, count - rate * pauseMs / 1000));
+  },
+};
+
+/** When the caller heard the agent, whoever spoke: from, and until; milliseconds. */
+function spansHeard({ heard }: Caller, sinceMs: number): (readonly [fromMs: number, untilMs: number])[] {
+  const spans: [number, number][] = [];
+  for (const { atMs, level } of heard) {
+    if (atMs < sinceMs || level < 0.01) continue;
+    const last = spans.at(-1);
+    if (last && atMs - last[1] < pauseMs / 2) last[1] = atMs;
+    else spans.push([atMs, atMs]);
+  }
+  return spans;
+}
+
+describe("a server that is to end in the middle of a long answer", () => {
+  const stores = [
+    { what: "a folder", env: (folder: string) => ({ STATE_DIR: folder }), isFree: true },
+    { what: "Redis", env: () => ({ REDIS_URL: redis?.url ?? "" }), isFree: redis !== undefined },
+    { what: "its other worker", env: () => ({ WORKERS: "2" }), isFree: true },
+  ];
+  for (const { what, env, isFree } of stores) {
+    it(
+      `hands it over between two sentences, by ${what}`,
+      { ...options, ignore: !livekit || !isFree },
+      async () => {
+        const folder = `state/test-${crypto.randomUUID()}`;
+        await using _ = { [Symbol.asyncDispose]: () => remove(folder) };
+        await using all = await resumeWorld(access, {
+          env: { DRAIN_TIMEOUT: "16", ...env(folder) },
+          model: { answer: () => sentences.join(" ") },
+          speak: story,
+        });
+        await using first = await all.serve();
+        const isSupervised = what === "its other worker";
+        await using second = isSupervised ? first : await all.serve();
+        await second.url;
+        const room = `room-${crypto.randomUUID()}`;
+        await using caller = await joinCaller({ ...access, roomName: room });
+        await send(access, await first.url, { room, agent: "assistant" });
+        await untilSaid(caller, greeting);
+        await caller.untilQuiet();
+        const askedMs = performance.now();
+        await write(caller, "Tell me a story.");
+        await caller.untilSpeech({ sinceMs: askedMs });
+        if (isSupervised) endWorker(first);
+        else first.kill("SIGTERM");
+        await until(
+          () => saidTo(caller).slice(1).join(" ").endsWith(sentences.at(-1) ?? ""),
+          "the end",
+          60_000,
+        );
+        await caller.untilQuiet();
+
+        assertEquals(saidTo(caller).slice(1).join(" "), sentences.join(" ")); // each once
+        assertEquals(saidTo(caller).length, 3);
+        const spans = spansHeard(caller, askedMs);
+        assertEquals(spans.length, sentences.length, JSON.stringify(spans));
+        const pausesMs = spans.slice(1).map(([fromMs], i) => Math.round(fromMs - (spans[i]?.[1] ?? 0)));
+        console.log(`by ${what}: pauses of ${pausesMs.join(", ")} ms`);
+        const ended = first.log.filter(({ msg }) => msg === "session ended");
+        assertEquals(ended.map(({ reason }) => reason), ["handed-over"]);
+      },
+    );
+  }
+});
+
+/** Has the worker end that has the call. */
+function endWorker({ log }: ServerProcess) {
+  const worker = log.find(({ msg }) => msg === "agent joined")?.worker;
+  const pid = log.find((line) => line.msg === "a worker is started" && line.worker === worker)?.pid;
+  Deno.kill(Number(pid), "SIGTERM");
+}
+
+/** Removes the folder, if there is one. */
+async function remove(folder: string) {
+  await Deno.remove(folder, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+}
 
 /**
  * Runs in the page: joins, and keeps what LiveKit's components would show: the agent at each change, and whether one left

@@ -1,14 +1,12 @@
 /** Calls whose process is killed: another goes on with them, on real servers. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
-import { AccessToken } from "livekit-server-sdk";
-import { startDeepgramEmulator } from "../emulators/deepgram.ts";
-import { type ChatBody, startOpenAIEmulator } from "../emulators/openai.ts";
-import { type Caller, joinCaller, until } from "./caller.ts";
+import type { ChatBody } from "../emulators/openai.ts";
+import { joinCaller, until } from "./caller.ts";
 import { untilKept } from "./kept.ts";
 import { startLiveKitServer } from "./livekit_server.ts";
 import { startRedisServer } from "./redis_server.ts";
-import { startServer } from "./server.ts";
+import { resumeWorld, send, untilSaid, write } from "./resume_world.ts";
 
 const livekit = await startLiveKitServer();
 const redis = await startRedisServer();
@@ -20,6 +18,7 @@ afterAll(async () => {
 });
 
 const { url = "", apiKey = "", apiSecret = "" } = livekit ?? {};
+const access = { url, apiKey, apiSecret };
 const greeting = "Hello! I can tell you the weather, or schedule a meeting.";
 const lost = "Sorry, I lost you for a second.";
 const meeting = {
@@ -27,36 +26,13 @@ const meeting = {
   arguments: { date: "2999-01-01", time: "10:00", reason: "a talk" },
 };
 
-async function dispatch(address: string, room: string): Promise<string> {
-  const token = new AccessToken(apiKey, apiSecret, { identity: "operator" });
-  token.addGrant({ room, roomAdmin: true });
-  const response = await fetch(`${address}/dispatch`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${await token.toJwt()}`, "content-type": "application/json" },
-    body: JSON.stringify({ room, agent: "tools" }),
-  });
-  assertEquals(response.status, 201);
-  return (await response.json()).sessionId;
-}
-
-/** Settles with when the agent had said `text`. */
-const untilSaid = async (caller: Caller, text: string, identity: string): Promise<number> => {
-  const said = () =>
-    caller.transcripts.find((one) => one.identity === identity && one.closed && one.text === text);
-  return (await until(said, `the agent to say ${JSON.stringify(text)}`, 30_000)).atMs;
-};
-const write = (caller: Caller, text: string) =>
-  caller.room.localParticipant!.sendText(text, { topic: "lk.chat" });
-
 /** The model books when it is told to, and again when it is asked anew; what it says of that it says once it may. */
-async function world(more: Readonly<Record<string, string>>) {
-  await using stack = new AsyncDisposableStack();
-  const ears = stack.use(await startDeepgramEmulator({ apiKey: "ears" }));
+async function world(env: Readonly<Record<string, string>>) {
   let isHeld = true;
   let isBooked = false;
-  const openai = stack.use(
-    await startOpenAIEmulator({
-      apiKey: "mind",
+  const all = await resumeWorld(access, {
+    env,
+    model: {
       answer(user, _, { messages }) {
         if (user !== "Book it.") return `You said: ${user}`;
         if (results(messages).length === 2) return "It is booked.";
@@ -64,28 +40,9 @@ async function world(more: Readonly<Record<string, string>>) {
         return { calls: [meeting] };
       },
       fault: () => isHeld && isBooked ? { type: "hang" } : undefined,
-    }),
-  );
-  const serve = () =>
-    startServer({
-      LIVEKIT_URL: url,
-      LIVEKIT_API_KEY: apiKey,
-      LIVEKIT_API_SECRET: apiSecret,
-      OPENAI_API_KEY: "mind",
-      OPENAI_BASE_URL: openai.url,
-      DEEPGRAM_API_KEY: "ears",
-      DEEPGRAM_BASE_URL: ears.url,
-      HOST: "127.0.0.1",
-      LOG_LEVEL: "debug",
-      ...more,
-    });
-  const moved = stack.move();
-  return {
-    openai,
-    serve,
-    letGo: () => void (isHeld = false),
-    [Symbol.asyncDispose]: () => moved.disposeAsync(),
-  };
+    },
+  });
+  return { ...all, letGo: () => void (isHeld = false) };
 }
 
 const results = (messages: ChatBody["messages"]) => messages.filter(({ role }) => role === "tool");
@@ -97,8 +54,8 @@ describe("a call whose process is killed", () => {
     await using second = await all.serve();
     await second.url;
     const room = `room-${crypto.randomUUID()}`;
-    await using caller = await joinCaller({ url, apiKey, apiSecret, roomName: room });
-    const sessionId = await dispatch(await first.url, room);
+    await using caller = await joinCaller({ ...access, roomName: room });
+    const sessionId = await send(access, await first.url, { room, agent: "tools" });
     const agent = `agent-${sessionId}`;
     await untilSaid(caller, greeting, agent);
     await write(caller, "Hello there.");
@@ -140,8 +97,8 @@ describe("a call whose process is killed", () => {
       await using second = await all.serve();
       await second.url;
       const room = `room-${crypto.randomUUID()}`;
-      await using caller = await joinCaller({ url, apiKey, apiSecret, roomName: room });
-      const agent = `agent-${await dispatch(await first.url, room)}`;
+      await using caller = await joinCaller({ ...access, roomName: room });
+      const agent = `agent-${await send(access, await first.url, { room, agent: "tools" })}`;
       await untilSaid(caller, greeting, agent);
       await write(caller, "Hello there.");
       await untilSaid(caller, "You said: Hello there.", agent);
@@ -165,9 +122,9 @@ describe("a call whose process is killed", () => {
     await using all = await world({ STATE_DIR: folder });
     try {
       const room = `room-${crypto.randomUUID()}`;
-      await using caller = await joinCaller({ url, apiKey, apiSecret, roomName: room });
+      await using caller = await joinCaller({ ...access, roomName: room });
       await using first = await all.serve();
-      const agent = `agent-${await dispatch(await first.url, room)}`;
+      const agent = `agent-${await send(access, await first.url, { room, agent: "tools" })}`;
       await untilSaid(caller, greeting, agent);
       await write(caller, "Hello there.");
       await untilSaid(caller, "You said: Hello there.", agent);
