@@ -6,7 +6,7 @@ import { AccessToken } from "livekit-server-sdk";
 import type { SpeakOptions } from "../emulators/deepgram_speak.ts";
 import { voice } from "../emulators/voice.ts";
 import { openClient, startBrowser } from "./browser.ts";
-import { type Caller, joinCaller, until } from "./caller.ts";
+import { type Caller, type HeardFrame, joinCaller, until } from "./caller.ts";
 import { startLiveKitServer } from "./livekit_server.ts";
 import { startRedisServer } from "./redis_server.ts";
 import { dispatch, resumeWorld, saidTo, send, untilSaid, write } from "./resume_world.ts";
@@ -102,25 +102,22 @@ describe("a server that is to end", () => {
 /** Numbered, to be told apart: eight words and a pause each. */
 const sentences = Array.from({ length: 14 }, (_, n) => `Here is sentence number ${n + 1} of this story.`);
 /** What Deepgram is asked for, and milliseconds. */
-const [rate, pauseMs] = [24_000, 200];
+const [rate, msPerWord, pauseMs, frameMs] = [24_000, 200, 200, 20];
 const story: SpeakOptions = {
-  msPerWord: 200,
+  msPerWord,
   sound(_, from, count) {
     const sound = voice(rate, from, count);
     return sound.fill(0, Math.max(0, count - rate * pauseMs / 1000));
   },
 };
 
-/** When the caller heard the agent, whoever spoke: from, and until; milliseconds. */
-function spansHeard({ heard }: Caller, sinceMs: number): (readonly [fromMs: number, untilMs: number])[] {
-  const spans: [number, number][] = [];
-  for (const { atMs, level } of heard) {
-    if (atMs < sinceMs || level < 0.01) continue;
-    const last = spans.at(-1);
-    if (last && atMs - last[1] < pauseMs / 2) last[1] = atMs;
-    else spans.push([atMs, atMs]);
-  }
-  return spans;
+const isVoice = ({ level }: HeardFrame) => level > 0.01;
+
+/** The longest silence that the caller heard in that time, in milliseconds. */
+function longestSilence({ heard }: Caller, fromMs: number, untilMs: number): number {
+  const atMs = heard.filter((frame) => isVoice(frame) && frame.atMs >= fromMs && frame.atMs <= untilMs)
+    .map(({ atMs }) => atMs);
+  return Math.max(...atMs.slice(1).map((ms, i) => ms - (atMs[i] ?? 0)));
 }
 
 describe("a server that is to end in the middle of a long answer", () => {
@@ -164,10 +161,21 @@ describe("a server that is to end in the middle of a long answer", () => {
 
         assertEquals(saidTo(caller).slice(1).join(" "), sentences.join(" ")); // each once
         assertEquals(saidTo(caller).length, 3);
-        const spans = spansHeard(caller, askedMs);
-        assertEquals(spans.length, sentences.length, JSON.stringify(spans));
-        const pausesMs = spans.slice(1).map(([fromMs], i) => Math.round(fromMs - (spans[i]?.[1] ?? 0)));
-        console.log(`by ${what}: pauses of ${pausesMs.join(", ")} ms`);
+        const voicedMs = caller.heard.filter((frame) => isVoice(frame) && frame.atMs > askedMs).length *
+          frameMs;
+        const sentenceMs = 8 * msPerWord - pauseMs;
+        assert(voicedMs < (sentences.length + 0.7) * sentenceMs, `something was heard twice: ${voicedMs} ms`);
+        const changeMs = caller.transcripts.findLast(({ identity }) => identity !== "caller")?.atMs ?? NaN;
+        const [fromMs, untilMs] = [changeMs - 1_000, changeMs + 500];
+        const changingMs = longestSilence(caller, fromMs, untilMs);
+        const usualMs = Math.max(
+          longestSilence(caller, askedMs, fromMs),
+          longestSilence(caller, untilMs, Infinity),
+        );
+        console.log(
+          `by ${what}: ${changingMs.toFixed()} ms of silence, of ${usualMs.toFixed()} between other sentences`,
+        );
+        assert(changingMs < usualMs + 300, `it was silent for ${changingMs} ms`);
         const ended = first.log.filter(({ msg }) => msg === "session ended");
         assertEquals(ended.map(({ reason }) => reason), ["handed-over"]);
       },

@@ -79,9 +79,11 @@ describe("two workers", () => {
       await untilMeasured(/^repartee_sessions\{agent="assistant"\} 2$/m);
 
       const started = told("a worker is started").find((line) => line.worker === worker(one));
+      const killedMs = performance.now();
       Deno.kill(Number(started?.pid), "SIGKILL");
-      const said = () => caller.transcripts.some(({ text, closed }) => closed && text.startsWith(lost));
-      await until(said, "the agent to be there again", 30_000);
+      const said = () => caller.transcripts.find(({ text, closed }) => closed && text.startsWith(lost));
+      const { atMs } = await until(said, "the agent to be there again", 30_000);
+      console.log(`${Math.round(atMs - killedMs)} ms after the kill the agent was there again`);
       await until(
         () => worker(one) !== "undefined" && told("agent joined").length === 3,
         "the other worker",
