@@ -62,7 +62,8 @@ function inferWith(session: InferenceSession, tensor: typeof Tensor, sampleRate:
 }
 
 function isQuiet(window: Int16Array): boolean {
-  return window.every((sample) => sample <= QUIET && sample >= -QUIET);
+  for (const sample of window) if (sample > QUIET || sample < -QUIET) return false;
+  return true;
 }
 
 function floats(tensor: Tensor | undefined): Float32Array {

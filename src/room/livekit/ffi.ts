@@ -65,12 +65,14 @@ export function installFfiClient(log: Log): FfiClient {
 function createFfiClient(log: Log): FfiClient {
   const anyEvent = new Set<Listener>();
   const byStream = new Map<bigint, Listener>();
-  const byCapture = new Map<bigint, Listener>();
+  /** Who waits for the answer to a request, by its asyncId. */
+  const byAnswer = new Map<bigint, Listener>();
   const connecting = new Map<bigint, Listener>();
   const byRoom = new Map<bigint, Listener>();
-  const routes = [byStream, byCapture, connecting, byRoom];
-  /** Where the listener that is added next belongs: rtc-node adds it in the same breath as it sends its request. */
-  let route: { readonly to: Map<bigint, Listener>; readonly key: bigint } | undefined;
+  const routes = [byStream, connecting, byRoom];
+  /** The stream whose listener is added next, and the request whose answer is awaited next: in the same breath. */
+  let opened: bigint | undefined;
+  let asked: bigint | undefined;
   let added: Listener | undefined;
   let lastAsyncId = 0n;
 
@@ -87,6 +89,12 @@ function createFfiClient(log: Log): FfiClient {
     for (const listener of [...listeners]) call(listener, event);
   };
 
+  /** An answer goes to who waits for it; what nobody is known to wait for, to everybody. */
+  const answered = (asyncId: bigint | undefined, event: FfiEvent) => {
+    const listener = byAnswer.get(asyncId ?? 0n);
+    if (listener) call(listener, event);
+    else callAll([...anyEvent, ...byAnswer.values()], event);
+  };
   const dispatch = (event: FfiEvent) => {
     const { case: kind, value } = event.message;
     switch (kind) {
@@ -99,8 +107,6 @@ function createFfiClient(log: Log): FfiClient {
         if (value.message.case === "frameReceived") letGo(value.message.value.buffer?.handle);
         return;
       }
-      case "captureAudioFrame":
-        return call(byCapture.get(value.asyncId ?? 0n), event);
       case "roomEvent":
         call(byRoom.get(value.roomHandle ?? 0n), event);
         // after it a room hears nothing more, and rtc-node forgets its listener when the server closed the room
@@ -112,7 +118,7 @@ function createFfiClient(log: Log): FfiClient {
         connecting.delete(asyncId);
         const room = value.message.case === "result" ? value.message.value.room?.handle?.id : undefined;
         if (listener && room !== undefined) byRoom.set(room, listener);
-        return callAll(anyEvent, event);
+        return answered(asyncId, event);
       }
       case "rpcMethodInvocation": // names a participant, not a room
         return callAll(byRoom.values(), event);
@@ -120,15 +126,15 @@ function createFfiClient(log: Log): FfiClient {
         log.error({ detail: value.message }, "LiveKit's native client panicked");
         return;
       default:
-        callAll(anyEvent, event);
+        answered(value && "asyncId" in value ? value.asyncId : undefined, event);
     }
   };
   livekitInitialize((data) => dispatch(FfiEvent.fromBinary(data)), false, SDK_VERSION);
 
   const on = (_name: string, listener: Listener) => {
-    if (route) route.to.set(route.key, listener);
-    else anyEvent.add(listener);
-    route = undefined;
+    if (opened === undefined) anyEvent.add(listener);
+    else byStream.set(opened, listener);
+    opened = undefined;
     added = listener;
   };
   const off = (_name: string, listener: Listener) => {
@@ -145,11 +151,9 @@ function createFfiClient(log: Log): FfiClient {
     request<T>(request: PartialMessage<FfiRequest>): T {
       const data = livekitFfiRequest(new FfiRequest(request).toBinary());
       const { case: kind, value } = FfiResponse.fromBinary(data).message;
-      route = undefined;
-      if (kind === "newAudioStream" || kind === "newVideoStream") {
-        route = { to: byStream, key: value.stream?.handle?.id ?? 0n };
-      } else if (kind === "captureAudioFrame") route = { to: byCapture, key: value.asyncId ?? 0n };
-      else if (kind === "connect" && added) {
+      asked = value && "asyncId" in value ? value.asyncId : undefined;
+      opened = kind === "newAudioStream" || kind === "newVideoStream" ? value.stream?.handle?.id : undefined;
+      if (kind === "connect" && added) {
         anyEvent.delete(added);
         connecting.set(value.asyncId ?? 0n, added);
       }
@@ -160,6 +164,8 @@ function createFfiClient(log: Log): FfiClient {
       { signal }: { signal?: AbortSignal } = {},
     ): Promise<T> {
       return new Promise((resolve, reject) => {
+        const asyncId = asked;
+        asked = undefined;
         if (signal?.aborted) return reject(signal.reason);
         const listener = (event: FfiEvent) => {
           if (!predicate(event)) return;
@@ -171,11 +177,13 @@ function createFfiClient(log: Log): FfiClient {
           reject(signal?.reason);
         };
         const stop = () => {
-          off(EVENT, listener);
+          if (asyncId === undefined) anyEvent.delete(listener);
+          else byAnswer.delete(asyncId);
           signal?.removeEventListener("abort", onAbort);
         };
         signal?.addEventListener("abort", onAbort, { once: true });
-        on(EVENT, listener);
+        if (asyncId === undefined) anyEvent.add(listener);
+        else byAnswer.set(asyncId, listener);
       });
     },
     copyBuffer: livekitCopyBuffer,
