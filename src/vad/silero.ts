@@ -62,7 +62,7 @@ function inferWith(session: InferenceSession, tensor: typeof Tensor, sampleRate:
 }
 
 function isQuiet(window: Int16Array): boolean {
-  for (const sample of window) if (sample > QUIET || sample < -QUIET) return false;
+  for (let i = 0; i < window.length; i++) if (Math.abs(window[i] ?? 0) > QUIET) return false;
   return true;
 }
 
