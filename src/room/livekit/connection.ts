@@ -12,6 +12,7 @@ import type { Clock } from "../../clock.ts";
 import { messageOf, StageError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import type { RoomEnd } from "../room.ts";
+import type { RoomHandles } from "./handles.ts";
 import { ON_BEHALF_ATTRIBUTE } from "./token.ts";
 
 /** Connects `room`. Rejects with a StageError of stage "room", or with the signal's reason as soon as it aborts. */
@@ -48,10 +49,14 @@ export async function connectRoom(
 export async function publishVoice(
   room: Room,
   track: LocalTrack,
-  { signal }: { readonly signal: AbortSignal },
+  { handles, signal }: { readonly handles: RoomHandles; readonly signal: AbortSignal },
 ): Promise<string> {
   const options = new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE });
-  const published = Promise.all([room.getSid(), room.localParticipant?.publishTrack(track, options)]);
+  const publish = async () => {
+    const publication = await room.localParticipant?.publishTrack(track, options);
+    if (publication) handles.add(publication.ffiHandle);
+  };
+  const published = Promise.all([room.getSid(), publish()]);
   try {
     const [id] = await unlessAborted(published, signal);
     return id;

@@ -43,7 +43,7 @@ const SDK_VERSION = "1.1.0";
 export const EVENT = "ffi_event";
 
 /** Frees what the native client keeps under `handle`. */
-export function letGo(handle: FfiOwnedHandle | undefined): void {
+export function letGo(handle: Pick<FfiOwnedHandle, "id"> | undefined): void {
   if (handle?.id !== undefined) new FfiHandle(handle.id).dispose();
 }
 
@@ -89,6 +89,11 @@ function createFfiClient(log: Log): FfiClient {
     for (const listener of [...listeners]) call(listener, event);
   };
 
+  const deliver = (stream: bigint | undefined, event: FfiEvent, owned: FfiOwnedHandle | undefined) => {
+    const listener = byStream.get(stream ?? 0n);
+    if (listener) call(listener, event);
+    else letGo(owned);
+  };
   /** An answer goes to who waits for it; what nobody is known to wait for, to everybody. */
   const answered = (asyncId: bigint | undefined, event: FfiEvent) => {
     const listener = byAnswer.get(asyncId ?? 0n);
@@ -98,14 +103,14 @@ function createFfiClient(log: Log): FfiClient {
   const dispatch = (event: FfiEvent) => {
     const { case: kind, value } = event.message;
     switch (kind) {
-      case "audioStreamEvent":
-        return call(byStream.get(value.streamHandle ?? 0n), event);
+      // Nobody else lets go of a frame that was on its way when its stream was closed.
+      case "audioStreamEvent": {
+        const { frame } = value.message.case === "frameReceived" ? value.message.value : {};
+        return deliver(value.streamHandle, event, frame?.handle);
+      }
       case "videoStreamEvent": {
-        const listener = byStream.get(value.streamHandle ?? 0n);
-        if (listener) return call(listener, event);
-        // it was closed while this frame was on its way: nobody else lets go of it
-        if (value.message.case === "frameReceived") letGo(value.message.value.buffer?.handle);
-        return;
+        const { buffer } = value.message.case === "frameReceived" ? value.message.value : {};
+        return deliver(value.streamHandle, event, buffer?.handle);
       }
       case "roomEvent":
         call(byRoom.get(value.roomHandle ?? 0n), event);

@@ -17,6 +17,7 @@ import { describe, watchPeople } from "./people.ts";
 import { rpcCaller } from "./rpc.ts";
 import { publishOnBehalf, showEnd, statePublisher } from "./state.ts";
 import { agentToken } from "./token.ts";
+import { turnstile } from "./turnstile.ts";
 import { answerTurnCalls } from "./turns.ts";
 import { createTranscripts } from "./transcripts.ts";
 import { receiveVideo } from "./video.ts";
@@ -58,6 +59,11 @@ const SOURCE_QUEUE_MS = 1000;
 /** What leaving may take, milliseconds: sending the last transcripts, and the server's answer. */
 const FLUSH_MS = 500;
 const LEAVE_MS = 2000;
+/**
+ * Rooms that are joined at the same time: the native client and the server take longer for all of many than for one after
+ * another, and some time out.
+ */
+const joining = turnstile({ places: 8, longestMs: 2_000 });
 
 /**
  * Joins a LiveKit room as an agent; settles when its voice is published, since clients see an agent only then. Rejects
@@ -67,17 +73,18 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   const { url, roomName, identity, subscribe, participants = "linked", clock, log, signal } = options;
   const { gate = openGate } = options;
   const client = installFfiClient(log);
+  using _place = await joining.enter({ clock, signal });
   const token = options.token ?? await agentToken(options);
   const room = new RtcRoom();
   const closed = new AbortController();
   const end = (reason: RoomEnd) => closed.abort(reason);
   room.on(RoomEvent.Disconnected, (reason) => end(endOf(reason)));
-  const giveBackHandles = collectHandles(room, client);
+  const handles = collectHandles(room, client);
   const disconnect = async () => {
     try {
       await room.disconnect();
     } finally {
-      giveBackHandles();
+      handles.giveBack();
     }
   };
 
@@ -149,7 +156,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   };
 
   try {
-    let id = await publishVoice(room, track, { signal });
+    let id = await publishVoice(room, track, { handles, signal });
     room.on(RoomEvent.RoomSidChanged, (sid) => id = sid);
     const transcripts = createTranscripts({
       client,

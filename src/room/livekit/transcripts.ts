@@ -12,7 +12,7 @@ import type {
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { TranscriptPublisher } from "../room.ts";
-import type { FfiClient } from "./ffi.ts";
+import { type FfiClient, letGo } from "./ffi.ts";
 
 export const TRANSCRIPTION_TOPIC = "lk.transcription";
 
@@ -78,6 +78,11 @@ export function createTranscripts(
     if (result.case === "error") throw new Error(result.value.description);
   };
 
+  /** The handles of the streams that are open: with one of them left, the native client keeps all of the room. */
+  const writers = new Set<bigint>();
+  signal.addEventListener("abort", () => {
+    for (const id of writers) letGo({ id });
+  }, { once: true });
   const open = async (id: string): Promise<bigint> => {
     const { asyncId } = client.request<TextStreamOpenResponse>({
       message: {
@@ -87,7 +92,9 @@ export function createTranscripts(
     });
     const { result } = await answer<TextStreamOpenCallback>("textStreamOpen", asyncId);
     if (result.case !== "writer") throw new Error(result.value?.description ?? "no writer");
-    return result.value.handle?.id ?? 0n;
+    const writer = result.value.handle?.id ?? 0n;
+    writers.add(writer);
+    return writer;
   };
   const write = async (writerHandle: bigint, text: string) => {
     const { asyncId } = client.request<TextStreamWriterWriteResponse>({
@@ -104,6 +111,8 @@ export function createTranscripts(
       },
     });
     const { error } = await answer<TextStreamWriterCloseCallback>("textStreamWriterClose", asyncId);
+    writers.delete(writerHandle);
+    letGo({ id: writerHandle });
     if (error) throw new Error(error.description);
   };
 
