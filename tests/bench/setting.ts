@@ -16,7 +16,7 @@ export interface Setting extends AsyncDisposable {
 /** Starts all but the server; undefined, and it says why, where there is no livekit-server. */
 export async function startSetting(): Promise<Setting | undefined> {
   await using stack = new AsyncDisposableStack();
-  const livekit = await startLiveKitServer();
+  const livekit = await startLiveKitServer({ departureTimeoutS: 20 });
   if (!livekit) return undefined;
   stack.use(livekit);
   const child = stack.use(run("emulators.ts"));

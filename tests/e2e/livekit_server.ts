@@ -22,6 +22,8 @@ export interface LiveKitServerOptions {
   readonly like?: Pick<LiveKitServer, "url" | "apiSecret">;
   /** Makes it one of a cluster, with the others that have the same Redis and secret: `redis://:password@host:port`. */
   readonly cluster?: { readonly redisUrl: string; readonly apiSecret: string };
+  /** How long a room is kept that only agents are left in, in seconds (default: 3; LiveKit's own: 20). */
+  readonly departureTimeoutS?: number;
   /** Whether it writes a log, and what happens to it goes in there. */
   readonly logs?: boolean;
 }
@@ -57,7 +59,7 @@ export async function startLiveKitServer(
 /** Starts `binary`; undefined when it ends before it is ready. */
 async function start(
   binary: string,
-  { webhookUrl, like, cluster, logs = false }: LiveKitServerOptions,
+  { webhookUrl, like, cluster, departureTimeoutS = 3, logs = false }: LiveKitServerOptions,
 ): Promise<LiveKitServer | undefined> {
   const port = like ? Number(new URL(like.url).port) : freePort();
   const [tcpPort, udpPort] = [freePort(), freePort()];
@@ -77,7 +79,7 @@ rtc:
   stun_servers: ["127.0.0.1:${udpPort}"]
 keys: {${apiKey}: ${apiSecret}}
 logging: {level: ${logs ? "info" : "warn"}}
-room: {empty_timeout: 5, departure_timeout: 3}
+room: {empty_timeout: 5, departure_timeout: ${departureTimeoutS}}
 ${webhookUrl === undefined ? "" : `webhook: {api_key: ${apiKey}, urls: ["${webhookUrl}"]}`}
 ${cluster ? redisOf(cluster.redisUrl) : ""}
 `;
