@@ -31,6 +31,8 @@ const askMs = 250;
 const lookMs = 50;
 /** How long who has accepted may take to be in charge, once they may be. */
 const liveMs = 2_000;
+/** An offer that has not changed is put again so much later; it holds for longer. */
+const renewMs = 1_000;
 /** What was not taken is given again so much later. */
 const againMs = 1_000;
 /** Clients have so long to see another agent before this one leaves: one that leaves while it is theirs has failed. */
@@ -116,6 +118,7 @@ export async function handOver(
     return false;
   };
   let offered: Offer | undefined;
+  let putMs = -Infinity;
   const turn = async (): Promise<boolean> => {
     const from = departure();
     if (from?.obstacle !== undefined && !told) {
@@ -125,8 +128,12 @@ export async function handOver(
     if (from && from.obstacle === undefined) {
       juncture = plan(from);
       const { identity } = from.room;
-      offered = { ...place(), sessionId: session.id, identity, ...(juncture && { next: juncture.next }) };
-      await offers.put(offered);
+      const offer = { ...place(), sessionId: session.id, identity, ...(juncture && { next: juncture.next }) };
+      if (clock.now() - putMs >= renewMs || JSON.stringify(offer) !== JSON.stringify(offered)) {
+        await offers.put(offer);
+        putMs = clock.now();
+      }
+      offered = offer;
       const taker = await offers.taker(offered);
       readyMs = taker?.state === "ready" ? readyMs ?? clock.now() : undefined;
       if (taker?.state === "ready") return await wait(from, offered, taker);

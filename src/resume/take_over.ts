@@ -30,6 +30,8 @@ export interface TakeOverOptions {
 /** How often it is looked for offers, whether one stands still, and whether the claim is free; milliseconds. */
 const lookMs = 500;
 const askMs = 250;
+/** What has not changed is told again so much later: it holds for longer. */
+const renewMs = 1_000;
 const pollMs = 40;
 /** An offer that could not be taken is looked at again so much later. */
 const againMs = 3_000;
@@ -51,6 +53,8 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
     let standby: Standby | undefined;
     let made: MadeSpeech | undefined;
     let ready: string | undefined;
+    let told: string | undefined;
+    let toldMs = -Infinity;
     const make = (text: string | undefined) => {
       if (made?.text === text || !standby) return;
       made?.drop();
@@ -62,7 +66,10 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
     };
     const tell = async () => {
       // While the other decides its own claim is what counts.
-      const isHeld = await acceptance.tell(state, ready);
+      const news = JSON.stringify([state, ready]);
+      const isDue = news !== told || clock.now() - toldMs >= renewMs;
+      const isHeld = !isDue || await acceptance.tell(state, ready);
+      if (isDue) [told, toldMs] = [news, clock.now()];
       const now = isHeld && state !== "live" ? await offers.find(offer) : undefined;
       if (now && state === "ready") make(now.next);
       if (!isHeld || (state !== "live" && !now)) {

@@ -21,8 +21,9 @@ export interface FileStoreOptions {
   readonly now?: () => number;
 }
 
-/** How long a method may take, in milliseconds. */
+/** How long a method may take, and how often it tries while another process changes something; milliseconds. */
 const answerMs = 1_000;
+const retryMs = 2;
 
 /** `token`: of a lease alone. */
 const kept = z.object({
@@ -36,7 +37,7 @@ type Kept = z.infer<typeof kept>;
 /**
  * Opens the store in `folder`; throws a ConfigError when nothing can be written there. Each value and each lease is a file,
  * which is replaced as a whole; processes change them one at a time, by the lock of one file, which ends with its process.
- * Whoever only reads waits for nobody.
+ * Whoever only reads waits for nobody. A change is done without a pause, so that none waits for another's event loop.
  */
 export async function fileStore({ folder, clock, now = wallTime }: FileStoreOptions): Promise<Store> {
   const lock = `${folder}/lock`;
@@ -47,21 +48,23 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
   const leasePath = (key: string) => pathOf("leases", key);
   const valuePath = (key: string) => pathOf(`values-${kindOf(key)}`, key);
   let over = false;
-  let working: Promise<unknown> = Promise.resolve();
 
   /** What is in the file, unless it has expired. */
-  const read = async (path: string): Promise<Kept | undefined> => {
-    const text = await unlessMissing(Deno.readTextFile(path));
+  const read = async (path: string): Promise<Kept | undefined> =>
+    parsed(await unlessMissing(Deno.readTextFile(path)));
+  const readNow = (path: string): Kept | undefined =>
+    parsed(unlessMissingNow(() => Deno.readTextFileSync(path)));
+  const parsed = (text: string | undefined): Kept | undefined => {
     if (text === undefined) return undefined;
     const found = kept.parse(JSON.parse(text));
     return found.untilMs > now() ? found : undefined;
   };
-  const write = async (path: string, what: string | Kept): Promise<void> => {
+  const write = (path: string, what: string | Kept): void => {
     const whole = `${path}.new`;
-    await Deno.writeTextFile(whole, typeof what === "string" ? what : JSON.stringify(what), { mode: 0o600 });
-    await Deno.rename(whole, path);
+    Deno.writeTextFileSync(whole, typeof what === "string" ? what : JSON.stringify(what), { mode: 0o600 });
+    Deno.renameSync(whole, path);
   };
-  const remove = async (path: string) => await unlessMissing(Deno.remove(path));
+  const remove = (path: string) => unlessMissingNow(() => Deno.removeSync(path));
   const list = async (
     kind: string,
   ): Promise<{ readonly path: string; readonly what: Kept | undefined }[]> => {
@@ -69,42 +72,45 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
     const paths = entries.flatMap(({ name }) => name.endsWith(".json") ? [`${folderOf(kind)}/${name}`] : []);
     return await Promise.all(paths.map(async (path) => ({ path, what: await read(path) })));
   };
-  /** Forgets what has expired. */
-  const tidy = async (kind: string): Promise<void> => {
-    const expired = (await list(kind)).filter(({ what }) => !what);
-    await Promise.all(expired.map(({ path }) => remove(path)));
+  /** Forgets which of them have expired. */
+  const tidy = (paths: readonly string[]): void => {
+    for (const path of paths) if (!readNow(path)) remove(path);
   };
-  const make = (path: string) => Deno.mkdir(path, { recursive: true, mode: 0o700 });
+  const make = (path: string) => Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
 
-  /** Does `work` while no other process does any. */
-  const alone = async <T>(work: () => Promise<T>): Promise<T> => {
-    using file = await Deno.open(lock, { create: true, write: true, mode: 0o600 });
-    await file.lock(true); // until it is closed
-    if (over) throw new StoreError("the store is closed");
-    return await work();
+  /** Does `work` while no other process does any; rejects with a StoreError. */
+  const ask = async <T>(work: () => T): Promise<T> => {
+    const giveUpMs = clock.now() + answerMs;
+    try {
+      using file = Deno.openSync(lock, { create: true, write: true, mode: 0o600 }); // it is locked until it is closed
+      while (!file.tryLockSync(true)) {
+        if (clock.now() >= giveUpMs) throw tooLate();
+        await clock.sleep(retryMs);
+      }
+      if (over) throw new StoreError("the store is closed");
+      return work();
+    } catch (error) {
+      throw asStoreError(error);
+    }
   };
-  /** The same, one after the other in this process; rejects with a StoreError. */
-  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
-    const done = working.then(() => alone(work));
-    working = done.catch(() => {}); // whoever asked is told
-    return await inTime(done);
+  const tooLate = () => new StoreError(`the store in ${folder} gave no answer within ${answerMs / 1000} s`);
+  const asStoreError = (error: unknown): StoreError => {
+    if (error instanceof StoreError) return error;
+    return new StoreError(`the store in ${folder} cannot be used: ${messageOf(error)}`, { cause: error });
   };
   /** Rejects with a StoreError, soon enough. */
   const inTime = async <T>(done: Promise<T>): Promise<T> => {
     const late = Promise.withResolvers<never>();
-    using _ = clock.after(answerMs, () => {
-      late.reject(new StoreError(`the store in ${folder} gave no answer within ${answerMs / 1000} s`));
-    });
+    using _ = clock.after(answerMs, () => late.reject(tooLate()));
     try {
       return await Promise.race([done, late.promise]);
     } catch (error) {
-      if (error instanceof StoreError) throw error;
-      throw new StoreError(`the store in ${folder} cannot be used: ${messageOf(error)}`, { cause: error });
+      throw asStoreError(error);
     }
   };
 
-  const lease = async (key: string): Promise<Lease | undefined> => {
-    const { value, token } = await read(leasePath(key)) ?? {};
+  const lease = (key: string): Lease | undefined => {
+    const { value, token } = readNow(leasePath(key)) ?? {};
     return value === undefined || token === undefined ? undefined : { value, token };
   };
   const held = async (key: string): Promise<HeldLease | undefined> => {
@@ -112,67 +118,68 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
     if (value === undefined || token === undefined || untilMs === undefined) return undefined;
     return { value, token, leftMs: untilMs - now() };
   };
-  const isHeld = async (fence: Fence | undefined) =>
-    !fence || (await lease(fence.key))?.token === fence.token;
+  const isHeld = (fence: Fence | undefined) => !fence || lease(fence.key)?.token === fence.token;
   const hold = (key: string, { value, token }: Lease, ttlMs: number) =>
     write(leasePath(key), { key, value, token, untilMs: now() + ttlMs });
-  const nextToken = async (): Promise<number> => {
-    const token = Number(await unlessMissing(Deno.readTextFile(lastToken)) ?? 0) + 1;
-    await write(lastToken, String(token));
+  const nextToken = (): number => {
+    const token = Number(unlessMissingNow(() => Deno.readTextFileSync(lastToken)) ?? 0) + 1;
+    write(lastToken, String(token));
     return token;
   };
 
   const store: Store = {
     reachableMs: Infinity,
     take: (key, value, ttlMs) =>
-      ask(async (): Promise<Taking> => {
-        const held = await lease(key);
+      ask((): Taking => {
+        const held = lease(key);
         if (held) return { type: "held", ...held };
-        const token = await nextToken();
-        await hold(key, { value, token }, ttlMs);
+        const token = nextToken();
+        hold(key, { value, token }, ttlMs);
         return { type: "taken", token };
       }),
     renew: (key, token, ttlMs, value) =>
-      ask(async () => {
-        const held = await lease(key);
+      ask(() => {
+        const held = lease(key);
         if (held?.token !== token) return false;
-        await hold(key, { value: value ?? held.value, token }, ttlMs);
+        hold(key, { value: value ?? held.value, token }, ttlMs);
         return true;
       }),
     release: (key, token) =>
-      ask(async () => {
-        if (!await isHeld({ key, token })) return false;
-        await remove(leasePath(key));
+      ask(() => {
+        if (!isHeld({ key, token })) return false;
+        remove(leasePath(key));
         return true;
       }),
     read: (key) => inTime(held(key)),
     set: (key, value, { ttlMs, fence }) =>
-      ask(async () => {
-        if (!await isHeld(fence)) return false;
-        await make(folderOf(`values-${kindOf(key)}`));
-        await write(valuePath(key), { key, value, untilMs: now() + ttlMs });
+      ask(() => {
+        if (!isHeld(fence)) return false;
+        make(folderOf(`values-${kindOf(key)}`));
+        write(valuePath(key), { key, value, untilMs: now() + ttlMs });
         return true;
       }),
     get: async (key) => (await inTime(read(valuePath(key))))?.value,
     delete: (key, { fence } = {}) =>
-      ask(async () => {
-        if (!await isHeld(fence)) return false;
-        await remove(valuePath(key));
+      ask(() => {
+        if (!isHeld(fence)) return false;
+        remove(valuePath(key));
         return true;
       }),
     async keys(kind) {
       const all = await inTime(list(`values-${kind}`));
-      if (all.some(({ what }) => !what)) await ask(() => tidy(`values-${kind}`));
+      const expired = all.flatMap(({ path, what }) => what ? [] : [path]);
+      if (expired.length > 0) await ask(() => tidy(expired));
       return all.flatMap(({ what }) => what ? [what.key] : []);
     },
-    async [Symbol.asyncDispose]() {
+    [Symbol.asyncDispose]() {
       over = true;
-      await working;
+      return Promise.resolve();
     },
   };
   try {
-    await make(folderOf("leases"));
-    await ask(() => tidy("leases"));
+    make(folderOf("leases"));
+    const leases = await list("leases");
+    await ask(() => tidy(leases.map(({ path }) => path)));
     return store;
   } catch (error) {
     throw new ConfigError(
@@ -184,6 +191,15 @@ export async function fileStore({ folder, clock, now = wallTime }: FileStoreOpti
 async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function unlessMissingNow<T>(work: () => T): T | undefined {
+  try {
+    return work();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
