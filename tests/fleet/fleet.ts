@@ -109,10 +109,6 @@ async function greet(cluster: Cluster, call: FleetCall, server: number): Promise
   await told(cluster, call, call.untilGreeted());
 }
 
-/** Whether this machine was too slow for what it runs: processes that live have not renewed their claims in time. */
-export const wasTooSlow = ({ servers }: Cluster): boolean =>
-  servers.some(({ log }) => log.some(({ msg }) => msg.startsWith("the claim could not be renewed")));
-
 /** With what the servers' logs have of the call, where `work` rejects. */
 export async function told<T>({ servers }: Cluster, { room }: FleetCall, work: Promise<T>): Promise<T> {
   try {
