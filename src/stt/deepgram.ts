@@ -1,11 +1,12 @@
 /** Speech recognition by Deepgram: https://developers.deepgram.com/reference/speech-to-text/listen-streaming */
-import type { DeepgramTransportFactory, DeepgramTransportMessage } from "@deepgram/sdk";
+import type { DeepgramTransportFactory } from "@deepgram/sdk";
+import * as z from "zod";
 import { liveStream } from "../audio/live.ts";
 import type { Clock } from "../clock.ts";
 import { asStageError, StageError } from "../errors.ts";
-import { openSocket, type SocketEnd, socketError } from "../socket.ts";
-import { createUtterance, resultsSchema } from "./deepgram_results.ts";
+import { openSocket, type SocketEnd, socketError, type SocketListener } from "../socket.ts";
 import type { SpeechInput, SpeechToText, TranscriptEvent } from "./stt.ts";
+import { createUtterance, type UtterancePiece } from "./utterance.ts";
 
 /** Deepgram closes a connection that sends nothing for 10 s (NET-0001). */
 const keepAliveMs = 4_000;
@@ -52,7 +53,7 @@ export function deepgramSpeechToText(
     const out = liveStream<TranscriptEvent>({ limit: Infinity, onCancel: () => end() });
     const utterance = createUtterance();
     const opened = Promise.withResolvers<void>();
-    let socket: ListenSocket | undefined;
+    let socket: Awaited<ReturnType<typeof connect>> | undefined;
     let speaking = false;
     let finalizing = false;
     let drained = false;
@@ -96,13 +97,13 @@ export function deepgramSpeechToText(
       });
     };
     const onMessage = (message: unknown) => {
-      const type = messageType(message);
-      if (type !== undefined && type !== "Results") return; // Metadata
+      const { data: said } = messageSchema.safeParse(message);
+      if (said && said.type !== "Results") return; // Metadata
       const results = resultsSchema.safeParse(message);
       if (!results.success) {
         return end(new StageError("stt", "Deepgram sent a message that is none", { retryable: true }));
       }
-      emit(utterance.take(results.data));
+      emit(utterance.take(pieceFrom(results.data)));
       if (drained) return;
       if (!utterance.pending) {
         finalizing = false;
@@ -134,24 +135,23 @@ export function deepgramSpeechToText(
       });
     };
 
-    signal.addEventListener("abort", () => end(signal.reason), { signal: over.signal });
-    if (signal.aborted) end(signal.reason);
-    // Until the socket is open, the audio waits where it comes from.
-    voice.pipeTo(new WritableStream({ start: () => opened.promise, write, close: drain }), {
-      signal: over.signal,
-    })
-      .catch((error) => end(asStageError("stt", error)));
     const onOpen = () => {
       opened.resolve();
       keepAlive = clock.after(keepAliveMs, keepOpen);
     };
-    connect(apiKey, baseUrl, query, { open: onOpen, message: onMessage, end: onEnd }, clock).then(
-      (connecting) => {
-        socket = connecting;
-        if (over.signal.aborted) socket.close();
-        else socket.connect();
-      },
-    ).catch((error) => end(asStageError("stt", error)));
+    const fail = (error: unknown) => end(asStageError("stt", error));
+
+    signal.addEventListener("abort", () => end(signal.reason), { signal: over.signal });
+    if (signal.aborted) end(signal.reason);
+    // Until the socket is open, the audio waits where it comes from.
+    const sink = new WritableStream({ start: () => opened.promise, write, close: drain });
+    voice.pipeTo(sink, { signal: over.signal }).catch(fail);
+    const listener = { open: onOpen, message: onMessage, end: onEnd };
+    connect(query, listener, { apiKey, baseUrl, clock }).then((connecting) => {
+      socket = connecting;
+      if (over.signal.aborted) socket.close();
+      else socket.connect();
+    }).catch(fail);
     return out.readable;
   };
   return { provider: "deepgram", model, input, transcribe };
@@ -160,34 +160,25 @@ export function deepgramSpeechToText(
 /** Loads the SDK, which takes a tenth of a second: before the first call, if that is not to wait for it. */
 export const loadDeepgram = (): Promise<typeof import("@deepgram/sdk")> => import("@deepgram/sdk");
 
-type ListenSocket = Awaited<ReturnType<typeof connect>>;
-
 /**
  * Prepares a connection through Deepgram's SDK, on a socket of ours: it ends when told to, says why it failed, and does
  * not reconnect by itself. The SDK is loaded with the first call, so that a start does not wait for it.
  */
 async function connect(
-  apiKey: string,
-  baseUrl: string,
   query: { readonly model: string },
   listener: { open(): void; message(message: unknown): void; end(why: SocketEnd): void },
-  clock: Clock,
+  { apiKey, baseUrl, clock }: { readonly apiKey: string; readonly baseUrl: string; readonly clock: Clock },
 ) {
   const { DeepgramClient } = await loadDeepgram();
   const transportFactory: DeepgramTransportFactory = (url, headers) => {
-    let onOpen = () => {};
-    let onMessage = (_: DeepgramTransportMessage) => {};
-    const socket = openSocket(url, headers, {
-      open: () => onOpen(),
-      message: (data) => onMessage(data),
-      end: listener.end,
-    }, { clock });
+    const sdk: SocketListener = { open() {}, message() {}, end: listener.end };
+    const socket = openSocket(url, headers, sdk, { clock });
     return {
       isOpen: () => socket.isOpen,
       send: (data) => socket.send(data as string | Uint8Array),
       close: () => socket.close(),
-      onOpen: (told) => onOpen = told,
-      onMessage: (told) => onMessage = told,
+      onOpen: (told) => sdk.open = told,
+      onMessage: (told) => sdk.message = told,
       // How the socket ends, and why, is told to our listener; closing the connection then tells the SDK.
       onError: () => {},
       onClose: () => {},
@@ -200,8 +191,47 @@ async function connect(
   return connection;
 }
 
-/** The `type` of a message; undefined when it is not one. */
-function messageType(message: unknown): string | undefined {
-  if (typeof message !== "object" || message === null || !("type" in message)) return undefined;
-  return typeof message.type === "string" ? message.type : undefined;
+const messageSchema = z.object({ type: z.string() });
+
+/** Times are seconds from the first audio of the connection: https://developers.deepgram.com/docs/live-streaming-audio */
+const resultsSchema = z.object({
+  type: z.literal("Results"),
+  start: z.number(),
+  duration: z.number(),
+  is_final: z.boolean().default(false),
+  speech_final: z.boolean().default(false),
+  from_finalize: z.boolean().default(false),
+  channel: z.object({
+    alternatives: z.tuple([z.object({
+      transcript: z.string(),
+      confidence: z.number(),
+      languages: z.array(z.string()).optional(),
+      words: z.array(z.object({
+        word: z.string(),
+        punctuated_word: z.string().optional(),
+        start: z.number(),
+        end: z.number(),
+        confidence: z.number(),
+      })).default([]),
+    })], z.unknown()),
+  }),
+});
+
+function pieceFrom({ start, duration, channel, ...flags }: z.infer<typeof resultsSchema>): UtterancePiece {
+  const [{ transcript, confidence, languages, words }] = channel.alternatives;
+  return {
+    text: transcript.trim(),
+    words: words.map(({ word, punctuated_word, start, end, confidence }) => ({
+      text: punctuated_word ?? word,
+      startMs: Math.round(start * 1000),
+      endMs: Math.round(end * 1000),
+      confidence,
+    })),
+    confidence,
+    language: languages?.[0],
+    endMs: Math.round((start + duration) * 1000),
+    isFinal: flags.is_final,
+    endOfTurn: flags.speech_final,
+    asked: flags.from_finalize,
+  };
 }

@@ -1,5 +1,6 @@
 /** Turns as recognizers tell them that judge for themselves when one is over: each message has the whole turn so far. */
 import type { TranscriptEvent, TranscriptWord } from "./stt.ts";
+import { isAfter } from "./utterance.ts";
 
 /** A word of a turn; its times are milliseconds from the first audio of the connection, where they are told. */
 export interface HeardWord {
@@ -49,9 +50,7 @@ export function createTurns(): Turns {
   const untold = ({ turn, words }: TurnUpdate) =>
     turn !== told.turn
       ? words
-      : words.filter(({ startMs, endMs }, i) =>
-        startMs === undefined || endMs === undefined ? i >= told.words : (startMs + endMs) / 2 > told.untilMs
-      );
+      : words.filter((word, i) => isTimed(word) ? isAfter(word, told.untilMs) : i >= told.words);
   const textOf = (update: TurnUpdate, words: readonly HeardWord[]) =>
     words.length === update.words.length ? update.text : words.map(({ text }) => text).join(" ");
 

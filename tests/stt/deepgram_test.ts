@@ -69,6 +69,47 @@ describe("Deepgram, listening", () => {
     assertEquals(clock.pending, 0);
   });
 
+  for (const end of ["speech_final", "from_finalize"] as const) {
+    it(`reads what a message says: the language, words as they are spelt, what has ended it (${end})`, async () => {
+      const results = {
+        type: "Results",
+        start: 0.1,
+        duration: 0.8004,
+        is_final: true,
+        [end]: true,
+        channel: {
+          alternatives: [{
+            transcript: " Good day, ",
+            confidence: 0.7,
+            languages: ["en", "de"],
+            words: [
+              { word: "good", start: 0.1, end: 0.3996, confidence: 0.8, punctuated_word: "Good" },
+              { word: "day,", start: 0.4, end: 0.9, confidence: 0.6 },
+            ],
+          }],
+        },
+      };
+      const { emulator, voice, done, events } = await start({
+        fault: () => ({ type: "malformed", text: JSON.stringify(results), afterMs: 100 }),
+      });
+      await using _ = emulator;
+      voice.silence(100);
+      voice.end();
+      assertEquals(await done, undefined);
+      assertEquals(events, [{
+        type: "final",
+        text: "Good day,",
+        confidence: 0.7,
+        language: "en",
+        words: [
+          { text: "Good", startMs: 100, endMs: 400, confidence: 0.8 },
+          { text: "day,", startMs: 400, endMs: 900, confidence: 0.6 },
+        ],
+        ...(end === "speech_final" ? { endOfTurn: true } : { asked: true }),
+      }]);
+    });
+  }
+
   it("joins the pieces of an utterance", async () => {
     const { emulator, voice, done, events } = await start({
       transcripts: ["My number is | four two | one."],
