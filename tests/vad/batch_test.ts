@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { batched, type Infer, type Inference, WINDOW } from "../../src/vad/batch.ts";
+import { fakeClock } from "../fakes/clock.ts";
 
 const window = (value: number) => new Int16Array(WINDOW).fill(value);
 
@@ -73,6 +74,32 @@ describe("batched", () => {
     assertEquals(runs, [1, 3]);
   });
 
+  it("gathers the windows of several streams, and has one that is alone wait for nobody", async () => {
+    const { infer, runs } = counting();
+    const { defer, next } = deferral();
+    const clock = fakeClock();
+    const model = batched(infer, { clock, defer });
+    const [a, b] = [model.open(), model.open()];
+    for (let n = 1; n <= 3; n++) {
+      const alone = a.probability(window(1));
+      await next();
+      await alone;
+    }
+    assertEquals(runs, [1, 1, 1]);
+    await clock.advance(3);
+    const first = b.probability(window(2));
+    const second = a.probability(window(1));
+    await clock.advance(4);
+    assertEquals(runs, [1, 1, 1]);
+    await clock.advance(1);
+    assertEquals(await Promise.all([first, second]), [201, 10104]);
+    assertEquals(runs, [1, 1, 1, 2]);
+    await clock.advance(8);
+    const late = b.probability(window(2));
+    await next();
+    assertEquals(await late, 20202);
+  });
+
   it("forgets on reset", async () => {
     const { infer } = counting();
     const stream = batched(infer).open();
@@ -84,7 +111,7 @@ describe("batched", () => {
   it("leaves a stream that was aborted out, and the others alone", async () => {
     const { infer, runs } = counting();
     const { defer, next } = deferral();
-    const model = batched(infer, defer);
+    const model = batched(infer, { defer });
     const abort = new AbortController();
     const gone = model.open().probability(window(1), { signal: abort.signal });
     const stays = model.open().probability(window(2));
@@ -98,7 +125,7 @@ describe("batched", () => {
   it("does not run when every stream was aborted, and runs again after", async () => {
     const { infer, runs } = counting();
     const { defer, next } = deferral();
-    const model = batched(infer, defer);
+    const model = batched(infer, { defer });
     const abort = new AbortController();
     const gone = model.open().probability(window(1), { signal: abort.signal });
     abort.abort(new Error("hung up"));
