@@ -33,7 +33,11 @@ export function makeSpeech(
   const life = AbortSignal.any([signal, unwanted.signal]);
   const clauses = spokenTextOf(wordsOf(text)(life), { tts, spokenForm });
   life.addEventListener("abort", () => over.resolve(), { once: true });
-  const made = tts.synthesize(clauses, { signal: life, heardMs: heard.promise }).pipeThrough(
+  /** What the voice throws at once fails the reply, as all does that comes of it later. */
+  async function* spoken(): AsyncGenerator<SpeechEvent> {
+    yield* tts.synthesize(clauses, { signal: life, heardMs: heard.promise });
+  }
+  const made = ReadableStream.from(spoken()).pipeThrough(
     kept({ onSound: begun.resolve, onEnd: over.resolve }),
   );
   return {

@@ -119,6 +119,24 @@ describe("an agent's greeting", () => {
     await timeToClose(call);
   });
 
+  it("of a voice that throws at once is apologized for, too", async () => {
+    const voice = toldVoice();
+    let isFirst = true;
+    const broken: TextToSpeech = {
+      ...voice.tts,
+      synthesize(text, options) {
+        if (!isFirst) return voice.tts.synthesize(text, options);
+        isFirst = false;
+        throw new Error("the voice threw");
+      },
+    };
+    const { call } = greeted({}, { voice: { ...voice, tts: broken } });
+    call.room.enter("caller");
+    await call.clock.advance(10_000);
+    assertEquals(saidTo(call).length, 1);
+    await timeToClose(call);
+  });
+
   it("is not said where a session goes on: there the line that is said first is made meanwhile", async () => {
     const { clock, tts, askedMs } = toldVoice();
     const agent = { greeting, resumed: "There I am again." };
