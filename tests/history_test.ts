@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import { messagesFrom, type PromptItem } from "../src/history.ts";
 import type { Message } from "../src/llm/llm.ts";
-import { wireMessages } from "../src/llm/openai_tools.ts";
+import { wireMessages } from "../src/llm/openai.ts";
 import { refusalOfMessages } from "./emulators/openai_requests.ts";
 import fc from "fast-check";
 

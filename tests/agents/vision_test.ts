@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import { agents } from "../../agents/mod.ts";
 import vision from "../../agents/vision.ts";
 import type { Message } from "../../src/llm/llm.ts";
-import { wireMessages } from "../../src/llm/openai_tools.ts";
+import { wireMessages } from "../../src/llm/openai.ts";
 import { scripted, testCall } from "../../src/testing.ts";
 import { imagesOf } from "../emulators/openai_images.ts";
 import { refusalOfMessages, type WireMessage } from "../emulators/openai_requests.ts";

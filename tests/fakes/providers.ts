@@ -2,7 +2,7 @@
 import type { Clock } from "../../src/clock.ts";
 import { StageError } from "../../src/errors.ts";
 import type { LanguageEvent, LanguageModel, Message } from "../../src/llm/llm.ts";
-import { wireMessages } from "../../src/llm/openai_tools.ts";
+import { wireMessages } from "../../src/llm/openai.ts";
 import { refusalOfMessages } from "../emulators/openai_requests.ts";
 
 export {

@@ -4,7 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import { messagesFrom, type PromptItem } from "../../src/history.ts";
 import { windowOf } from "../../src/history/window.ts";
-import { wireMessages } from "../../src/llm/openai_tools.ts";
+import { wireMessages } from "../../src/llm/openai.ts";
 import { refusalOf } from "../emulators/openai_requests.ts";
 
 const user = (text: string): PromptItem => ({ role: "user", text });

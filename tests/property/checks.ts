@@ -2,7 +2,7 @@
 import type { SessionEvent } from "../../src/events.ts";
 import { type HistoryItem, saidIn } from "../../src/history.ts";
 import type { Message } from "../../src/llm/llm.ts";
-import { wireMessages } from "../../src/llm/openai_tools.ts";
+import { wireMessages } from "../../src/llm/openai.ts";
 import { refusalOfMessages } from "../emulators/openai_requests.ts";
 import type { PlayedSpan, ShownTranscript } from "../../src/room/memory.ts";
 import type { VoiceSession } from "../../src/voice_session.ts";

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import fc from "fast-check";
 import { z } from "zod";
-import { wireMessages } from "../../src/llm/openai_tools.ts";
+import { wireMessages } from "../../src/llm/openai.ts";
 import { tool, type ToolEffect } from "../../src/tool.ts";
 import { refusalOfMessages } from "../emulators/openai_requests.ts";
 import { always, call, scripted, type Step, world } from "./world.ts";

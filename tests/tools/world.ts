@@ -3,7 +3,7 @@ import type { Agent } from "../../src/agent.ts";
 import type { StageError } from "../../src/errors.ts";
 import { messagesFrom, type PromptItem } from "../../src/history.ts";
 import type { LanguageEvent, LanguageModel, LanguageRequest, Message, ToolCall } from "../../src/llm/llm.ts";
-import { wireMessages } from "../../src/llm/openai_tools.ts";
+import { wireMessages } from "../../src/llm/openai.ts";
 import type { ToolSet } from "../../src/tool.ts";
 import { type AnswerEvent, type AnswerOptions, answerWithTools } from "../../src/tools/answer.ts";
 import type { ConfirmRequest, ToolHost } from "../../src/tools/host.ts";
