@@ -76,9 +76,10 @@ export function createTurnTaker(
     if (isSpeaking && !wasSpeaking) emit({ type: "user-started-speaking" });
     if (wasSpeaking && !isSpeaking) stoppedSpeaking(before.user, event.nowMs);
     wake?.[Symbol.dispose]();
-    wake = wakeAtMs === undefined
-      ? undefined
-      : clock.after(wakeAtMs - event.nowMs, () => take({ type: "wake", nowMs: clock.now() }));
+    wake = wakeAtMs === undefined ? undefined : clock.after(wakeAtMs - event.nowMs, () => {
+      const nowMs = clock.now();
+      take({ type: "wake", nowMs, lateMs: Math.max(0, nowMs - wakeAtMs) });
+    });
     for (const action of actions) perform(action, event);
     onDecided(event);
   };
