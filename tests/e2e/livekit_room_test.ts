@@ -460,6 +460,9 @@ describe("LiveKit room: its end", options, () => {
         if (message.case === "publishTrack" && message.value.message.case === "publication") {
           handles.push(message.value.message.value.handle?.id ?? 0n);
         }
+        if (message.case === "textStreamOpen" && message.value.result.case === "writer") {
+          handles.push(message.value.result.value.handle?.id ?? 0n);
+        }
         if (message.case !== "connect" || message.value.message.case !== "result") return;
         const { room, localParticipant, participants } = message.value.message.value;
         const owned = participants.flatMap(({ participant, publications }) => [participant, ...publications]);
@@ -469,11 +472,16 @@ describe("LiveKit room: its end", options, () => {
       };
       client.on(EVENT, listener);
       const room = await join(roomName);
+      const before = handles.length;
+      const said = ["SG_1", "SG_2"].map((id) => room.transcripts.agent(id));
+      for (const { write } of said) write("Hello.");
+      said[0]?.close(); // the other is open until the end
+      await until(() => handles.length === before + said.length, "the transcripts");
       client.off(EVENT, listener);
       await end(roomName);
       if (how === "that is deleted") await until(() => room.closed.aborted, "the room's end");
       await room[Symbol.asyncDispose]();
-      assert(handles.length >= 4); // the room's, its two participants', the own track's, and perhaps the caller's
+      assert(before >= 4); // the room's, its two participants', the own track's, and perhaps the caller's
       for (const handle of handles) assertThrows(() => new FfiHandle(handle).dispose(), /invalid handle/);
     });
   }

@@ -94,11 +94,10 @@ function createFfiClient(log: Log): FfiClient {
     if (listener) call(listener, event);
     else letGo(owned);
   };
-  /** An answer goes to who waits for it; what nobody is known to wait for, to everybody. */
+  /** An answer goes to who waits for it; one that nobody is known to wait for, to all who wait. */
   const answered = (asyncId: bigint | undefined, event: FfiEvent) => {
     const listener = byAnswer.get(asyncId ?? 0n);
-    if (listener) call(listener, event);
-    else callAll([...anyEvent, ...byAnswer.values()], event);
+    callAll([...anyEvent, ...(listener ? [listener] : byAnswer.values())], event);
   };
   const dispatch = (event: FfiEvent) => {
     const { case: kind, value } = event.message;
