@@ -26,7 +26,6 @@ import { greet, listen } from "./src/listen.ts";
 import { createLog } from "./src/log.ts";
 import { createModels, preload } from "./src/models.ts";
 import { recordingFiles } from "./src/recording/files.ts";
-import { startNativeClient } from "./src/room/livekit/warm.ts";
 import { leave, onSignals } from "./src/shutdown.ts";
 import { catchStrayErrors } from "./src/stray.ts";
 import { joinSupervisor } from "./src/supervisor/supervised.ts";
@@ -178,11 +177,7 @@ export async function serve(config: Config, supervisor?: SupervisorAddress): Pro
   });
   // Loaded before the port opens: a server that answers is ready for a call.
   await ready(agents);
-  await Promise.all([
-    loadSilero(),
-    preload(Object.values(config.models)),
-    config.livekit && startNativeClient(log),
-  ]);
+  await Promise.all([loadSilero(), preload(Object.values(config.models))]);
 
   const { livekit } = config;
   const worker = livekit && rooms && config.livekitWorker
