@@ -76,10 +76,9 @@ export function createTurnTaker(
     if (isSpeaking && !wasSpeaking) emit({ type: "user-started-speaking" });
     if (wasSpeaking && !isSpeaking) stoppedSpeaking(before.user, event.nowMs);
     wake?.[Symbol.dispose]();
-    wake = wakeAtMs === undefined ? undefined : clock.after(wakeAtMs - event.nowMs, () => {
-      const nowMs = clock.now();
-      take({ type: "wake", nowMs, lateMs: Math.max(0, nowMs - wakeAtMs) });
-    });
+    wake = wakeAtMs === undefined
+      ? undefined
+      : clock.after(wakeAtMs - event.nowMs, () => take({ type: "wake", nowMs: clock.now() }));
     for (const action of actions) perform(action, event);
     onDecided(event);
   };

@@ -1,4 +1,4 @@
-/** How often it is tried to be ready when the turn ends: less in a call where it was of little use, or with no time to spare. */
+/** How often it is tried to be ready when the turn ends: less in a call where it was of little use. */
 import type { Attempts, TurnState } from "./state.ts";
 
 /** At the most, in one turn. */
@@ -7,26 +7,23 @@ const MOST = 3;
 const KEPT_FOR_PAUSE = 1;
 /** So many of a call's decide how many are made in the turns after them. */
 const JUDGED_AFTER = 4;
-/** Where what is due comes this much too late (milliseconds), each attempt makes all answers late: one is made. */
-const LATE_MS = 10;
 
 /** The voice has faded, which may be a pause. */
 export const isFading = ({ user, fadedMs }: TurnState): boolean =>
   user.is === "speaking" && fadedMs !== undefined;
 
-function most({ judged, useful }: Attempts, { lateMs }: TurnState): number {
-  if (lateMs > LATE_MS) return 1;
+function most({ judged, useful }: Attempts): number {
   if (judged < JUDGED_AFTER || useful * 4 >= judged) return MOST;
   return useful * 8 >= judged ? 2 : 1;
 }
 
 /** Whether one more attempt is in order; while the voice has but faded, only if one is left for later. */
 export const mayTry = (attempts: Attempts, state: TurnState): boolean =>
-  most(attempts, state) - attempts.made > (isFading(state) ? KEPT_FOR_PAUSE : 0);
+  most(attempts) - attempts.made > (isFading(state) ? KEPT_FOR_PAUSE : 0);
 
 /** Whether an answer is prepared to words that are final, and likely the last: also when all others were made in vain. */
 export const mayTryFinal = (attempts: Attempts, state: TurnState): boolean =>
-  mayTry(attempts, state) || (!isFading(state) && most(attempts, state) === MOST && attempts.made === MOST);
+  mayTry(attempts, state) || (!isFading(state) && most(attempts) === MOST && attempts.made === MOST);
 
 /** One more was made. */
 export const tried = (attempts: Attempts): Attempts => ({ ...attempts, made: attempts.made + 1 });

@@ -16,8 +16,6 @@ const ECHO_TAIL_MS = 500;
 const ECHO_WORDS_MS = 1500;
 /** Words of which the recognizer is less sure than this (0–1) are a guess. */
 const GUESSED_BELOW = 0.4;
-/** Coming later than this says no more: a single time is soon forgotten. */
-const MOST_LATE_MS = 30;
 /** So many words of the agent's in one utterance are no chance. */
 const SURELY_ECHO = 3;
 
@@ -78,10 +76,8 @@ export function note(state: TurnState, event: TurnEvent, options: TurnOptions): 
     case "question-asked":
     case "question-over":
       return { ...state, agent: changeReply(state.agent, event) };
-    case "wake":
-      if (event.lateMs === undefined) return state;
-      return { ...state, lateMs: (state.lateMs + Math.min(event.lateMs, MOST_LATE_MS)) / 2 };
     case "interrupt":
+    case "wake":
       return state;
   }
 }

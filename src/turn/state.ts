@@ -147,8 +147,6 @@ export interface TurnState {
   readonly asks: Attempts;
   /** What the agent has asked for, that is dictated. */
   readonly expected: Expectation | undefined;
-  /** How late what was due has come, on the average of the latest, in milliseconds. */
-  readonly lateMs: number;
   /** How many turns were committed; the last one's id is `turn-<turns>`. */
   readonly turns: number;
 }
@@ -201,8 +199,7 @@ export type TurnEvent =
     /** The agent's own code, or a client, wants silence. */
     | { readonly type: "interrupt" }
     /** The time that the last decision asked to be woken at has come. */
-    /** What was asked for has come, so many milliseconds too late: the process has more to do than it can. */
-    | { readonly type: "wake"; readonly lateMs?: number }
+    | { readonly type: "wake" }
   );
 
 /** What the session is to do. */
@@ -293,6 +290,5 @@ export const initialTurnState: TurnState = {
   asked: undefined,
   asks: none,
   expected: undefined,
-  lateMs: 0,
   turns: 0,
 };

@@ -32,14 +32,6 @@ const pause = (atMs: number, ms: number, more: string): Step[] => [
   [atMs + ms + 700, final(more)],
 ];
 
-/** It was due so many milliseconds ago. */
-const wake = (lateMs: number) => ({ type: "wake", lateMs }) as const;
-const inThreePieces: Step[] = [
-  ...utterance("one").slice(0, 3),
-  [2100, interim("one more")],
-  [2150, final("one more time")],
-];
-
 const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: string[] }> = {
   "a number that is being dictated is not answered before the longest delay": {
     options: byWords,
@@ -423,27 +415,6 @@ const cases: Record<string, { options: TurnOptions; steps: Step[]; expected: str
       "2200 drop-answer",
       '2300 prepare-answer turn-1 "one more time please now"',
       '3000 commit-turn turn-1 "one more time please now" prepared',
-    ],
-  },
-  "speculation: while the process is late a turn has one preparation": {
-    options: { ...speculating, endpointing: { ...speculating.endpointing, minDelayMs: 1000 } },
-    steps: [[100, wake(300)], ...inThreePieces],
-    expected: [
-      '2040 prepare-answer turn-1 "one"',
-      "2100 drop-answer",
-      '3000 commit-turn turn-1 "one more time"',
-    ],
-  },
-  "speculation: having been late once is soon forgotten": {
-    options: { ...speculating, endpointing: { ...speculating.endpointing, minDelayMs: 1000 } },
-    steps: [[100, wake(300)], [200, wake(1)], ...inThreePieces],
-    expected: [
-      '2040 prepare-answer turn-1 "one"',
-      "2100 drop-answer",
-      '2100 prepare-answer turn-1 "one more"',
-      "2150 drop-answer",
-      '2150 prepare-answer turn-1 "one more time"',
-      '3000 commit-turn turn-1 "one more time" prepared',
     ],
   },
 };
