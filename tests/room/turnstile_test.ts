@@ -25,41 +25,39 @@ function queue() {
   };
 }
 
-const settled = () => new Promise((resolve) => setTimeout(resolve));
-
 describe("turnstile", () => {
   it("lets the next in when a place is given back, in the order in which they came", async () => {
-    const { ask, leave, inside } = queue();
+    const { ask, leave, inside, clock } = queue();
     for (const name of ["a", "b", "c", "d"]) ask(name);
-    await settled();
+    await clock.advance(0);
     assertEquals(inside, ["a", "b"]);
     leave("b");
     leave("b"); // once
-    await settled();
+    await clock.advance(0);
     assertEquals(inside, ["a", "b", "c"]);
     leave("a");
     leave("c");
     ask("e");
-    await settled();
+    await clock.advance(0);
     assertEquals(inside, ["a", "b", "c", "d", "e"]);
   });
 
   it("does not let one who hangs hold up the others", async () => {
     const { ask, leave, inside, clock } = queue();
     for (const name of ["a", "b", "c", "d", "e"]) ask(name);
-    await settled();
+    await clock.advance(0);
     await clock.advance(longestMs - 1);
     assertEquals(inside, ["a", "b"]);
     await clock.advance(1);
-    await settled();
+    await clock.advance(0);
     assertEquals(inside, ["a", "b", "c", "d"]);
     leave("a"); // it was given to another already
-    await settled();
+    await clock.advance(0);
     assertEquals(inside, ["a", "b", "c", "d"]);
   });
 
   it("forgets who has given up", async () => {
-    const { ask, leave, inside } = queue();
+    const { ask, leave, inside, clock } = queue();
     const over = new AbortController();
     ask("a");
     ask("b");
@@ -68,21 +66,21 @@ describe("turnstile", () => {
     over.abort(new Error("hung up"));
     await assertRejects(() => gone, /hung up/);
     leave("a");
-    await settled();
+    await clock.advance(0);
     assertEquals(inside, ["a", "b", "d"]);
   });
 
   it("gives the place of one who gives up as they are let in to the next", async () => {
-    const { ask, leave, inside } = queue();
+    const { ask, leave, inside, clock } = queue();
     const over = new AbortController();
     for (const name of ["a", "b"]) ask(name);
     const gone = ask("c", over.signal);
     ask("d");
-    await settled();
+    await clock.advance(0);
     over.abort(new Error("hung up"));
     leave("a"); // in the same breath
     await assertRejects(() => gone, /hung up/);
-    await settled();
+    await clock.advance(0);
     assertEquals(inside, ["a", "b", "d"]);
   });
 });
