@@ -1,4 +1,4 @@
-import { AudioSource, LocalAudioTrack, Room as RtcRoom, RoomEvent } from "@livekit/rtc-node";
+import { DisconnectReason, Room as RtcRoom, RoomEvent } from "@livekit/rtc-node";
 import { createMixer } from "../../audio/mixer.ts";
 import { createSpeaker } from "../../audio/playout.ts";
 import type { Clock } from "../../clock.ts";
@@ -21,6 +21,7 @@ import { turnstile } from "./turnstile.ts";
 import { answerTurnCalls } from "./turns.ts";
 import { createTranscripts } from "./transcripts.ts";
 import { receiveVideo } from "./video.ts";
+import { giveBackVoice, takeVoice } from "./voice.ts";
 
 export interface LiveKitRoomOptions {
   /** `ws://` or `wss://`. */
@@ -51,11 +52,6 @@ export interface LiveKitRoomOptions {
   readonly signal: AbortSignal;
 }
 
-/** What LiveKit's own agents call the track of their voice. */
-const TRACK_NAME = "roomio_audio";
-const SAMPLE_RATE = 24_000;
-/** The most the native source holds, milliseconds; the speaker stays well below it. */
-const SOURCE_QUEUE_MS = 1000;
 /** What leaving may take, milliseconds: sending the last transcripts, and the server's answer. */
 const FLUSH_MS = 500;
 const LEAVE_MS = 2000;
@@ -78,7 +74,11 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   const room = new RtcRoom();
   const closed = new AbortController();
   const end = (reason: RoomEnd) => closed.abort(reason);
-  room.on(RoomEvent.Disconnected, (reason) => end(endOf(reason)));
+  let closedByServer = false;
+  room.on(RoomEvent.Disconnected, (reason) => {
+    closedByServer = reason !== DisconnectReason.CLIENT_INITIATED;
+    end(endOf(reason));
+  });
   const handles = collectHandles(room, client);
   const disconnect = async () => {
     try {
@@ -132,15 +132,14 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
 
   const audible = whenAudible(room, { clock, log });
   const connected = connectRoom(room, { url, token, all: subscribe === "all", disconnect, signal, log });
-  // The voice is made meanwhile, which takes some milliseconds.
-  const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
-  const mixer = createMixer(sourceDevice(source, { gate, clock, log }), { clock });
-  const track = LocalAudioTrack.createAudioTrack(TRACK_NAME, source);
+  const voice = takeVoice(); // made meanwhile, which takes some milliseconds
+  const { track } = voice;
+  const mixer = createMixer(sourceDevice(voice.source, { gate, clock, log }), { clock });
   try {
     await connected;
   } catch (error) {
     mixer[Symbol.dispose]();
-    await track.close(); // and its source
+    await giveBackVoice(voice, { closedByServer });
     throw error;
   }
   people.begin();
@@ -152,7 +151,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       log.warn({ roomName }, "the server did not answer to the leave");
     }
     room.removeAllListeners();
-    await track.close();
+    await giveBackVoice(voice, { closedByServer });
   };
 
   try {
