@@ -65,6 +65,15 @@ export async function publishVoice(
   }
 }
 
+/** Takes the agent's voice out of `room`; whether the native client has let go of it, which it cannot in a room that is closed. */
+export async function unpublishVoice(room: Room): Promise<boolean> {
+  if (!room.isConnected) return false;
+  const me = room.localParticipant;
+  const sids = [...me?.trackPublications.keys() ?? []];
+  const taken = await Promise.allSettled(sids.map((sid) => me?.unpublishTrack(sid)));
+  return taken.every(({ status }) => status === "fulfilled");
+}
+
 /** Whether `promise` settles within `ms`. What it rejects with is logged. */
 export async function settlesWithin(
   ms: number,

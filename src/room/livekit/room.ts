@@ -1,4 +1,4 @@
-import { DisconnectReason, Room as RtcRoom, RoomEvent } from "@livekit/rtc-node";
+import { Room as RtcRoom, RoomEvent } from "@livekit/rtc-node";
 import { createMixer } from "../../audio/mixer.ts";
 import { createSpeaker } from "../../audio/playout.ts";
 import type { Clock } from "../../clock.ts";
@@ -6,7 +6,7 @@ import type { Log } from "../../log.ts";
 import { type Gate, openGate } from "../gate.ts";
 import type { Room, RoomEnd } from "../room.ts";
 import { whenAudible } from "./audible.ts";
-import { connectRoom, endOf, isAlone, publishVoice, settlesWithin } from "./connection.ts";
+import { connectRoom, endOf, isAlone, publishVoice, settlesWithin, unpublishVoice } from "./connection.ts";
 import { sourceDevice } from "./device.ts";
 import { openEars } from "./ears.ts";
 import { installFfiClient } from "./ffi.ts";
@@ -74,14 +74,12 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   const room = new RtcRoom();
   const closed = new AbortController();
   const end = (reason: RoomEnd) => closed.abort(reason);
-  let closedByServer = false;
-  room.on(RoomEvent.Disconnected, (reason) => {
-    closedByServer = reason !== DisconnectReason.CLIENT_INITIATED;
-    end(endOf(reason));
-  });
+  room.on(RoomEvent.Disconnected, (reason) => end(endOf(reason)));
   const handles = collectHandles(room, client);
+  let isVoiceIn = false;
   const disconnect = async () => {
     try {
+      isVoiceIn &&= !await unpublishVoice(room);
       await room.disconnect();
     } finally {
       handles.giveBack();
@@ -139,7 +137,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     await connected;
   } catch (error) {
     mixer[Symbol.dispose]();
-    await giveBackVoice(voice, { closedByServer });
+    await giveBackVoice(voice);
     throw error;
   }
   people.begin();
@@ -151,10 +149,11 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       log.warn({ roomName }, "the server did not answer to the leave");
     }
     room.removeAllListeners();
-    await giveBackVoice(voice, { closedByServer });
+    await giveBackVoice(voice, { isStranded: isVoiceIn });
   };
 
   try {
+    isVoiceIn = true;
     let id = await publishVoice(room, track, { handles, signal });
     room.on(RoomEvent.RoomSidChanged, (sid) => id = sid);
     const transcripts = createTranscripts({

@@ -13,27 +13,28 @@ const SAMPLE_RATE = 24_000;
 const SOURCE_QUEUE_MS = 1000;
 
 /**
- * Voices of rooms that the server closed. The native client cannot take a track out of a connection that is gone, and then
- * the track and its publication keep each other, and the thread that feeds them, for good
- * (https://github.com/livekit/rust-sdks/issues/1443): unless the track is published again, which parts them.
+ * Voices that were once in a room which the server closed. The native client cannot take a track out of a connection that is
+ * gone, and keeps it, with the thread that feeds it, for good (https://github.com/livekit/rust-sdks/issues/1443): so they
+ * go from call to call.
  */
-const stranded: Voice[] = [];
+const stranded = new Set<Voice>();
+const free: Voice[] = [];
 
 /** A voice for one room, to be given back. */
 export function takeVoice(): Voice {
-  const voice = stranded.pop();
-  if (voice) {
-    voice.source.clearQueue();
-    return voice;
-  }
-  const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
-  return { source, track: LocalAudioTrack.createAudioTrack(TRACK_NAME, source) };
+  const voice = free.pop();
+  voice?.source.clearQueue();
+  return voice ?? createVoice();
 }
 
-/** Frees a voice whose room was left; keeps it for the next room when it was the server that closed the room. */
-export async function giveBackVoice(voice: Voice, { closedByServer }: {
-  readonly closedByServer: boolean;
-}): Promise<void> {
-  if (closedByServer) stranded.push(voice);
+/** Gives back a voice whose room was left; `isStranded`: it could not be taken out of it. */
+export async function giveBackVoice(voice: Voice, { isStranded = false } = {}): Promise<void> {
+  if (isStranded) stranded.add(voice);
+  if (stranded.has(voice)) free.push(voice);
   else await voice.track.close(); // and its source
+}
+
+function createVoice(): Voice {
+  const source = new AudioSource(SAMPLE_RATE, 1, SOURCE_QUEUE_MS);
+  return { source, track: LocalAudioTrack.createAudioTrack(TRACK_NAME, source) };
 }
