@@ -1,7 +1,7 @@
 /** The process: the server, or, for WORKERS of them, their supervisor. */
 import { parseArgs } from "node:util";
 import { type Config, loadConfig } from "./src/config.ts";
-import { readEnvironment, type SupervisorAddress, supervisorIn } from "./src/environment.ts";
+import { readEnvironment, startNoPrograms, type SupervisorAddress, supervisorIn } from "./src/environment.ts";
 import { ConfigError, messageOf } from "./src/errors.ts";
 
 try {
@@ -22,6 +22,7 @@ async function start(config: Config, supervisor: SupervisorAddress | undefined):
   }
   // Nobody but a supervisor starts processes of Deno.
   await Deno.permissions.revoke({ name: "run", command: "deno" });
+  await startNoPrograms();
   const { serve } = await import("./server.ts");
   await serve(config, supervisor);
 }

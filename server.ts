@@ -11,6 +11,7 @@ import { pageAgents } from "./src/dispatch/page_agents.ts";
 import { createPages, pageRoomPrefix } from "./src/dispatch/pages.ts";
 import { knownAutoAgent, prepare, turnDetector } from "./src/dispatch/readiness.ts";
 import { reloadAgents } from "./src/dispatch/reload.ts";
+import { rehearse } from "./src/dispatch/rehearsal.ts";
 import { startRelay } from "./src/dispatch/relay.ts";
 import { tellingResults } from "./src/dispatch/results.ts";
 import { livekitRooms } from "./src/dispatch/rooms.ts";
@@ -177,7 +178,7 @@ export async function serve(config: Config, supervisor?: SupervisorAddress): Pro
   });
   // Loaded before the port opens: a server that answers is ready for a call.
   await ready(agents);
-  await Promise.all([loadSilero(), preload(Object.values(config.models))]);
+  await Promise.all([loadSilero(), preload(Object.values(config.models)), rehearse({ config, models, log })]);
 
   const { livekit } = config;
   const worker = livekit && rooms && config.livekitWorker

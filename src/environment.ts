@@ -264,3 +264,12 @@ function describeIssue({ path, message }: z.core.$ZodIssue, set: Readonly<Record
   const hidden = /_KEY$|_SECRET$|_URL$|_PASSWORD$/.test(name);
   return `${name} is ${hidden ? "not valid" : JSON.stringify(set[name])}; expected ${message}`;
 }
+
+/**
+ * Where Deno may start no programs, LiveKit's native client finds none either: for every call it would wait for `lsb_release`,
+ * a shell script, to say what system this is.
+ */
+export async function startNoPrograms(): Promise<void> {
+  const { state } = await Deno.permissions.query({ name: "run" });
+  if (state !== "granted") Deno.env.set("PATH", "/nowhere");
+}
