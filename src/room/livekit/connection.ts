@@ -8,12 +8,19 @@ import {
   TrackPublishOptions,
   TrackSource,
 } from "@livekit/rtc-node";
+import { AudioEncoding } from "@livekit/rtc-ffi-bindings";
 import type { Clock } from "../../clock.ts";
 import { messageOf, StageError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import type { RoomEnd } from "../room.ts";
 import type { RoomHandles } from "./handles.ts";
 import { ON_BEHALF_ATTRIBUTE } from "./token.ts";
+
+/**
+ * Bits a second of the agent's voice while it speaks: the least for which Opus takes CELT, which keeps all frequencies and
+ * takes the encoder a third of the work that SILK does in silence, and the half in speech. It sends a quarter more.
+ */
+const BITRATE = 64_000n;
 
 /** Connects `room`. Rejects with a StageError of stage "room", or with the signal's reason as soon as it aborts. */
 export async function connectRoom(
@@ -51,7 +58,10 @@ export async function publishVoice(
   track: LocalTrack,
   { handles, signal }: { readonly handles: RoomHandles; readonly signal: AbortSignal },
 ): Promise<string> {
-  const options = new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE });
+  const options = new TrackPublishOptions({
+    source: TrackSource.SOURCE_MICROPHONE,
+    audioEncoding: new AudioEncoding({ maxBitrate: BITRATE }),
+  });
   const publish = async () => {
     const publication = await room.localParticipant?.publishTrack(track, options);
     if (publication) handles.add(publication.ffiHandle);
