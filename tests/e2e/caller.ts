@@ -13,7 +13,7 @@ import {
   TrackPublishOptions,
   TrackSource,
 } from "@livekit/rtc-node";
-import { AudioEncoding, type FfiEvent } from "@livekit/rtc-ffi-bindings";
+import type { FfiEvent } from "@livekit/rtc-ffi-bindings";
 import { AccessToken } from "livekit-server-sdk";
 import { readWav } from "../../src/audio/wav.ts";
 import { installFfiClient } from "../../src/room/livekit/ffi.ts";
@@ -126,8 +126,7 @@ export async function joinCaller(
   noteState();
   const source = new AudioSource(SAMPLE_RATE, 1, 1000);
   const track = LocalAudioTrack.createAudioTrack("microphone", source);
-  const audioEncoding = new AudioEncoding({ maxBitrate: 64_000n }); // the least work for the machine under test
-  const options = new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE, audioEncoding });
+  const options = new TrackPublishOptions({ source: TrackSource.SOURCE_MICROPHONE });
   if (publish) await room.localParticipant?.publishTrack(track, options);
 
   let left: Promise<void> | undefined;

@@ -104,6 +104,7 @@ export function createTranscripts(
     if (error) throw new Error(error.description);
   };
   const close = async (writerHandle: bigint) => {
+    writers.delete(writerHandle); // closing takes it away
     const { asyncId } = client.request<TextStreamWriterCloseResponse>({
       message: {
         case: "textStreamClose",
@@ -111,8 +112,6 @@ export function createTranscripts(
       },
     });
     const { error } = await answer<TextStreamWriterCloseCallback>("textStreamWriterClose", asyncId);
-    writers.delete(writerHandle);
-    letGo({ id: writerHandle });
     if (error) throw new Error(error.description);
   };
 
