@@ -97,10 +97,8 @@ describe("the page and the process", () => {
     await using server = await startServer({});
     const { page, problems } = await browser.open();
     await page.goto(await server.url);
-    assertMatch(
-      await page.locator("#plainly").innerText(),
-      /Simulated: it thinks with a demo of fixed rules/,
-    );
+    const said = /Simulated: it thinks with a demo of fixed rules/;
+    await page.locator("#plainly").filter({ hasText: said }).waitFor();
     assertEquals(await page.innerText("#about-label"), "Partly simulated");
     await shot(page, "keyless-start");
     const typedMs = performance.now();
