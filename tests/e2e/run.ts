@@ -4,11 +4,14 @@
  * container, whose image keeps the disk busy.
  */
 const alone: readonly string[] = [
+  "agents",
   "call",
   "claims_race",
   "first_words",
   "handover",
   "livekit_room",
+  "people",
+  "recording",
   "recovery",
   // An encoder without enough time spoils the picture.
   "livekit_video",
