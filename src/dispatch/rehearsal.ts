@@ -25,7 +25,6 @@ export interface RehearsalOptions {
 const name = "rehearsal";
 /** By then a greeting, an answer or a goodbye was said, in milliseconds of a clock that waits for nobody. */
 const actMs = 5_000;
-
 /** However it goes, real calls may come after so many milliseconds. */
 const longestMs = 1_000;
 
@@ -65,7 +64,7 @@ async function rehearseCall({ config, models }: Omit<RehearsalOptions, "log">): 
 /** Has messages come and go as a provider's do. */
 async function rehearseSocket(): Promise<void> {
   const said = "Good morning!";
-  const server = listen({ variable: "no PORT", port: 0, host: "127.0.0.1" }, (request) => {
+  const server = listen({ variable: "any port", port: 0, host: "127.0.0.1" }, (request) => {
     const { socket, response } = Deno.upgradeWebSocket(request);
     socket.onmessage = ({ data }) => {
       socket.send(data);
