@@ -118,7 +118,10 @@ export type SessionEvent =
       readonly final: boolean;
       readonly speaker?: Speaker;
     }
-    /** The user's turn ended; this is what is answered. */
+    /**
+     * The user's turn ended; this is what is answered. `text` is "" where the answer to the turn before gave way to words that
+     * the recognizer then took back: that turn is answered after all.
+     */
     | {
       readonly type: "user-speech-committed";
       readonly turnId: string;

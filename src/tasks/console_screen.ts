@@ -49,7 +49,7 @@ export function createScreen(
         if (begun === "words") write(event.interrupted ? " —" : "");
         if (begun === "words") end();
       } else if (event.type === "user-speech-committed") {
-        if (showsUser) line(`you: ${event.text}`);
+        if (showsUser && event.text !== "") line(`you: ${event.text}`);
       } else if (event.type === "tools-called") {
         for (const { id, name, arguments: args } of event.calls) {
           names.set(id, name);

@@ -24,7 +24,7 @@ function wordsOf(event: SessionEvent, names: ReadonlyMap<string, string>): [who:
   switch (event.type) {
     case "user-speech-committed": {
       const { speaker, text, said = [{ text, ...(speaker && { speaker }) }] } = event;
-      return said.map((one) => [one.speaker?.name ?? "user", one.text]);
+      return said.filter(({ text }) => text !== "").map((one) => [one.speaker?.name ?? "user", one.text]);
     }
     case "agent-speech-committed":
       return [["agent", spokenLine(event.text, event.interrupted)]];

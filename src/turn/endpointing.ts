@@ -104,6 +104,19 @@ export const endOfTurn: Policy = {
   decide: (state, _, options) => endTurn(state, options),
 };
 
+/** The words that an answer gave way to were none: the recognizer has taken them back. What was said before is answered. */
+export const answerAfterAll: Policy = {
+  name: "answer-after-all",
+  dueMs(state, options) {
+    const { gaveWay, agent, user, words } = state;
+    if (!gaveWay || agent.is !== "silent" || wordsOf(state) > 0) return undefined;
+    if (user.is === "silent") return NOW;
+    if (user.is === "speaking") return Math.max(words.atMs, user.sinceMs) + LEAST_WAIT_MS.voice;
+    return user.lastVoicedMs + Math.max(shortestDelay(state, options), LEAST_WAIT_MS.final);
+  },
+  decide: (state, _, options) => commit(state, false, options),
+};
+
 /** The key was let go: the turn is over as soon as its words are final, and cuts off what the agent says. */
 export const endOfPress: Policy = {
   name: "end-of-press",

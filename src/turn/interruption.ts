@@ -2,7 +2,7 @@
 import { hasNoWords } from "./finals.ts";
 import {
   type Decision,
-  interrupt,
+  giveWay,
   lastVoicedMs,
   listensByItself,
   NOW,
@@ -52,7 +52,7 @@ export const supersede: Policy = {
     const words = weight(state, options);
     return words === "words" || words === "stop" ? NOW : undefined;
   },
-  decide: interrupt,
+  decide: giveWay,
 };
 
 /**
@@ -90,7 +90,7 @@ export const confirm: Policy = {
     const words = weight(state, options);
     return words === "words" || words === "stop" ? NOW : undefined;
   },
-  decide: interrupt,
+  decide: giveWay,
 };
 
 /** No words in time, the agent's own, or such as listeners say: it was none, and the agent goes on where it stopped. */

@@ -52,7 +52,13 @@ export function note(state: TurnState, event: TurnEvent, options: TurnOptions): 
     case "turn-commit":
       return { ...state, key: { is: "released", atMs: event.nowMs } };
     case "turn-cancel":
-      return { ...state, key: { is: "up" }, words: commitWords(state.words), user: { is: "silent" } };
+      return {
+        ...state,
+        key: { is: "up" },
+        words: commitWords(state.words),
+        user: { is: "silent" },
+        gaveWay: false,
+      };
     case "text-message": {
       const words = hearFinal(state.words, event.text, event.nowMs, true, event.speaker);
       return { ...state, user: { is: "silent" }, words };

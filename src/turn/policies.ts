@@ -1,5 +1,5 @@
 /** Who speaks when: one row a policy. Rows are tried from top to bottom. */
-import { askAgain, decline, emptyPress, endOfPress, endOfTurn } from "./endpointing.ts";
+import { answerAfterAll, askAgain, decline, emptyPress, endOfPress, endOfTurn } from "./endpointing.ts";
 import { askFinal } from "./finals.ts";
 import { bargeIn, confirm, falseInterruption, hold, supersede } from "./interruption.ts";
 import type { Policy } from "./policy.ts";
@@ -12,6 +12,7 @@ export const policies: readonly Policy[] = [
   confirm,
   falseInterruption,
   endOfTurn,
+  answerAfterAll,
   endOfPress,
   emptyPress,
   dropPrepared,

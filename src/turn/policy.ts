@@ -104,6 +104,7 @@ export function commit(state: TurnState, declined: boolean, options: TurnOptions
       preparations: ofNextTurn(
         state.preparations.made > 0 ? judged(state.preparations, prepared) : state.preparations,
       ),
+      gaveWay: false,
       asked: undefined,
       asks: ofNextTurn(judgeAsked(state, state.asked?.answered === true && state.asked.voice === "none")),
     },
@@ -117,6 +118,16 @@ export function interrupt(state: TurnState): Decision {
   return {
     state: { ...state, agent: { is: "silent" } },
     actions: [{ type: "interrupt-reply", replyId: state.agent.replyId }],
+  };
+}
+
+/** The same for more words; where nothing of it was heard, what it answers is to be answered together with them. */
+export function giveWay(state: TurnState): Decision {
+  const { agent } = state;
+  const { state: next, actions } = interrupt(state);
+  return {
+    state: { ...next, gaveWay: (agent.is === "thinking" || agent.is === "held") && agent.answers },
+    actions,
   };
 }
 

@@ -147,6 +147,8 @@ export interface TurnState {
   readonly asks: Attempts;
   /** What the agent has asked for, that is dictated. */
   readonly expected: Expectation | undefined;
+  /** The answer to the last turn gave way to more words before anything of it was heard, and they are in no turn yet. */
+  readonly gaveWay: boolean;
   /** How many turns were committed; the last one's id is `turn-<turns>`. */
   readonly turns: number;
 }
@@ -204,7 +206,10 @@ export type TurnEvent =
 
 /** What the session is to do. */
 export type TurnAction =
-  /** The user's turn ended: answer it (or not: `declined`) under the id `turnId`. */
+  /**
+   * The user's turn ended: answer it (or not: `declined`) under the id `turnId`. It has no words where the recognizer has taken
+   * back those that the answer before gave way to: then what was said before is answered after all.
+   */
   | {
     readonly type: "commit-turn";
     readonly turnId: string;
@@ -290,5 +295,6 @@ export const initialTurnState: TurnState = {
   asked: undefined,
   asks: none,
   expected: undefined,
+  gaveWay: false,
   turns: 0,
 };

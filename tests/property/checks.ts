@@ -71,7 +71,7 @@ function outcomes(events: readonly SessionEvent[]) {
 }
 
 /** The whole call, once it is over. */
-export function checkStory({ events, played, shown, history, isWhole, inCharge }: {
+export function checkStory({ events, played, shown, history, isWhole, inCharge, isLeftAlone }: {
   readonly events: readonly SessionEvent[];
   readonly played: readonly PlayedSpan[];
   readonly shown: readonly ShownTranscript[];
@@ -80,10 +80,13 @@ export function checkStory({ events, played, shown, history, isWhole, inCharge }
   readonly isWhole: boolean;
   /** Who was in charge when it began. */
   readonly inCharge: string;
+  /** Nothing but the user's words cut off what was to be said, or ended the call. */
+  readonly isLeftAlone: boolean;
 }): string[] {
   return [
     ...checkHistory(history),
     ...checkTurns(events),
+    ...(isLeftAlone ? checkSuperseded(events) : []),
     ...checkWords(events),
     ...checkStalls(events),
     ...checkProgress(events, played),
@@ -169,6 +172,13 @@ function checkTurns(events: readonly SessionEvent[]): string[] {
       `${turnId} has ${ends.length} outcomes`
     ),
   ];
+}
+
+/** An answer that gave way to more words is made up for: the last turn's did not. */
+function checkSuperseded(events: readonly SessionEvent[]): string[] {
+  const last = outcomes(events).at(-1);
+  const gaveWay = last?.ends.some((event) => event.type === "turn-ended" && event.outcome === "superseded");
+  return gaveWay ? [`${last?.turnId} was superseded by nothing`] : [];
 }
 
 /** Nothing that the user said once is in a turn twice: each of their words is another one. */

@@ -211,6 +211,11 @@ export async function violations(script: Script, { crash, leave, before }: Life 
       history: session.history,
       isWhole,
       inCharge,
+      isLeftAlone: !script.away && script.maxCallMs === undefined && script.closeMs === undefined &&
+        !script.acts.some(({ act }) =>
+          ["interrupt", "press", "cut", "key-down"].includes(act.type) ||
+          (act.type === "say" && act.priority === "immediate")
+        ),
     }),
   );
   for (const { turnId, atMs } of effects) {

@@ -33,7 +33,7 @@ export type Act =
   | { readonly type: "cut"; readonly back: number }
   | { readonly type: "interrupt" | "press" | "typed" | "key-down" | "key-up" }
   | { readonly type: "voice-start" | "voice-pause" | "voice-resume" | "voice-end" | "hearing-lost" }
-  /** A final may come twice, and without a voice. */
+  /** A final may come twice, without a voice, and without words. */
   | { readonly type: "interim" | "final" | "final-twice"; readonly words: number }
   /** In writing. */
   | { readonly type: "yes" | "no" }
@@ -135,7 +135,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       type: fc.constantFrom("interim" as const, "final" as const, "final" as const, "final-twice" as const),
-      words,
+      words: fc.integer({ min: 0, max: 8 }),
     }),
   },
 );

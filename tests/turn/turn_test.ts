@@ -174,6 +174,65 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
       '3350 commit-turn turn-2 "for two"',
     ],
   },
+  "more words that the recognizer takes back: what was said before is answered after all": {
+    steps: [
+      ...utterance("what time").filter(([, { type }]) => type !== "transcript-final"),
+      [5100, interim("what time is")],
+      [5200, final("What time?")],
+    ],
+    expected: [
+      "2350 ask-final",
+      '5000 commit-turn turn-1 "what time"',
+      "5100 interrupt-reply turn-1",
+      '5200 commit-turn turn-2 ""',
+    ],
+  },
+  "such words, and a voice: after a while": {
+    steps: [
+      ...utterance("book a table"),
+      [2664, mark("speech-start", 2600)],
+      [3000, interim("for")],
+      [3040, mark("speech-pause", 3000)],
+      [3200, final("")],
+      [3400, mark("speech-end", 3000)],
+    ],
+    expected: [
+      '2350 commit-turn turn-1 "book a table"',
+      "2664 pause-reply turn-1",
+      "3000 interrupt-reply turn-1",
+      '4000 commit-turn turn-2 ""',
+    ],
+  },
+  "such words, and then others: those are answered": {
+    steps: [
+      ...utterance("book a table"),
+      [2664, mark("speech-start", 2600)],
+      [3000, interim("for")],
+      [3200, final("")],
+      [3500, interim("four people")],
+      [3640, mark("speech-pause", 3600)],
+      [3800, final("four people")],
+    ],
+    expected: [
+      '2350 commit-turn turn-1 "book a table"',
+      "2664 pause-reply turn-1",
+      "3000 interrupt-reply turn-1",
+      '3950 commit-turn turn-2 "four people"',
+    ],
+  },
+  "what the user takes back is not answered": {
+    steps: [
+      ...utterance("book a table"),
+      [2664, mark("speech-start", 2600)],
+      [3000, interim("for")],
+      [3100, { type: "turn-cancel" }],
+    ],
+    expected: [
+      '2350 commit-turn turn-1 "book a table"',
+      "2664 pause-reply turn-1",
+      "3000 interrupt-reply turn-1",
+    ],
+  },
   "a cough before the answer is heard holds it only for a moment": {
     steps: [
       ...utterance("book a table"),
