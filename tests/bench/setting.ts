@@ -33,22 +33,32 @@ export interface ReadyServer {
   readonly readyMs: number;
 }
 
-/** Starts a server with this process's environment, waits until it is ready, and then until it has come to rest. */
-export async function startReadyServer({ livekit, emulators }: Setting): Promise<ReadyServer> {
+/**
+ * Starts a server with this process's environment, waits until it is ready, and then until it has come to rest. `flags`: more
+ * for `deno run`.
+ */
+export async function startReadyServer(
+  { livekit, emulators }: Setting,
+  flags: readonly string[] = [],
+): Promise<ReadyServer> {
   const startedMs = performance.now();
-  const server = await startServer({
-    ...Deno.env.toObject(),
-    LIVEKIT_URL: livekit.url,
-    LIVEKIT_API_KEY: livekit.apiKey,
-    LIVEKIT_API_SECRET: livekit.apiSecret,
-    OPENAI_BASE_URL: emulators.openai,
-    OPENAI_API_KEY: "emulated",
-    DEEPGRAM_BASE_URL: emulators.deepgram,
-    DEEPGRAM_API_KEY: "emulated",
-    HOST: "127.0.0.1",
-    PORT: "0",
-    LOG_LEVEL: "info",
-  });
+  const server = await startServer(
+    {
+      ...Deno.env.toObject(),
+      LIVEKIT_URL: livekit.url,
+      LIVEKIT_API_KEY: livekit.apiKey,
+      LIVEKIT_API_SECRET: livekit.apiSecret,
+      OPENAI_BASE_URL: emulators.openai,
+      OPENAI_API_KEY: "emulated",
+      DEEPGRAM_BASE_URL: emulators.deepgram,
+      DEEPGRAM_API_KEY: "emulated",
+      HOST: "127.0.0.1",
+      PORT: "0",
+      LOG_LEVEL: "info",
+    },
+    undefined,
+    flags,
+  );
   const url = await server.url;
   while (!(await fetch(`${url}/readyz`)).ok) await sleep(10);
   const readyMs = performance.now() - startedMs;

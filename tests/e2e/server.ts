@@ -32,18 +32,18 @@ const endMs = 8_000;
  * Starts the server, without the task runner between so that the process gets the signals, on a port that is free.
  * It sees the variables of `env` and, of the server's own, no others, whatever a `.env` file says. However late it is, as
  * machines are that run many tests, it takes calls; and when it ends, so do they. `folder`: a copy of the server's, where
- * there is one.
+ * there is one; `flags`: more for `deno run`.
  */
 export async function startServer(
   env: Readonly<Record<string, string>>,
   folder: string = root.pathname,
+  flags: readonly string[] = [],
 ): Promise<ServerProcess> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
   const modules = `${root.pathname}node_modules`; // a copy has but a link to them
-  const args = tasks.start.replace("-read=.", `-read=.,${modules}`).replace(
-    "-ffi=./node_modules",
-    `-ffi=${modules}`,
-  );
+  const args = tasks.start.replace("-read=.", `-read=.,${modules}`)
+    .replace("-ffi=./node_modules", `-ffi=${modules}`)
+    .replace("deno run", ["deno run", ...flags].join(" "));
   const unset = Object.fromEntries(Object.keys(environment.shape).map((name) => [name, ""]));
   // env(1) takes the variables that the command begins with, and becomes the process itself.
   const child = new Deno.Command("env", {
