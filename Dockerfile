@@ -72,6 +72,6 @@ HEALTHCHECK --interval=15s --timeout=3s --start-period=10s CMD ["bash", "-c", \
   "exec 3<>/dev/tcp/127.0.0.1/$PORT && printf 'GET /healthz HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r answer <&3 && [[ $answer == *' 200 '* ]]"]
 # The command of `deno task start`, without the task runner, so that the process itself gets the signals; and packages
 # are taken from the image alone.
-CMD ["deno", "run", "--cached-only", "--v8-flags=--max-semi-space-size=2", "--no-prompt", \
+CMD ["deno", "run", "--cached-only", "--v8-flags=--max-semi-space-size=8,--no-parallel-scavenge", "--no-prompt", \
   "--allow-net", "--allow-run=deno", "--allow-env", "--allow-read=.", "--allow-write=.models,recordings,state", "--allow-ffi=./node_modules", \
   "--allow-sys=cpus,hostname,networkInterfaces,systemMemoryInfo", "main.ts"]
