@@ -6,6 +6,7 @@ import type { SpeechToText } from "../stt/stt.ts";
 import type { SpareVoice } from "../tts/spare.ts";
 import type { SpeechEvent, TextToSpeech } from "../tts/tts.ts";
 import type { AudioTurnDetector } from "../turn/end_of_turn.ts";
+import { loudnessOf } from "../vad/loudness.ts";
 import type { VoiceActivityDetector, VoiceEvent } from "../vad/vad.ts";
 import { recordedStream } from "./recorded_stream.ts";
 import { failureOf, type Recorder } from "./recorder.ts";
@@ -56,7 +57,7 @@ function recordedDetector(vad: VoiceActivityDetector, recorder: Recorder): Voice
 
 /** Collects frames into lines: a line a frame would be most of the file. */
 function frameLines(recorder: Recorder, microphone: number) {
-  type Line = [number, number, number, number, 0 | 1];
+  type Line = [number, number, number, number[], 0 | 1];
   let lines: Line[] = [];
   const write = () => {
     if (lines.length > 0) recorder.note({ type: "microphone-heard", microphone, frames: lines });
@@ -65,18 +66,12 @@ function frameLines(recorder: Recorder, microphone: number) {
   return {
     add({ frame, speech }: { readonly frame: AudioFrame; readonly speech: boolean }) {
       const atMs = recorder.since(frame.timestampMs);
-      lines.push([recorder.now(), atMs, durationMs(frame), loudness(frame.samples), speech ? 1 : 0]);
+      const levels = loudnessOf(frame).map(({ level }) => level);
+      lines.push([recorder.now(), atMs, durationMs(frame), levels, speech ? 1 : 0]);
       if (lines.length >= framesPerLine) write();
     },
     write,
   };
-}
-
-/** RMS of the samples. */
-function loudness(samples: Int16Array): number {
-  let sum = 0;
-  for (const sample of samples) sum += sample * sample;
-  return samples.length === 0 ? 0 : Math.sqrt(sum / samples.length);
 }
 
 function recordedSpeechToText(stt: SpeechToText, recorder: Recorder): SpeechToText {

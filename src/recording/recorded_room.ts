@@ -14,6 +14,7 @@ export function recordedRoom(room: Room, recorder: Recorder): Room {
   else room.closed.addEventListener("abort", ended, { once: true });
   const { messages, background, video, witnesses, performRpc, voices } = room;
   let came = false;
+  let leavingSinceMs: number | undefined;
   return {
     name: room.name,
     id: room.id,
@@ -47,13 +48,18 @@ export function recordedRoom(room: Room, recorder: Recorder): Room {
       recorder.note({ type: "participant-audible" });
     },
     ...(performRpc && { performRpc: performRpc.bind(room) }),
-    showEnd: async (reason) => await room.showEnd?.(reason),
+    async showEnd(reason) {
+      leavingSinceMs = recorder.now();
+      await room.showEnd?.(reason);
+    },
     ...(room.publishOnBehalf && { publishOnBehalf: room.publishOnBehalf.bind(room) }),
     setState: (state) => room.setState(state),
     closed: room.closed,
-    [Symbol.asyncDispose]() {
+    async [Symbol.asyncDispose]() {
       left = true;
-      return room[Symbol.asyncDispose]();
+      leavingSinceMs ??= recorder.now();
+      await room[Symbol.asyncDispose]();
+      recorder.note({ type: "room-left", tookMs: recorder.now() - leavingSinceMs });
     },
   };
 }
@@ -88,22 +94,23 @@ function notedVoices(
 }
 
 function recordedSpeaker(speaker: Speaker, recorder: Recorder): Speaker {
-  return {
-    format: speaker.format,
-    open(options) {
-      const playout = speaker.open(options);
-      void playout.started.then(() => recorder.note({ type: "speaker-started" }));
-      void playout.done.then((end) => recorder.note({ type: "speaker-ended", ...end }));
-      return recordedPlayout(playout, recorder);
-    },
-  };
+  return { format: speaker.format, open: (options) => recordedPlayout(speaker.open(options), recorder) };
 }
 
 /** A reply that is prepared is paused before it is heard: that is no interruption, and is left out. */
 function recordedPlayout(playout: Playout, recorder: Recorder): Playout {
-  let started = false;
-  let paused = false;
-  void playout.started.then(() => started = true);
+  let startedMs: number | undefined;
+  let pausedAtMs: number | undefined;
+  /** How long it was kept back since it began to be heard. */
+  let pausedMs = 0;
+  void playout.started.then(() => {
+    startedMs = recorder.now();
+    recorder.note({ type: "speaker-started" });
+  });
+  void playout.done.then((end) => {
+    const took = startedMs === undefined ? {} : { tookMs: recorder.now() - startedMs - pausedMs };
+    recorder.note({ type: "speaker-ended", ...end, ...took });
+  });
   return {
     writable: playout.writable,
     started: playout.started,
@@ -112,13 +119,18 @@ function recordedPlayout(playout: Playout, recorder: Recorder): Playout {
       return playout.playedMs;
     },
     pause() {
-      if (started && !paused) recorder.note({ type: "speaker-paused" });
-      paused = true;
+      if (startedMs !== undefined && pausedAtMs === undefined) {
+        pausedAtMs = recorder.now();
+        recorder.note({ type: "speaker-paused" });
+      }
       playout.pause();
     },
     resume() {
-      if (started && paused) recorder.note({ type: "speaker-resumed" });
-      paused = false;
+      if (pausedAtMs !== undefined) {
+        pausedMs += recorder.now() - pausedAtMs;
+        recorder.note({ type: "speaker-resumed" });
+      }
+      pausedAtMs = undefined;
       playout.resume();
     },
   };

@@ -127,6 +127,8 @@ const entry = z.discriminatedUnion("type", [
     atMs: ms,
   }),
   z.object({ type: z.literal("room-ended"), atMs: ms, reason: z.string() }),
+  /** `tookMs`: since it was about to be left. */
+  z.object({ type: z.literal("room-left"), atMs: ms, tookMs: ms }),
   z.object({ type: z.literal("room-failed"), atMs: ms, error: failure }),
   /** An agent is ready to take the conversation, or the version of it for a task. */
   z.object({ type: z.literal("agent-equipped"), atMs: ms, number: z.number(), ...equipped.shape }),
@@ -139,12 +141,23 @@ const entry = z.discriminatedUnion("type", [
   /** One of several people who are heard has come, or is gone for good. */
   z.object({ type: z.enum(["voice-joined", "voice-left"]), atMs: ms, ...speaker.shape }),
   z.object({ type: z.literal("voice-marked"), atMs: ms, microphone, mark }),
-  /** Frames: when each came, its timestamp, its length (ms), its loudness (RMS of samples), whether it lies in speech. */
+  /**
+   * Frames: when each came, its timestamp, its length (ms), its loudness (RMS of samples; of each of the pieces that it is
+   * measured by, in older recordings of the whole), whether it lies in speech.
+   */
   z.object({
     type: z.literal("microphone-heard"),
     atMs: ms,
     microphone,
-    frames: z.array(z.tuple([ms, ms, ms, z.number(), z.union([z.literal(0), z.literal(1)])])),
+    frames: z.array(
+      z.tuple([
+        ms,
+        ms,
+        ms,
+        z.union([z.array(z.number()), z.number()]),
+        z.union([z.literal(0), z.literal(1)]),
+      ]),
+    ),
   }),
   /** An MCP server offers a tool. */
   z.object({ type: z.literal("tool-offered"), atMs: ms, tool }),
@@ -175,8 +188,17 @@ const entry = z.discriminatedUnion("type", [
   z.object({ type: z.literal("stream-failed"), atMs: ms, of, run: z.number(), error: failure }),
   z.object({ type: z.literal("session-called"), atMs: ms, call }),
   z.object({ type: z.enum(["speaker-paused", "speaker-resumed", "speaker-started"]), atMs: ms }),
-  z.object({ type: z.literal("speaker-ended"), atMs: ms, playedMs: ms, interrupted: z.boolean() }),
+  /** `tookMs`: since it began to be heard, without pauses; missing when nothing of it was heard. */
+  z.object({
+    type: z.literal("speaker-ended"),
+    atMs: ms,
+    playedMs: ms,
+    interrupted: z.boolean(),
+    tookMs: ms.exactOptional(),
+  }),
   z.object({ type: z.literal("session-told"), atMs: ms, event: z.looseObject({ type: z.string() }) }),
+  /** A timer of the session's fired late, or was given up after it was due. */
+  z.object({ type: z.literal("timer-late"), atMs: ms, dueMs: ms }),
   z.object({ type: z.literal("lines-lost"), atMs: ms, count: z.number() }),
   z.object({ type: z.literal("end"), atMs: ms }),
 ]);

@@ -4,10 +4,12 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { type MemoryRoom, memoryRoom } from "../room/memory.ts";
 import type { Room, RoomEnd } from "../room/room.ts";
+import { replayedClock } from "./recorded_clock.ts";
 import type { Entry, Recording } from "./recording.ts";
 import { readRecording } from "./recording.ts";
 import { replayedAgents } from "./replayed_agents.ts";
 import type { ReplayedCode } from "./replayed_code.ts";
+import { replayedSpeaker } from "./replayed_speaker.ts";
 import { errorFrom } from "./replayed_streams.ts";
 import { startRecorded, type TurnTakingConfig } from "./start.ts";
 import { virtualClock } from "../virtual_clock.ts";
@@ -23,6 +25,7 @@ const noLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => 
 export async function replay(recording: Recording): Promise<Recording> {
   const { header, entries } = recording;
   const clock = virtualClock();
+  const sessionClock = replayedClock(clock, entries);
   const config = header.turnTaking as TurnTakingConfig; // as the configuration had it
   const several = entries.some(({ type }) => type === "voice-joined");
   const room = memoryRoom({ name: "replay", clock, participants: several ? "all" : "linked" });
@@ -42,7 +45,7 @@ export async function replay(recording: Recording): Promise<Recording> {
       metadata: "",
       participant: header.participant,
       maxCallMs: header.maxCallMs,
-      clock,
+      clock: sessionClock,
       log: noLog,
     },
     config,
@@ -137,16 +140,18 @@ function saidBefore(entries: readonly Entry[], end: Entry): ReadonlySet<string> 
 
 /** The room, when the agent was in it then, or the failure that kept it out. */
 async function joinAsThen(
-  { entries }: Recording,
+  recording: Recording,
   room: MemoryRoom,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Room> {
+  const { entries } = recording;
   const joined = entries.find(({ type }) => type === "room-joined" || type === "room-failed");
   await clock.sleep((joined?.atMs ?? Number.MAX_SAFE_INTEGER) - clock.now(), { signal });
   if (joined?.type === "room-failed") throw errorFrom(joined.error);
   const audibleMs = entries.find(({ type }) => type === "participant-audible")?.atMs ??
     Number.MAX_SAFE_INTEGER;
+  const { tookMs = 0 } = entries.find((entry) => entry.type === "room-left") ?? {};
   return {
     name: room.name,
     id: room.id,
@@ -158,12 +163,15 @@ async function joinAsThen(
     ...(room.voices && { voices: room.voices }),
     droppedMs: 0,
     ...(room.messages && { messages: room.messages }),
-    speaker: room.speaker,
+    speaker: replayedSpeaker(room.speaker, recording, clock),
     transcripts: room.transcripts,
     waitForParticipant: (...given) => room.waitForParticipant(...given),
     audible: ({ signal }) => clock.sleep(audibleMs - clock.now(), { signal }),
     setState: (state) => room.setState(state),
     closed: room.closed,
-    [Symbol.asyncDispose]: () => room[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await room[Symbol.asyncDispose]();
+      if (tookMs > 0) await clock.sleep(tookMs);
+    },
   };
 }

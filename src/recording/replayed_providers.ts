@@ -7,6 +7,7 @@ import type { LanguageEvent } from "../llm/llm.ts";
 import type { Providers } from "../session.ts";
 import type { TranscriptEvent } from "../stt/stt.ts";
 import type { SpeechEvent } from "../tts/tts.ts";
+import { PIECE_MS } from "../vad/loudness.ts";
 import type { VoiceActivityDetector, VoiceEvent } from "../vad/vad.ts";
 import { lastInput } from "./recorded_providers.ts";
 import type { EquippedThen, Recording } from "./recording.ts";
@@ -94,7 +95,8 @@ async function* speak(
   const reader = text.getReader();
   const { done, value: first } = await abortable(reader.read(), signal);
   if (done) return;
-  const voice = pick(({ text }) => firstClause(text) === first);
+  // Text transforms that are functions are not in the recording: a clause may be another than it was.
+  const voice = pick(({ text }) => firstClause(text) === first) ?? pick(() => true);
   const shiftMs = askedMs - (voice?.run.openedMs ?? askedMs);
   const taken = takeText(reader, voice?.text, { clock, signal, shiftMs });
   yield* replayedStream(voice?.run, { clock, signal, shiftMs, itemFrom: speechFrom });
@@ -158,7 +160,7 @@ function replayedDetector({ entries }: Recording, clock: Clock): VoiceActivityDe
           continue;
         }
         for (const [atMs, timestampMs, ms, level, speech] of entry.frames) {
-          const samples = new Int16Array(Math.round(ms * 16)).fill(Math.round(level));
+          const samples = samplesOf(ms, typeof level === "number" ? [level] : level);
           at(atMs, { type: "audio", frame: { ...hearing, samples, timestampMs }, speech: speech === 1 });
         }
       }
@@ -170,4 +172,19 @@ function replayedDetector({ entries }: Recording, clock: Clock): VoiceActivityDe
       return { readable: out.readable, writable: new WritableStream({ close: end, abort: end }) };
     },
   };
+}
+
+/** Samples of `ms` that are as loud as `levels` say: a whole frame, or one piece of it after the other. */
+function samplesOf(ms: number, levels: readonly number[]): Int16Array {
+  const samples = new Int16Array(Math.round(ms * hearing.sampleRate / 1000));
+  const size = levels.length > 1 ? hearing.sampleRate * PIECE_MS / 1000 : samples.length;
+  for (const [at, level] of levels.entries()) setLevel(samples.subarray(at * size, (at + 1) * size), level);
+  return samples;
+}
+
+/** A level lies between two whole numbers: some samples are the one, the others the other. */
+function setLevel(samples: Int16Array, level: number): void {
+  const low = Math.floor(level);
+  const share = (level ** 2 - low ** 2) / (2 * low + 1);
+  samples.fill(low).fill(low + 1, 0, Math.round(share * samples.length));
 }

@@ -35,12 +35,15 @@ export function runsOf({ entries }: Recording, of: Source): readonly RecordedRun
 }
 
 /**
- * Gives each run once: the first that `fits`, or else the first there is. What was prepared in vain may be prepared once
- * more, or once less, when it is played again; the others keep what is theirs.
+ * Gives each run once: the first that `fits`. What was prepared in vain may be prepared once more, or once less, when it is
+ * played again: then nothing does, and the others keep what is theirs.
  */
 export function runPicker<T>(runs: readonly T[]): (fits: (run: T) => boolean) => T | undefined {
   const left = [...runs];
-  return (fits) => left.splice(Math.max(0, left.findIndex(fits)), 1)[0];
+  return (fits) => {
+    const at = left.findIndex(fits);
+    return at < 0 ? undefined : left.splice(at, 1)[0];
+  };
 }
 
 /**

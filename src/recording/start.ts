@@ -6,6 +6,7 @@ import { messageOf } from "../errors.ts";
 import { createMcpServers } from "../tools/mcp.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../session.ts";
 import { type AgentNumbers, equippedThen, numberAgents, recordedAgents } from "./recorded_agents.ts";
+import { recordedClock } from "./recorded_clock.ts";
 import { recordedMcpServers } from "./recorded_mcp.ts";
 import { recorded, recordedLanguageModel } from "./recorded_providers.ts";
 import { recordedRoom } from "./recorded_room.ts";
@@ -30,6 +31,7 @@ export function startRecorded(
   const agents = recordedAgents({ recorder, numbers, session: () => session });
   const running = startSession({
     ...options,
+    clock: recordedClock(clock, recorder),
     agent: agents.agent(agent),
     providers: recorded(providers, recorder),
     ...(costCaps?.llm && { costCaps: { ...costCaps, llm: recordedLanguageModel(costCaps.llm, recorder) } }),

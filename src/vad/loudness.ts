@@ -7,9 +7,20 @@ const SILENT_SHARE = 0.08;
 /** Silent for so long, in milliseconds: shorter gaps lie between the sounds of a word. */
 const LEAST_MS = 20;
 /** Loudness is measured over this much audio at a time, in milliseconds. */
-const PIECE_MS = 10;
+export const PIECE_MS = 10;
 /** What is known of the voice's loudness halves in this time, in milliseconds. */
 const HALF_LIFE_MS = 450;
+
+/** How loud each piece of a frame is (RMS), and how long. */
+export function loudnessOf(
+  { samples, sampleRate, channels }: AudioFrame,
+): { readonly level: number; readonly ms: number }[] {
+  const size = sampleRate * channels * PIECE_MS / 1000;
+  return Array.from({ length: Math.ceil(samples.length / size) }, (_, at) => {
+    const piece = samples.subarray(at * size, (at + 1) * size);
+    return { level: rms(piece), ms: piece.length / size * PIECE_MS };
+  });
+}
 
 /** `fade`: it fell silent; `swell`: it is loud again. */
 export type LoudnessChange = "fade" | "swell";
@@ -21,18 +32,13 @@ export type LoudnessChange = "fade" | "swell";
 export function followLoudness(): (frame: AudioFrame) => LoudnessChange | undefined {
   let peak = 0;
   let silentMs = 0;
-  const take = (samples: Int16Array, ms: number) => {
-    const level = rms(samples);
+  const take = (level: number, ms: number) => {
     peak = Math.max(level, peak * 0.5 ** (ms / HALF_LIFE_MS));
     silentMs = level < peak * SILENT_SHARE ? silentMs + ms : 0;
   };
-  return ({ samples, sampleRate, channels }) => {
+  return (frame) => {
     const wasSilent = silentMs >= LEAST_MS;
-    const size = sampleRate * channels * PIECE_MS / 1000;
-    for (let at = 0; at < samples.length; at += size) {
-      const piece = samples.subarray(at, at + size);
-      take(piece, piece.length / size * PIECE_MS);
-    }
+    for (const { level, ms } of loudnessOf(frame)) take(level, ms);
     const isSilent = silentMs >= LEAST_MS;
     if (isSilent === wasSilent) return undefined;
     return isSilent ? "fade" : "swell";

@@ -6,6 +6,7 @@ import type { SessionEvent } from "../../src/events.ts";
 import { type MemoryRoom, memoryRoom, type PlayedSpan } from "../../src/room/memory.ts";
 import { type RunningSession, type SessionOptions, startSession } from "../../src/session.ts";
 import { type FakeClock, fakeClock } from "../fakes/clock.ts";
+import { lateClock, type Stalls } from "../fakes/late_clock.ts";
 import { silentLog } from "../fakes/log.ts";
 import { scriptedLanguageModel, scriptedSpeechToText, scriptedTextToSpeech } from "../fakes/providers.ts";
 import { frameMs, loudnessDetector, microphoneFrame } from "../fakes/speech.ts";
@@ -20,15 +21,20 @@ export interface Outcome {
   readonly pending: number;
 }
 
-/** Plays `script` from its first line to its end, and ends the session; `start`: what starts it. */
+/**
+ * Plays `script` from its first line to its end, and ends the session; `start`: what starts it; `stalls`: when its machine, not
+ * those of the providers, is busy.
+ */
 export async function runScript(
   script: Script,
   start: (options: SessionOptions) => RunningSession = startSession,
+  stalls: Stalls = [],
 ): Promise<Outcome> {
   const clock = fakeClock();
+  const ownClock = lateClock(clock, stalls);
   const { people } = script;
   const participants = people.length > 0 ? "all" : "linked";
-  const room = memoryRoom({ name: "golden", clock, participants });
+  const room = memoryRoom({ name: "golden", clock: ownClock, participants });
   const stt = scriptedSpeechToText(script.utterances, clock);
   const results: string[] = [];
   const { options } = script;
@@ -86,7 +92,7 @@ export async function runScript(
     maxCallMs: script.maxCallMs,
     join: () => Promise.resolve(room),
     metadata: "",
-    clock,
+    clock: ownClock,
     log: silentLog,
   });
   const events = Array.fromAsync(session.events());

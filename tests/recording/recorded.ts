@@ -12,6 +12,7 @@ import { startRecorded } from "../../src/recording/start.ts";
 import type { SessionOptions } from "../../src/session.ts";
 import { runScript } from "../conversations/run.ts";
 import { parseScript } from "../conversations/script.ts";
+import type { Stalls } from "../fakes/late_clock.ts";
 
 /** The same clock, the same times: but for what rounding to the microsecond leaves. */
 const exactly = { ms: 1, words: 0 };
@@ -27,10 +28,11 @@ export function recordingLines() {
   };
 }
 
-/** A session by `script`, recorded; `change`: what else it has. */
+/** A session by `script`, recorded; `change`: what else it has; `stalls`: when its machine is busy. */
 export async function record(
   script: string,
   change: (options: SessionOptions) => Partial<SessionOptions> = () => ({}),
+  stalls?: Stalls,
 ): Promise<Recording> {
   const parsed = parseScript(script);
   const lines = recordingLines();
@@ -38,6 +40,7 @@ export async function record(
   const { pending } = await runScript(
     parsed,
     (options) => startRecorded({ ...options, ...change(options) }, config, lines),
+    stalls,
   );
   assertEquals(pending, 0, "the recorded session left timers behind");
   return lines.read("the recording");
