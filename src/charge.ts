@@ -3,8 +3,8 @@ import { isDeepStrictEqual } from "node:util";
 import type { Agent } from "./agent.ts";
 import { asStageError, type StageError } from "./errors.ts";
 import type { LanguageModel } from "./llm/llm.ts";
-import type { Pace } from "./reply.ts";
 import type { Providers } from "./providers.ts";
+import type { Pace } from "./reply_text.ts";
 import { type SpokenForm, spokenForm } from "./text/spoken_form.ts";
 import type { TurnOptions } from "./turn/state.ts";
 

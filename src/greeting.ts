@@ -1,6 +1,8 @@
 /** What is said first of all: the voice makes it while the agent is on its way into the room. */
 import type { Cast } from "./charge.ts";
 import { spokenTextOf } from "./pipeline.ts";
+import { firstWords } from "./resume/conversation.ts";
+import type { Resume } from "./session_parts.ts";
 import { wordsOf } from "./speech.ts";
 import type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
 
@@ -60,6 +62,25 @@ export function makeSpeech(
       },
     },
   };
+}
+
+/**
+ * Begins to make what `cast` says first, where that is known by now: the greeting, or what goes on with a session (see
+ * SessionOptions). Aborting `signal` ends that.
+ */
+export function makeFirst(
+  cast: Pick<Cast, "agent" | "spokenForm" | "providers">,
+  { resume, signal }: { readonly resume?: Resume | undefined; readonly signal: AbortSignal },
+): MadeSpeech | undefined {
+  const { agent: { greeting, resumed: line, language }, spokenForm, providers: { tts, spare } } = cast;
+  if (!resume) return greeting ? makeSpeech(greeting, cast, { signal }) : undefined;
+  if (resume.silentlySinceMs !== undefined) return resume.made;
+  resume.made?.drop(); // it follows another line
+  if (typeof line === "function") return undefined;
+  const text = firstWords(resume.snapshot, { line, language });
+  return text === ""
+    ? undefined
+    : makeSpeech(text, { spokenForm, providers: { tts: spare ?? tts } }, { signal });
 }
 
 /** Takes all there is, and keeps it until it is asked for. */

@@ -1,32 +1,19 @@
 /** One reply of the agent's: from its first word to the last sample that was heard of it. */
 import { abortable, untilAborted } from "./abort.ts";
-import { durationMs } from "./audio/frame.ts";
 import { createCaptions } from "./captions.ts";
 import type { Clock } from "./clock.ts";
 import { asStageError, type Stage, StageError } from "./errors.ts";
 import type { ReplyLatency, SpeechGap } from "./events.ts";
 import { speak } from "./pipeline.ts";
+import { createReplyText, type Pace } from "./reply_text.ts";
 import { createReplyTimes } from "./reply_times.ts";
 import type { Playout, Speaker } from "./room/room.ts";
-import { createSentenceEnds } from "./sentence_ends.ts";
 import { gapOf, silenceFinder } from "./silences.ts";
 import type { Clause } from "./text/clauses.ts";
-import { heardText, usualSpeed } from "./text/heard.ts";
 import { sentenceAt } from "./text/sentences.ts";
 import type { SpokenForm } from "./text/spoken_form.ts";
-import type { SpeechEvent, TextToSpeech, WordTime } from "./tts/tts.ts";
+import type { SpeechEvent, TextToSpeech } from "./tts/tts.ts";
 import { watchdog } from "./watchdog.ts";
-
-/** A voice's speed is taken from this much of it, at least. */
-const learnedFromMs = 1_000;
-
-/** What the voice has not delivered yet is heard so much after what it has, at least. */
-const unplayedMs = 100;
-
-/** How fast a voice speaks, as far as its replies have shown: what tells which words are heard before it says so. */
-export interface Pace {
-  charactersPerMs?: number;
-}
 
 export interface ReplyOptions {
   readonly id: string;
@@ -128,13 +115,7 @@ export function startReply(
   const { onStart, onText, onGap } = options;
   const cut = new AbortController();
   const signal = AbortSignal.any([options.signal, cut.signal]);
-  let written = "";
-  const clauses: Clause[] = [];
-  const marks: { characters: number; audioMs: number }[] = [];
-  const wordTimes: WordTime[] = [];
-  let audioMs = 0;
-  /** Where it was kept back, in characters of what is written. */
-  let heldAt: number | undefined;
+  const text = createReplyText(pace);
   let playout: Playout | undefined;
   let failure: StageError | undefined;
   let stalledMs: number | undefined;
@@ -152,7 +133,7 @@ export function startReply(
     try {
       for await (const word of source) {
         times.tokenCame();
-        written += word;
+        text.write(word);
         yield word;
       }
       isWhole = true;
@@ -165,42 +146,16 @@ export function startReply(
 
   const onClause = (clause: Clause) => {
     times.clauseCame({ isSpoken: clause.spoken !== "" });
-    clauses.push(clause);
+    text.give(clause);
   };
 
   const onSpeech = (event: SpeechEvent) => {
     times.voiceCame({ isAudio: event.type === "audio" });
-    if (event.type === "words") wordTimes.push(...event.words);
-    else if (event.type === "mark") marks.push({ audioMs, ...event });
-    else {
-      audioMs += durationMs(event.frame);
-      sentenceEnds.take(event.frame);
-    }
+    text.take(event);
   };
 
-  const spoken = (playedMs: number, complete: boolean) => ({
-    clauses,
-    marks,
-    words: wordTimes,
-    audioMs,
-    complete,
-    playedMs,
-    ...pace,
-  });
-  const sentenceEnds = createSentenceEnds(() => ({ text: written, ...spoken(0, false) }));
-  /** What was heard by now; `complete`: there is no more to come. */
-  const heard = (playedMs: number, complete: boolean) =>
-    heldAt === undefined ? heardText(spoken(playedMs, complete)) : written.slice(0, heldAt);
-
-  const untilMs = (end: number): number | undefined => {
-    if (times.startedMs === undefined) return undefined;
-    const playedMs = playout?.playedMs ?? 0;
-    const atMs = sentenceEnds.whenMs(end);
-    if (atMs !== undefined) return atMs - playedMs;
-    const characters = heard(playedMs, false).length;
-    const perMs = playedMs >= learnedFromMs ? characters / playedMs : pace.charactersPerMs ?? usualSpeed;
-    return Math.max((end - characters) / perMs, audioMs - playedMs + unplayedMs);
-  };
+  const untilMs = (end: number): number | undefined =>
+    times.startedMs === undefined ? undefined : text.untilMs(end, playout?.playedMs ?? 0);
 
   const findSilence = silenceFinder();
   const look = () => {
@@ -209,7 +164,7 @@ export function startReply(
     lastPlayedMs = playedMs;
     const silence = findSilence(clock.now(), playedMs);
     if (silence) onGap(gapOf(silence, times.silenceCauses));
-    return heard(playedMs, false);
+    return text.heard(playedMs, false);
   };
   const captions = createCaptions({ clock, look, onText });
 
@@ -238,7 +193,7 @@ export function startReply(
       });
       await abortable(said, signal);
       complete = true;
-      if (audioMs === 0 && !signal.aborted && author === "llm" && !yields?.()) {
+      if (text.audioMs === 0 && !signal.aborted && author === "llm" && !yields?.()) {
         failure ??= new StageError("llm", "the answer has nothing to say");
       }
     } catch (error) {
@@ -248,14 +203,14 @@ export function startReply(
     cut.abort(); // Whatever is still under way of this reply ends here, also when only the voice failed.
     const end = await playout?.done;
     heardMs.resolve(end?.playedMs ?? 0);
-    const text = captions.end(audioMs === 0 ? "" : heard(end?.playedMs ?? 0, complete));
-    learn(pace, marks.at(-1));
+    const heard = captions.end(text.audioMs === 0 ? "" : text.heard(end?.playedMs ?? 0, complete));
+    text.learnPace();
     return {
-      text,
+      text: heard,
       interrupted: end?.interrupted ?? true,
       ...(failure ? { error: failure } : {}),
       ...(stalledMs === undefined ? {} : { stalledMs }),
-      voiced: { characters: clauses.reduce((sum, { spoken }) => sum + spoken.length, 0), audioMs },
+      voiced: { characters: text.characters, audioMs: text.audioMs },
     };
   };
 
@@ -267,19 +222,20 @@ export function startReply(
     },
     upcoming(ms) {
       if (times.startedMs === undefined) return "";
-      const text = heard((playout?.playedMs ?? 0) + ms, false);
-      return text.startsWith(captions.shown) ? text.slice(captions.shown.length) : "";
+      const heard = text.heard((playout?.playedMs ?? 0) + ms, false);
+      return heard.startsWith(captions.shown) ? heard.slice(captions.shown.length) : "";
     },
     get progress() {
       return {
-        text: written,
+        text: text.written,
         whole: isWhole,
-        heard: times.startedMs === undefined ? "" : heard(playout?.playedMs ?? 0, false),
+        heard: times.startedMs === undefined ? "" : text.heard(playout?.playedMs ?? 0, false),
         startedMs: times.startedMs,
       };
     },
     sentence(leadMs) {
       if (!isWhole) return undefined;
+      const { written } = text;
       const whole = written.trimEnd().length;
       for (let end = 0; (end = sentenceAt(written, end)?.end ?? whole) < whole;) {
         const ms = untilMs(end);
@@ -290,12 +246,12 @@ export function startReply(
     },
     untilMs,
     pause(end) {
-      heldAt = end;
+      text.holdAt(end);
       times.pause();
       playout?.pause();
     },
     resume() {
-      heldAt = undefined;
+      text.holdAt(undefined);
       times.resume();
       playout?.resume();
     },
@@ -310,12 +266,4 @@ function begin(words: ReplyOptions["words"], signal: AbortSignal): ReadableStrea
   } catch (error) {
     return new ReadableStream({ start: (controller) => controller.error(error) });
   }
-}
-
-/** Takes a voice's speed from what it has said of a reply. */
-function learn(
-  pace: Pace,
-  mark: { readonly characters: number; readonly audioMs: number } | undefined,
-): void {
-  if (mark && mark.audioMs >= learnedFromMs) pace.charactersPerMs = mark.characters / mark.audioMs;
 }

@@ -3,10 +3,9 @@ import { type Call, createCall } from "./call.ts";
 import type { Conversation } from "./conversation.ts";
 import { asStageError, type Stage } from "./errors.ts";
 import type { CloseReason, SessionEvent } from "./events.ts";
-import { type MadeSpeech, makeSpeech } from "./greeting.ts";
+import { makeFirst } from "./greeting.ts";
 import type { HistoryUpdate } from "./history/update.ts";
 import type { OwnCode } from "./own_code.ts";
-import { firstWords } from "./resume/conversation.ts";
 import { type Departure, departureOf } from "./resume/departure.ts";
 import type { Room } from "./room/room.ts";
 import { askClient } from "./room/rpc.ts";
@@ -180,7 +179,7 @@ class Session implements VoiceSession {
     const { signal } = this.#abort;
     const { charge } = this.#parts;
     const { snapshot: before, silentlySinceMs } = this.#options.resume ?? {};
-    const made = this.#makeFirst();
+    const made = makeFirst(charge.current, { ...this.#options, signal });
     const room = await join({ signal });
     this.#room = room;
     if (signal.aborted) {
@@ -215,24 +214,6 @@ class Session implements VoiceSession {
     if (made && !before) this.#call.conversation.speech.sayText(made.text, { made });
     this.#parts.keeper?.changed();
     if (!before) await this.#setUp(room);
-  }
-
-  /** Begins to make what is said first, where that is known by now. */
-  #makeFirst(): MadeSpeech | undefined {
-    const { agent, spokenForm, providers: { tts, spare } } = this.#parts.charge.current;
-    const { signal } = this.#abort;
-    const { resume } = this.#options;
-    if (!resume) {
-      return agent.greeting ? makeSpeech(agent.greeting, this.#parts.charge.current, { signal }) : undefined;
-    }
-    const { resumed: line, language } = agent;
-    if (resume.silentlySinceMs !== undefined) return resume.made;
-    resume.made?.drop(); // it follows another line
-    if (typeof line === "function") return undefined;
-    const text = firstWords(resume.snapshot, { line, language });
-    return text === ""
-      ? undefined
-      : makeSpeech(text, { spokenForm, providers: { tts: spare ?? tts } }, { signal });
   }
 
   /** Runs the first agent's own code; settles when it is set up, rejects when that fails. */
