@@ -10,6 +10,7 @@ import type { CloseReason, SessionEventBody } from "./events.ts";
 import type { MadeSpeech } from "./greeting.ts";
 import { type Ears, type Hearing, readMessages, startHearing } from "./hearing.ts";
 import { startHearingPeople } from "./people.ts";
+import type { SentenceEnd } from "./reply.ts";
 import { heardSince } from "./resume/heard_since.ts";
 import type { Room, RoomEnd } from "./room/room.ts";
 import type { SessionSnapshot } from "./resume/snapshot.ts";
@@ -67,6 +68,8 @@ export interface Call {
   begin(): void;
   /** Listens with these from now on. */
   listenWith(ears: Ears): void;
+  /** Hears, takes in and says nothing from now on, until what this returns is called: see Conversation. */
+  hold(at?: SentenceEnd): () => void;
   /** Settles when no more is heard; undefined before it began. */
   readonly heard: Promise<void> | undefined;
   /** When the user came, in milliseconds since the session began. */
@@ -128,6 +131,7 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
     },
     mcpServers,
     before,
+    begun: silentlySinceMs === undefined ? undefined : before?.begun?.text,
     written,
     onError,
     onPresence: (event) => attendance?.note(event),
@@ -198,6 +202,14 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
       conversation.open();
     },
     listenWith: (ears) => hearing?.use(ears),
+    hold(at) {
+      const listenOn = hearing?.hold();
+      const goOn = conversation.hold(at);
+      return () => {
+        goOn();
+        listenOn?.();
+      };
+    },
     sayLast: async (reason) => await attendance?.end(reason),
   };
 }

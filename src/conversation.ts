@@ -149,10 +149,12 @@ export class Conversation {
     const { turns, replies, speech, ledger, answers } = this.#parts;
     return {
       turn: turns.state,
-      replying: replies.busy || replies.prepared !== undefined,
+      replying: replies.busy,
+      prepared: replies.prepared !== undefined,
       waiting: speech.waits,
       working: ledger.owed > 0 || answers.busy,
       written: this.#isWritten(),
+      byVoice: this.#options.charge.current.turnTaking.hearsVoice === true,
       nowMs: this.#options.clock.now(),
     };
   }

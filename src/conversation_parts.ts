@@ -57,6 +57,8 @@ export interface ConversationOptions {
   readonly askFinal: () => void;
   /** The conversation that it goes on from, of a process that is gone, and the milliseconds since it began. */
   readonly before?: ConversationSnapshot & { readonly elapsedMs: number } | undefined;
+  /** What the user has said of the turn that they are at. */
+  readonly begun?: string | undefined;
   /** See CallOptions of tools. */
   readonly written?: (() => Promise<void>) | undefined;
 }

@@ -36,6 +36,8 @@ export interface Hearing {
   turnEnded(): void;
   /** Asks the recognizer for the final words of what it has heard by now. */
   askFinal(): void;
+  /** Takes in nothing more and tells no words, until what this returns is called: what came meanwhile waits. */
+  hold(): () => void;
   /** Listens with these from now on, if they are others; what was said before is still recognized by those before. */
   use(ears: Ears): void;
   /** Settles when the microphone has ended; rejects when it, or the detector, fails. */
@@ -48,15 +50,19 @@ export function startHearing({ microphone, vad, stt, turnDetector, ...options }:
   const over = Promise.withResolvers<void>();
   let ears: Ears = { vad, stt, ...(turnDetector && { turnDetector }) };
   let inUse = 0;
+  let held: Promise<void> | undefined;
   const open = (): Ear => {
     const nth = ++inUse;
-    const ear = openEar({ ...options, ...ears, isInUse: () => nth === inUse });
+    const ear = openEar({ ...options, ...ears, isInUse: () => nth === inUse, held: () => held });
     ear.done.catch((error) => nth === inUse ? over.reject(error) : onError(asStageError("stt", error)));
     return ear;
   };
   let ear = open();
   const listenOn = async () => {
-    for await (const frame of microphone) await abortable(ear.hear(frame), signal);
+    for await (const frame of microphone) {
+      if (held) await abortable(held, signal);
+      await abortable(ear.hear(frame), signal);
+    }
     await ear.close();
     await ear.done;
   };
@@ -64,6 +70,14 @@ export function startHearing({ microphone, vad, stt, turnDetector, ...options }:
   return {
     turnEnded: () => ear.turnEnded(),
     askFinal: () => ear.askFinal(),
+    hold() {
+      const over = Promise.withResolvers<void>();
+      held = over.promise;
+      return () => {
+        held = undefined;
+        over.resolve();
+      };
+    },
     use(next) {
       const isSame = (["vad", "stt", "turnDetector"] as const).every((part) => next[part] === ears[part]);
       if (isSame || signal.aborted) return;
@@ -86,9 +100,21 @@ interface Ear extends Pick<Hearing, "turnEnded" | "askFinal" | "done"> {
 
 /** One detector and one recognizer; the marks of the voice count only while they are in use. */
 function openEar(
-  { vad, stt, turnDetector, note, recognizing = (stt) => stt, isDictated, clock, signal, onError, isInUse }:
+  {
+    vad,
+    stt,
+    turnDetector,
+    note,
+    recognizing = (stt) => stt,
+    isDictated,
+    clock,
+    signal,
+    onError,
+    ...whether
+  }:
     & Omit<HearingOptions, "microphone">
-    & { readonly isInUse: () => boolean },
+    /** `held`: settles when words may be told that may not be now. */
+    & { readonly isInUse: () => boolean; readonly held: () => Promise<void> | undefined },
 ): Ear {
   const { readable, writable } = new TransformStream<AudioFrame, AudioFrame>();
   const writer = writable.getWriter();
@@ -108,7 +134,7 @@ function openEar(
     stt: hearing,
     isDictated,
     onMark: (mark) => {
-      if (!isInUse()) return;
+      if (!whether.isInUse()) return;
       pauses?.mark(mark);
       note(mark.type === "speech-start" ? { type: mark.type, atMs: mark.voicedMs } : mark);
     },
@@ -123,6 +149,8 @@ function openEar(
     /** Words that are not final yet. */
     let open = "";
     for await (const event of transcripts) {
+      const held = whether.held();
+      if (held) await abortable(held, signal);
       open = event.type === "interim" ? event.text : "";
       const { type, text, confidence, asked } = event;
       const end = endIn(event);
@@ -132,6 +160,7 @@ function openEar(
         ...(confidence !== undefined && { confidence }),
         ...(asked && { asked }),
         ...(end && { end }),
+        ...(event.type === "final" && event.untilMs !== undefined && { untilMs: event.untilMs }),
       });
     }
     // Nobody else has heard them: who said them has left, or another recognizer has taken over.

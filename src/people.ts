@@ -40,7 +40,8 @@ export function startHearingPeople(
     const noteTheirs: HearingOptions["note"] = (event) => {
       if (isVoice(event)) noteVoice(event);
       else if (event.type === "transcript-interim" || event.type === "transcript-final") {
-        note({ ...event, speaker });
+        const { untilMs: _, ...words } = event; // others may be speaking, too
+        note({ ...words, speaker });
       } else note(event);
     };
     emit({ type: "user-joined", participant: speaker });
@@ -66,6 +67,10 @@ export function startHearingPeople(
     },
     askFinal() {
       for (const hearing of hearings) hearing.askFinal();
+    },
+    hold() {
+      const holds = [...hearings].map((hearing) => hearing.hold());
+      return () => holds.forEach((goOn) => goOn());
     },
     use(next) {
       ears = next;

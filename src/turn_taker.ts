@@ -11,7 +11,7 @@ import {
   type UserVoice,
 } from "./turn/state.ts";
 import { turn } from "./turn/turn.ts";
-import { textOf } from "./turn/words.ts";
+import { begunWords, textOf } from "./turn/words.ts";
 
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** What happened, before its time is stamped on it. */
@@ -21,6 +21,8 @@ export interface TurnTakerOptions {
   readonly charge: { readonly current: { readonly turnTaking: TurnOptions } };
   /** How many turns the session has had before (default: none). */
   readonly turnsBefore?: number | undefined;
+  /** What the user has said of the turn that they are at (default: they are at none). */
+  readonly begun?: string | undefined;
   readonly clock: Clock;
   readonly emit: (event: SessionEventBody) => void;
   /** Performs what was decided. */
@@ -41,7 +43,7 @@ export interface TurnTaker {
   note(event: UnstampedTurnEvent): void;
   /** What comes from now on waits, and nothing is performed, until what this returns is called: then it is taken in. */
   hold(): () => void;
-  /** Ends it: the last words were said, whether or not it was known that the turn was over. */
+  /** Ends it: the last words were said, whether or not it was known that the turn was over. Not while it is held. */
   end(): void;
 }
 
@@ -53,15 +55,24 @@ export const hasWords = (event: TurnEvent): boolean =>
     event.type === "text-message") &&
   event.text !== "";
 
-/** Begins in silence. */
+/** The user is in the middle of a turn with those words: silent by now, until they are heard to go on. */
+const inTurn = (begun: string | undefined, nowMs: number): Partial<TurnState> =>
+  begun === undefined ? {} : {
+    user: { is: "pausing", sinceMs: nowMs, lastVoicedMs: nowMs },
+    words: begunWords(begun, nowMs),
+  };
+
+/** Begins in silence, or where `begun` says. */
 export function createTurnTaker(
-  { charge, turnsBefore = 0, clock, emit, perform, onDecided, onSettled }: TurnTakerOptions,
+  { charge, turnsBefore = 0, begun, clock, emit, perform, onDecided, onSettled }: TurnTakerOptions,
 ): TurnTaker {
   const inbox: TurnEvent[] = [];
-  let state: TurnState = { ...initialTurnState, turns: turnsBefore };
+  let state: TurnState = { ...initialTurnState, turns: turnsBefore, ...inTurn(begun, clock.now()) };
   let agentSinceMs = clock.now();
   let deciding = false;
-  let wake: Disposable | undefined;
+  let held = false;
+  const wakeIn = (ms: number) => clock.after(ms, () => take({ type: "wake", nowMs: clock.now() }));
+  let wake: Disposable | undefined = begun === undefined ? undefined : wakeIn(0);
 
   const stoppedSpeaking = (user: UserVoice, nowMs: number) => {
     const silent = user.is === "pausing" ? { silentMs: nowMs - user.lastVoicedMs } : {};
@@ -76,9 +87,7 @@ export function createTurnTaker(
     if (isSpeaking && !wasSpeaking) emit({ type: "user-started-speaking" });
     if (wasSpeaking && !isSpeaking) stoppedSpeaking(before.user, event.nowMs);
     wake?.[Symbol.dispose]();
-    wake = wakeAtMs === undefined
-      ? undefined
-      : clock.after(wakeAtMs - event.nowMs, () => take({ type: "wake", nowMs: clock.now() }));
+    wake = wakeAtMs === undefined ? undefined : wakeIn(wakeAtMs - event.nowMs);
     for (const action of actions) perform(action, event);
     onDecided(event);
   };
@@ -107,15 +116,15 @@ export function createTurnTaker(
     },
     note: (event) => take({ ...event, nowMs: clock.now() }),
     hold() {
-      deciding = true;
+      deciding = held = true;
       return () => {
-        deciding = false;
+        held = false;
         takeIn();
       };
     },
     end() {
       wake?.[Symbol.dispose]();
-      if (textOf(state.words) === "") return;
+      if (held || textOf(state.words) === "") return;
       const { state: next, actions } = commit(
         { ...state, prepared: undefined },
         true,

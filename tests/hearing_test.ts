@@ -1,5 +1,5 @@
 /** What listens, changed in the middle of a call. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
 import type { AudioFrame } from "../src/audio/frame.ts";
 import { type LiveStream, liveStream } from "../src/audio/live.ts";
@@ -100,6 +100,41 @@ describe("hearing with others", () => {
 });
 
 describe("hearing", () => {
+  it("hears nothing and tells no words while it is held, and then all of it", async () => {
+    const clock = fakeClock();
+    const microphone = liveStream<AudioFrame>({ limit: Infinity });
+    const over = new AbortController();
+    const noted: UnstampedTurnEvent[] = [];
+    const ear = recognizer();
+    const hearing = startHearing({
+      microphone: microphone.readable,
+      vad: loudnessDetector(),
+      stt: ear.stt,
+      note: (event) => void noted.push(event),
+      isDictated: () => false,
+      clock,
+      signal: over.signal,
+      onError: (error) => {
+        throw error;
+      },
+    });
+    const hear = async (count: number) => {
+      for (let i = 0; i < count; i++) microphone.push(microphoneFrame(i * 20, false));
+      ear.say({ type: "interim", text: `${count}` });
+      for (let i = 0; i < 3; i++) await clock.settle();
+      return [ear.frames, noted.length];
+    };
+    assertEquals(await hear(5), [5, 1]);
+    const goOn = hearing.hold();
+    assertEquals(await hear(10), [5, 1]);
+    goOn();
+    assertEquals(await hear(1), [16, 3]);
+    hearing.hold();
+    await hear(1);
+    over.abort();
+    await assertRejects(() => hearing.done); // whatever holds it
+  });
+
   const judgements: [TranscriptEvent, end: string | undefined][] = [
     [{ type: "interim", text: "A table" }, undefined],
     [{ type: "interim", text: "A table", eager: true }, "likely"],

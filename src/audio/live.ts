@@ -15,12 +15,13 @@ export interface LiveStream<T> {
 
 /**
  * A stream that holds items up to `limit` in total, each as large as `size` says: 1 by default, so that `limit` counts
- * items; milliseconds for audio. `onCancel` runs when the reader gives up.
+ * items; milliseconds for audio. `handing`: what is handed on of an item when it is read. `onCancel` runs when the reader gives up.
  */
 export function liveStream<T extends object>(
-  { limit, size = () => 1, onCancel }: {
+  { limit, size = () => 1, handing = (item) => item, onCancel }: {
     readonly limit: number;
     readonly size?: (item: T) => number;
+    readonly handing?: (item: T) => T;
     readonly onCancel?: () => void;
   },
 ): LiveStream<T> {
@@ -46,7 +47,7 @@ export function liveStream<T extends object>(
     },
     pull() {
       const item = take();
-      if (item) controller.enqueue(item);
+      if (item) controller.enqueue(handing(item));
       else state = "wanted";
       if (state === "closing" && waiting.length === 0) finish();
     },
@@ -65,7 +66,7 @@ export function liveStream<T extends object>(
     push(item) {
       if (state === "wanted") {
         state = "idle";
-        controller.enqueue(item);
+        controller.enqueue(handing(item));
       } else if (state === "idle") {
         waiting.push(item);
         held += size(item);

@@ -32,8 +32,8 @@ export interface Hold {
    * StoreError.
    */
   pass(): Promise<boolean>;
-  /** Nobody has taken it, perhaps: it is taken again, or lost. */
-  takeBack(): void;
+  /** Nobody has taken it, perhaps: it is taken again, or lost; settles when that is known. */
+  takeBack(): Promise<void>;
   /** Gives it up, if it is still held, after `before` is done. Settles within some seconds, never rejects. */
   release(before?: (fence: Fence) => Promise<unknown>): Promise<void>;
 }
@@ -171,6 +171,7 @@ export function holdLease({ store, lease, describe, isAlone, clock, log, ...opti
     takeBack() {
       passed = false;
       tell();
+      return working;
     },
     async release(before) {
       if (over) return await working;

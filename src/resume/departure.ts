@@ -4,7 +4,7 @@ import type { SentenceEnd } from "../reply.ts";
 import type { Room } from "../room/room.ts";
 import type { Succession } from "../succession.ts";
 import { firstWords, silently } from "./conversation.ts";
-import { canSayOn, isMoment } from "./moment.ts";
+import { begunTurn, canSayOn, isMoment } from "./moment.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
 import { problemOfJson } from "./take.ts";
 
@@ -20,6 +20,8 @@ export interface Departure {
   readonly obstacle: string | undefined;
   /** Whether nobody would notice if it went on elsewhere now. */
   readonly isMoment: boolean;
+  /** Whether the user is speaking, and another could hear on from the last words that are written down. */
+  readonly isMidSpeech: boolean;
   /** Where a sentence ends, in `leadMs` or later, behind which another could go on; undefined when that is not known. */
   sentence(leadMs: number): Juncture | undefined;
   /** In how many milliseconds that is; undefined when nobody could go on there any more. */
@@ -42,11 +44,15 @@ export function departureOf(
   if (call?.talkingSinceMs === undefined) return undefined;
   const { sentences } = call.conversation;
   const mayChange = () => !succession.busy && canSayOn(call.conversation.standing);
+  const begun = () => succession.busy ? undefined : begunTurn(call.conversation.standing);
   return {
     room: call.room,
     obstacle: problemOfJson(userdata, "userdata"),
     get isMoment() {
       return !succession.busy && isMoment(call.conversation.standing);
+    },
+    get isMidSpeech() {
+      return begun() !== undefined;
     },
     sentence(leadMs) {
       const at = mayChange() ? sentences.sentence(leadMs) : undefined;
@@ -57,7 +63,10 @@ export function departureOf(
       return { ...at, next: firstWords({ ...snapshot, saying: { ...saying, heard } }, silently) };
     },
     untilMs: (juncture) => mayChange() ? sentences.untilMs(juncture) : undefined,
-    hold: (at) => call.conversation.hold(at),
-    take: () => take(call),
+    hold: (at) => call.hold(at),
+    take() {
+      const turn = begun();
+      return { ...take(call), ...(turn && { begun: turn }) };
+    },
   };
 }

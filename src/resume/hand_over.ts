@@ -20,7 +20,10 @@ export interface HandOverOptions {
   readonly log: Log;
 }
 
-/** Where no silence comes for so long, it is handed over between two sentences; or sooner, for this share of the time it has. */
+/**
+ * Where no silence comes for so long, it is handed over between two sentences, or while the user speaks; or sooner, for this
+ * share of the time it has.
+ */
 const patience = { ms: 15_000, share: 0.25 };
 /** So much before a sentence's end it is told what follows it, for the other to make it; milliseconds. */
 const leadMs = 2_000;
@@ -85,7 +88,7 @@ export async function handOver(
     } catch (error) {
       log.warn({ error }, "the session could not be handed over: it goes on here, if it can");
     }
-    hold.takeBack();
+    await hold.takeBack();
     await kept.takeBack(snapshot).catch((error) =>
       log.warn({ error }, "the session could not be written down")
     );
@@ -93,9 +96,10 @@ export async function handOver(
     await clock.sleep(againMs);
     return false;
   };
+  const isLate = (): boolean => readyMs !== undefined && clock.now() - readyMs >= patienceMs;
   /** Behind which sentence it is to change hands, where it is time for that. */
   const plan = (from: Departure): Juncture | undefined => {
-    if (readyMs === undefined || clock.now() - readyMs < patienceMs) return undefined;
+    if (!isLate()) return undefined;
     const leftMs = juncture && from.untilMs(juncture);
     return leftMs !== undefined && leftMs > 0 ? juncture : from.sentence(leadMs);
   };
@@ -107,7 +111,7 @@ export async function handOver(
     const untilMs = clock.now() + askMs;
     const leftMs = () => juncture && isMade(taker) ? from.untilMs(juncture) ?? -Infinity : -Infinity;
     do {
-      if (from.isMoment) return await give(from, offer, taker);
+      if (from.isMoment || (isLate() && from.isMidSpeech)) return await give(from, offer, taker);
       if (Math.abs(leftMs()) <= lookMs) {
         await clock.sleep(Math.max(0, leftMs()));
         if (leftMs() > -lookMs) return await give(from, offer, taker, juncture);

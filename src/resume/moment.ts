@@ -7,12 +7,16 @@ export interface Standing {
   readonly turn: Pick<TurnState, "user" | "words" | "agent" | "key">;
   /** Something is being said, or about to be. */
   readonly replying: boolean;
+  /** An answer is being made to a turn that may not be over. */
+  readonly prepared: boolean;
   /** Something waits to be said. */
   readonly waiting: boolean;
   /** A turn has no outcome, a tool is at work, or a task is under way. */
   readonly working: boolean;
   /** All that is owed to the user is text, to its end: another could say it. */
   readonly written: boolean;
+  /** The agent answers to the user's voice, and not to their words. */
+  readonly byVoice: boolean;
   /** Clock milliseconds. */
   readonly nowMs: number;
 }
@@ -23,16 +27,33 @@ export interface Standing {
  */
 export const silenceMs = 500;
 
+/**
+ * What the user has said after their last final words is so young, in milliseconds: who waits to take over keeps the last 2 s
+ * of their voice, and hears it from there.
+ */
+const unwrittenMs = 1_000;
+
 /** Whether nobody speaks, and nothing is under way. */
-export function isMoment(standing: Standing): boolean {
-  const { turn: { agent }, replying, waiting, working } = standing;
-  return listens(standing) && agent.is === "silent" && !replying && !waiting && !working;
+export const isMoment = (standing: Standing): boolean =>
+  listens(standing) && isIdle(standing) && !standing.prepared;
+
+/** What the user has said of the turn that they are at, and when that ended, where another could hear them go on. */
+export function begunTurn(standing: Standing): { readonly text: string; readonly agoMs: number } | undefined {
+  const { turn: { user, words: { final: text, interim, untilMs }, key }, byVoice, nowMs } = standing;
+  if (!isIdle(standing) || byVoice || key.is !== "up" || user.is !== "speaking") return undefined;
+  if (text === "" || interim !== "" || untilMs === undefined) return undefined;
+  const agoMs = nowMs - untilMs;
+  return agoMs <= unwrittenMs ? { text, agoMs } : undefined;
 }
 
 /** Whether the agent alone speaks, and another could say what is next. */
 export function canSayOn(standing: Standing): boolean {
   return listens(standing) && standing.turn.agent.is === "speaking" && standing.written;
 }
+
+/** The agent says and does nothing. */
+const isIdle = ({ turn: { agent }, replying, waiting, working }: Standing): boolean =>
+  agent.is === "silent" && !replying && !waiting && !working;
 
 /** The user is silent, and nothing of theirs is to be answered. */
 function listens({ turn: { user, words, key }, nowMs }: Standing): boolean {

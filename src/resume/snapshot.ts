@@ -65,6 +65,8 @@ const conversationSnapshot = z.object({
     length: z.int().min(1).exactOptional(),
     byCode: z.boolean(),
   }).optional(),
+  /** What the user has said of the turn that they are at, where it is handed over in the middle of that: it ended so long ago. */
+  begun: z.object({ text: z.string(), agoMs: z.number() }).exactOptional(),
   /** What must not be done again. */
   calls: z.array(callRecord),
   /** The summary that the model is told, and the ids of the items that it is about. */

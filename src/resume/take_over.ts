@@ -128,7 +128,8 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
     try {
       const left = await checkpoints.find(offer.roomSid, offer.agent);
       if (left?.sessionId !== offer.sessionId) throw new Error("nothing is kept of the session any more");
-      const sinceMs = left.given ? heldMs - silenceMs + 2 * pollMs : undefined;
+      const unheardMs = left.snapshot?.begun?.agoMs ?? silenceMs - 2 * pollMs;
+      const sinceMs = left.given ? heldMs - unheardMs : undefined;
       dispatcher.takeOver({ left, lease, standby, silentlySinceMs: sinceMs, made: takeMade() });
       return left;
     } catch (error) {

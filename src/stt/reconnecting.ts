@@ -57,8 +57,10 @@ export function reconnecting(stt: SpeechToText, { clock, onError }: Reconnecting
             startMs: word.startMs + fromMs,
             endMs: word.endMs + fromMs,
           }));
-          recent.forget(words?.at(-1)?.endMs ?? Infinity);
-          out.push({ ...event, ...(words && { words }) });
+          const endMs = words?.at(-1)?.endMs;
+          const untilMs = endMs === undefined ? undefined : recent.capturedMs(endMs);
+          recent.forget(endMs ?? Infinity);
+          out.push({ ...event, ...(words && { words }), ...(untilMs !== undefined && { untilMs }) });
         });
         return voiceEnded ? undefined : ended;
       } catch (error) {
@@ -189,6 +191,12 @@ function recentVoice() {
       return kept[0]?.fromMs ?? endMs;
     },
     events: () => kept.map(({ event }) => event),
+    /** When that was captured (clock milliseconds); undefined where it is not kept. */
+    capturedMs(atMs: number): number | undefined {
+      for (const { event, fromMs } of kept.toReversed()) {
+        if (event.type === "audio" && fromMs <= atMs) return event.frame.timestampMs + atMs - fromMs;
+      }
+    },
     forget,
     push(event: VoiceEvent): void {
       kept.push({ event, fromMs: endMs });

@@ -47,6 +47,8 @@ export type TranscriptEvent =
     /** BCP 47, where the recognizer says. */
     readonly language?: string;
     readonly words?: readonly TranscriptWord[];
+    /** When the last of them ended in the audio (clock milliseconds): `reconnecting()` says so where they have times. */
+    readonly untilMs?: number;
     /** The recognizer heard the silence that it takes for the end of the turn. */
     readonly endOfTurn?: true;
     /** Not just a silence makes it think so, but what was said and how. */

@@ -96,7 +96,10 @@ function hearWords(state: TurnState, event: Transcript, { interruption }: TurnOp
     ? withoutEcho(event.text, event.over, interruption.stopWords)
     : { text: event.text, echoed: 0 };
   const taken = final
-    ? hearFinal(state.words, text, event.nowMs, voicedSinceFinal(state, event.nowMs), event.speaker)
+    ? endingAt(
+      hearFinal(state.words, text, event.nowMs, voicedSinceFinal(state, event.nowMs), event.speaker),
+      event,
+    )
     : hearInterim(state.words, text, event.nowMs, event.speaker);
   const words = markGuessed(taken, state.words, event);
   const count = state.echo.count + (final && echoed >= SURELY_ECHO ? 1 : 0);
@@ -121,6 +124,9 @@ function hearAnswer(asked: AskedFinal, { type, text, asked: isAnswer }: Transcri
   if (!asked.answered) return isAnswer || type === "transcript-final" ? { ...asked, answered: true } : asked;
   return asked.voice === "unrecognized" && text !== "" ? { ...asked, voice: "recognized" } : asked;
 }
+
+const endingAt = ({ untilMs: _, ...words }: Words, { untilMs }: Pick<Transcript, "untilMs">): Words =>
+  untilMs === undefined ? words : { ...words, untilMs };
 
 /** Words stay a guess until there are some of which the recognizer is sure. */
 function markGuessed(words: Words, before: Words, { text, confidence = 1 }: Transcript): Words {

@@ -74,6 +74,8 @@ export interface Words {
   readonly atMs: number;
   /** When the latest final arrived. */
   readonly finalAtMs?: number;
+  /** Where that ends in the audio, if it is known. */
+  readonly untilMs?: number;
   /** The final ones by who said them, in the order in which they came. */
   readonly said: readonly Said[];
   /** What each recognizer is at, by its speaker's identity. */
@@ -165,7 +167,8 @@ export type TurnEvent =
     | { readonly type: "speech-fade" | "speech-swell" }
     /**
      * `over`: what the agent said meanwhile, as far as it was heard. `end`: what the recognizer says of the end of the turn.
-     * `confidence`: how sure it is of the words, 0–1, where it says. `asked`: it is the answer to "ask-final".
+     * `confidence`: how sure it is of the words, 0–1, where it says. `asked`: it is the answer to "ask-final". `untilMs`: where
+     * the words of a final end in the audio.
      */
     | {
       readonly type: "transcript-interim" | "transcript-final";
@@ -174,6 +177,7 @@ export type TurnEvent =
       readonly over?: string;
       readonly end?: Exclude<RecognizedEnd, "none">;
       readonly asked?: boolean;
+      readonly untilMs?: number;
       readonly speaker?: Speaker;
     }
     /**

@@ -65,6 +65,9 @@ export function hearFinal(
   };
 }
 
+/** The words of somebody who is in the middle of a turn, as they are known to who goes on with it. */
+export const begunWords = (text: string, nowMs: number): Words => hearFinal(NO_WORDS, text, nowMs, true);
+
 /** What is left once the turn was committed. */
 export function commitWords({ atMs, under }: Words): Words {
   const left = Object.entries(under).map(([key, own]) => {

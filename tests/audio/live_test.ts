@@ -21,6 +21,19 @@ describe("liveStream", () => {
     assertEquals(live.dropped, 0);
   });
 
+  it("hands on what is made of an item when it is read", async () => {
+    let times = 1;
+    const live = liveStream<Item>({ limit: 5, handing: ({ n }) => item(n * times) });
+    const reader = live.readable.getReader();
+    live.push(item(1));
+    times = 10;
+    assertEquals((await reader.read()).value, item(10));
+    const reading = reader.read();
+    await Promise.resolve();
+    live.push(item(2));
+    assertEquals((await reading).value, item(20));
+  });
+
   it("serves several reads that wait", async () => {
     const live = liveStream<Item>({ limit: 0 });
     const reader = live.readable.getReader();

@@ -4,6 +4,7 @@ import { afterAll, describe, it } from "@std/testing/bdd";
 import type * as Client from "livekit-client";
 import { AccessToken } from "livekit-server-sdk";
 import type { SpeakOptions } from "../emulators/deepgram_speak.ts";
+import { breathOfWords, readWords, tellingWords, wordsPerBreath } from "../emulators/telling_words.ts";
 import { voice } from "../emulators/voice.ts";
 import { openClient, startBrowser } from "./browser.ts";
 import { type Caller, type HeardFrame, joinCaller, until } from "./caller.ts";
@@ -182,6 +183,47 @@ describe("a server that is to end in the middle of a long answer", () => {
       },
     );
   }
+});
+
+/** Between two breaths of somebody who speaks on, and what a recognizer takes for the end of one; milliseconds. */
+const [breathMs, endpointMs] = [160, 120];
+
+describe("a server that is to end while somebody speaks on and on", () => {
+  it("hands the call over in the middle of their turn, which arrives whole", options, async () => {
+    const folder = `state/test-${crypto.randomUUID()}`;
+    await using _ = { [Symbol.asyncDispose]: () => remove(folder) };
+    await using all = await resumeWorld(access, {
+      env: { DRAIN_TIMEOUT: "16", STATE_DIR: folder },
+      model: { answer: () => "Thank you." },
+      listen: { read: readWords, minEndpointMs: endpointMs },
+    });
+    await using first = await all.serve();
+    await using second = await all.serve();
+    await second.url;
+    const room = `room-${crypto.randomUUID()}`;
+    await using caller = await joinCaller({ ...access, roomName: room });
+    await send(access, await first.url, { room, agent: "assistant" });
+    await untilSaid(caller, greeting);
+    await caller.untilQuiet();
+
+    const isHandedOver = () => first.log.some(({ msg }) => msg === "the session was handed over");
+    let said = 0;
+    const speakOn = async (breaths: number) => {
+      for (let n = 0; n < breaths; n++, said += wordsPerBreath) {
+        await caller.speak(await breathOfWords(said, { pauseMs: breathMs }));
+      }
+    };
+    await speakOn(1);
+    first.kill("SIGTERM");
+    while (!isHandedOver() && said < 80) await speakOn(1);
+    await speakOn(3);
+    const whole = tellingWords(0, said);
+    await untilSaid(caller, "Thank you.");
+    assertEquals(all.openai.requests.at(-1)?.body?.messages?.at(-1)?.content, whole);
+    assertEquals(saidTo(caller), [greeting, "Thank you."]);
+    assertEquals(await first.exit, 0);
+    assertEquals(first.log.find(({ msg }) => msg === "session ended")?.reason, "handed-over");
+  });
 });
 
 /** Has the worker end that has the call. */

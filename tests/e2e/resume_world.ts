@@ -2,6 +2,7 @@
 import { assert } from "@std/assert";
 import { AccessToken } from "livekit-server-sdk";
 import { startDeepgramEmulator } from "../emulators/deepgram.ts";
+import type { ListenOptions } from "../emulators/deepgram_listen.ts";
 import type { SpeakOptions } from "../emulators/deepgram_speak.ts";
 import { type OpenAIEmulatorOptions, startOpenAIEmulator } from "../emulators/openai.ts";
 import { type Caller, until } from "./caller.ts";
@@ -17,15 +18,16 @@ export interface Access {
 /** The providers, and servers of `env` on them. */
 export async function resumeWorld(
   { url, apiKey, apiSecret }: Access,
-  { env, model, speak }: {
+  { env, model, speak, listen }: {
     readonly env: Readonly<Record<string, string>>;
     /** What the model does (default: it says what it was told). */
     readonly model?: OpenAIEmulatorOptions;
     readonly speak?: SpeakOptions;
+    readonly listen?: ListenOptions;
   },
 ) {
   await using stack = new AsyncDisposableStack();
-  const ears = stack.use(await startDeepgramEmulator({ ...speak, apiKey: "ears" }));
+  const ears = stack.use(await startDeepgramEmulator({ ...speak, ...listen, apiKey: "ears" }));
   const answer = (user: string) => `You said: ${user}`;
   const openai = stack.use(await startOpenAIEmulator({ answer, ...model, apiKey: "mind" }));
   const serve = () =>

@@ -4,6 +4,8 @@ import type { Wire } from "./deepgram.ts";
 export interface ListenOptions {
   /** What is said, an utterance each, again from the first when used up; "|" parts pieces that become final by themselves. */
   readonly transcripts?: readonly string[];
+  /** Tells what is said from how it sounds (16-bit PCM of so many samples a second), in place of the list. */
+  readonly read?: (samples: Int16Array, rate: number) => string;
   /** Milliseconds from audio to the message about it (default 60). */
   readonly listenDelayMs?: number;
   /** Silence that ends an utterance, at least; real recognizers smooth (default 100). Infinity: only Finalize does. */
@@ -22,7 +24,7 @@ const windowMs = 20;
 /** Serves one connection. `told`: how many utterances were told as final, over all connections. */
 export function listen(wire: Wire, options: ListenOptions, told: { utterances: number }): void {
   const { socket, connection, clock, later } = wire;
-  const { transcripts = ["Hello there."], listenDelayMs = 60, minEndpointMs = 100 } = options;
+  const { transcripts = ["Hello there."], read, listenDelayMs = 60, minEndpointMs = 100 } = options;
   const { interimMs = 200, interimWordMs = 280, idleMs = 10_000 } = options;
   const rate = Number(connection.query.get("sample_rate"));
   const endpointMs = Math.max(minEndpointMs, Number(connection.query.get("endpointing") ?? 10) || Infinity);
@@ -33,11 +35,16 @@ export function listen(wire: Wire, options: ListenOptions, told: { utterances: n
   /** Utterances that have ended and are not told yet. */
   let ending = 0;
   let speech: { readonly fromMs: number; untilMs: number; interimMs: number } | undefined;
+  /** What was heard since then, or in the last two windows. */
+  let sound: Int16Array[] = [];
   let idle: Disposable | undefined;
 
   const tell = (text: string, fromMs: number, untilMs: number, flags: Record<string, boolean>) =>
     socket.send(JSON.stringify(results(text, fromMs, untilMs, flags)));
-  const spoken = () => transcripts[(told.utterances + ending) % transcripts.length] ?? "";
+  const spoken = () =>
+    read
+      ? read(Int16Array.from(sound.flatMap((samples) => [...samples])), rate)
+      : transcripts[(told.utterances + ending) % transcripts.length] ?? "";
 
   const endUtterance = (end: "speech_final" | "from_finalize") => {
     const { fromMs, untilMs } = speech ?? { fromMs: atMs, untilMs: atMs };
@@ -62,6 +69,8 @@ export function listen(wire: Wire, options: ListenOptions, told: { utterances: n
     atMs += windowMs;
     const rms = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
     loudWindows = rms > loudness ? loudWindows + 1 : 0;
+    if (!speech) sound = sound.slice(-1);
+    if (read) sound.push(samples);
     if (!speech && loudWindows === 2) {
       speech = { fromMs: fromMs - windowMs, untilMs: atMs, interimMs: fromMs };
     }
@@ -72,7 +81,7 @@ export function listen(wire: Wire, options: ListenOptions, told: { utterances: n
     speech.interimMs = atMs;
     const said = spoken().replaceAll("|", " ").split(/\s+/);
     const { fromMs: startMs } = speech;
-    const words = said.slice(0, Math.max(1, Math.floor((atMs - startMs) / interimWordMs)));
+    const words = read ? said : said.slice(0, Math.max(1, Math.floor((atMs - startMs) / interimWordMs)));
     const untilMs = atMs;
     later(listenDelayMs, () => tell(words.join(" "), startMs, untilMs, {}));
   };

@@ -10,6 +10,7 @@ import type { CloseReason } from "../../src/events.ts";
 import { createCheckpoints } from "../../src/resume/checkpoints.ts";
 import { handOver } from "../../src/resume/hand_over.ts";
 import { createOffers } from "../../src/resume/offers.ts";
+import type { SessionSnapshot } from "../../src/resume/snapshot.ts";
 import { startTakeOvers } from "../../src/resume/take_over.ts";
 import { fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
@@ -40,6 +41,8 @@ async function setUp() {
   await kept.keep(snapshot);
 
   const state = { isMoment: false, isHeld: false, behind: undefined as string | undefined };
+  /** What the user has said of the turn that they are at, and how long ago. */
+  const speech = { begun: undefined as SessionSnapshot["begun"] };
   /** Where a sentence ends (clock milliseconds), what follows it, and where it was left. */
   const sentence = { endsMs: undefined as number | undefined, next: "And on.", left: undefined as unknown };
   const done = Promise.withResolvers<CloseReason>();
@@ -56,6 +59,9 @@ async function setUp() {
     get isMoment() {
       return state.isMoment;
     },
+    get isMidSpeech() {
+      return speech.begun !== undefined;
+    },
     sentence(leadMs: number) {
       const { endsMs, next } = sentence;
       const isIt = endsMs !== undefined && endsMs - clock.now() >= leadMs;
@@ -67,7 +73,7 @@ async function setUp() {
       state.isHeld = true;
       return () => void (state.isHeld = false);
     },
-    take: () => ({ ...snapshot, spentUsd: 0.5 }),
+    take: () => ({ ...snapshot, spentUsd: 0.5, ...(speech.begun && { begun: speech.begun }) }),
   };
   const handed = handOver({
     session: {
@@ -180,7 +186,7 @@ async function setUp() {
       },
     };
   };
-  return { clock, rooms, hold, state, sentence, done, over, handed, taker, checkpoints, roomSid };
+  return { clock, rooms, hold, state, speech, sentence, done, over, handed, taker, checkpoints, roomSid };
 }
 
 const isPending = async (promise: Promise<unknown>) =>
@@ -242,6 +248,39 @@ describe("a session that is handed over", () => {
     sentence.endsMs = clock.now() + 3_000;
     await clock.advance(3_100);
     assertEquals([state.isHeld, other.making.length], [true, 3]);
+    await clock.advance(2_000);
+    await other.end();
+  });
+
+  it("goes on elsewhere while the user speaks when no moment comes, from where their words are written", async () => {
+    const world = await setUp();
+    const { clock, speech, state } = world;
+    const other = world.taker();
+    speech.begun = { text: "I would like", agoMs: 700 };
+    await clock.advance(14_900);
+    assertEquals([state.isHeld, other.goneOn.length], [false, 0]);
+    await clock.advance(1_000);
+    const [taken] = other.goneOn;
+    assertEquals([state.isHeld, taken?.left.snapshot?.begun], [true, speech.begun]);
+    await clock.advance(2_000);
+    assertEquals(await world.done.promise, "handed-over");
+    await other.end();
+  });
+
+  it("is heard from there on, to a few hundredths of a second", async () => {
+    const world = await setUp();
+    const { clock, speech, state } = world;
+    const other = world.taker();
+    await clock.advance(16_000);
+    speech.begun = { text: "I would like", agoMs: 700 };
+    let heldMs = NaN;
+    for (let n = 0; n < 200 && Number.isNaN(heldMs); n++) {
+      await clock.advance(10);
+      if (state.isHeld) heldMs = clock.now();
+    }
+    await clock.advance(100);
+    const sinceMs = other.goneOn[0]?.silentlySinceMs ?? NaN;
+    assert(Math.abs(sinceMs - (heldMs - 700)) <= 50, `${sinceMs - (heldMs - 700)} ms off`);
     await clock.advance(2_000);
     await other.end();
   });

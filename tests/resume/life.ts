@@ -6,6 +6,7 @@ import type { MadeSpeech } from "../../src/greeting.ts";
 import { saidIn } from "../../src/history.ts";
 import type { Message } from "../../src/llm/llm.ts";
 import { type SessionSnapshot, sessionSnapshot } from "../../src/resume/snapshot.ts";
+import type { SpeechToText } from "../../src/stt/stt.ts";
 import { type Call, startCall, timeToClose } from "../fakes/call.ts";
 import { type FakeClock, fakeClock } from "../fakes/clock.ts";
 import { fakeLog } from "../fakes/log.ts";
@@ -36,6 +37,10 @@ interface LifeOptions {
   readonly maxCallMs?: number;
   /** Nobody is to notice. */
   readonly silently?: boolean;
+  /** What is heard then was said from there on (clock milliseconds; default: now). */
+  readonly sinceMs?: number;
+  /** What hears the user. */
+  readonly stt?: SpeechToText;
   /** What is said first. */
   readonly made?: MadeSpeech;
   readonly log?: ReturnType<typeof fakeLog>;
@@ -47,14 +52,14 @@ export async function live(
   { definition = {}, answers = [answer("Fine.")], snapshot, inCharge, maxCallMs, silently, made, ...given }:
     LifeOptions,
 ): Promise<Life> {
-  const { clock = fakeClock(), log = fakeLog() } = given;
+  const { clock = fakeClock(), log = fakeLog(), stt, sinceMs = clock.now() } = given;
   const llm = scriptedLanguageModel(answers, clock);
   const agent = { instructions: "You are a test.", ...definition };
   let text = "";
   const call = startCall(agent, {
     clock,
     log,
-    providers: { llm },
+    providers: { llm, ...(stt && { stt }) },
     equip: (agent, first) => ({ ...first, agent, agentName: agent.name ?? "test" }),
     ...(maxCallMs !== undefined && { maxCallMs }),
     async keep(snapshot) {
@@ -65,7 +70,7 @@ export async function live(
       resume: {
         snapshot,
         inCharge: inCharge ?? defineAgent(agent),
-        ...(silently && { silentlySinceMs: clock.now(), made }),
+        ...(silently && { silentlySinceMs: sinceMs, made }),
       },
     }),
   });

@@ -1,7 +1,7 @@
 /** When a call may change hands. */
 import { assertEquals } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { canSayOn, isMoment, type Standing } from "../../src/resume/moment.ts";
+import { begunTurn, canSayOn, isMoment, type Standing } from "../../src/resume/moment.ts";
 import { initialTurnState, type TurnState } from "../../src/turn/state.ts";
 
 const nowMs = 10_000;
@@ -17,6 +17,7 @@ const moments: [what: string, turn: Partial<TurnState>, more: Partial<Standing>,
   ["the agent thinks", { agent: { is: "thinking", replyId: "r", answers: true } }, {}, false],
   ["a key to talk is held", { key: { is: "down" } }, {}, false],
   ["something is about to be said", {}, { replying: true }, false],
+  ["an answer is being made", {}, { prepared: true }, false],
   ["something waits to be said", {}, { waiting: true }, false],
   ["a tool is at work", {}, { working: true }, false],
 ];
@@ -25,10 +26,19 @@ function voiced(is: "stopped" | "pausing", agoMs: number): Partial<TurnState> {
   return { user: { is, sinceMs: 8_000, lastVoicedMs: nowMs - agoMs } };
 }
 
+const quiet = {
+  replying: false,
+  prepared: false,
+  waiting: false,
+  working: false,
+  written: false,
+  byVoice: false,
+  nowMs,
+};
+
 describe("the moment to change hands", () => {
   for (const [what, turn, more, expected] of moments) {
     it(`is ${expected ? "" : "not "}when ${what}`, () => {
-      const quiet = { replying: false, waiting: false, working: false, written: false, nowMs };
       assertEquals(isMoment({ turn: { ...initialTurnState, ...turn }, ...quiet, ...more }), expected);
     });
   }
@@ -45,9 +55,36 @@ describe("the end of a sentence of the agent's", () => {
   ];
   for (const [what, turn, more, expected] of cases) {
     it(`is ${expected ? "" : "not "}one to change hands at when ${what}`, () => {
-      const standing = { replying: true, waiting: true, working: true, written: true, nowMs };
+      const standing = { ...quiet, replying: true, waiting: true, working: true, written: true };
       const all = { ...initialTurnState, ...speaking, ...turn };
       assertEquals(canSayOn({ turn: all, ...standing, ...more }), expected);
+    });
+  }
+});
+
+describe("the middle of the user's turn", () => {
+  const said = { ...initialTurnState.words, final: "I would like", untilMs: 9_400 };
+  const speaking: Partial<TurnState> = { user: { is: "speaking", sinceMs: 8_000 }, words: said };
+  const cases: typeof moments = [
+    ["all that was told of it is final", {}, {}, true],
+    ["an answer is being made to it", {}, { prepared: true }, true],
+    ["what is not told of it is older than another keeps", { words: { ...said, untilMs: 8_999 } }, {}, false],
+    ["it is not known where the words end", { words: { ...initialTurnState.words, final: "I" } }, {}, false],
+    ["there are words that may change", { words: { ...said, interim: "a" } }, {}, false],
+    ["nothing was told of it", { words: initialTurnState.words }, {}, false],
+    ["the user pauses", voiced("pausing", 100), {}, false],
+    ["the agent speaks", { agent: { is: "speaking", replyId: "r" } }, {}, false],
+    ["a key to talk is held", { key: { is: "down" } }, {}, false],
+    ["something is about to be said", {}, { replying: true }, false],
+    ["something waits to be said", {}, { waiting: true }, false],
+    ["a tool is at work", {}, { working: true }, false],
+    ["the agent answers to the voice", {}, { byVoice: true }, false],
+  ];
+  for (const [what, turn, more, expected] of cases) {
+    it(`is ${expected ? "" : "not "}one to change hands in when ${what}`, () => {
+      const all = { ...initialTurnState, ...speaking, ...turn };
+      const begun = begunTurn({ turn: all, ...quiet, ...more });
+      assertEquals(begun, expected ? { text: "I would like", agoMs: 600 } : undefined);
     });
   }
 });

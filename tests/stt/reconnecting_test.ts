@@ -63,12 +63,16 @@ function start(refusals: readonly StageError[] = []) {
   const errors: string[] = [];
   const events: string[] = [];
   const words: unknown[] = [];
+  /** When the words of the finals ended. */
+  const untilMs: unknown[] = [];
   const transcripts = reconnecting(stt, { clock, onError: ({ message }) => void errors.push(message) })
     .transcribe(voice.stream, { signal: abort.signal });
   const done = (async () => {
     for await (const event of transcripts) {
       events.push(`${event.type} ${event.text}`);
-      if (event.type === "final") words.push(...event.words ?? []);
+      if (event.type !== "final") continue;
+      words.push(...event.words ?? []);
+      untilMs.push(event.untilMs);
     }
   })();
   const call = (n: number) => {
@@ -76,7 +80,7 @@ function start(refusals: readonly StageError[] = []) {
     assert(given, `there is no connection ${n}`);
     return given;
   };
-  return { clock, calls, call, voice, abort, errors, events, words, done };
+  return { clock, calls, call, voice, abort, errors, events, words, untilMs, done };
 }
 
 /** Milliseconds of audio in `voice`. */
@@ -137,7 +141,7 @@ describe("a recognizer that reconnects", () => {
   });
 
   it("does not send again what had its final words, and goes on counting the time", async () => {
-    const { clock, call, voice, words, done, abort } = start();
+    const { clock, call, voice, words, untilMs, done, abort } = start();
     voice.utterance(1000); // and 260 ms of silence
     voice.mark("speech-start");
     voice.speech(300);
@@ -154,6 +158,7 @@ describe("a recognizer that reconnects", () => {
       startMs: 1460,
       endMs: 1560,
     }]);
+    assertEquals(untilMs, [1000, 1560]);
     call(1).fail(dropped);
     await clock.advance(250);
     voice.silence(40);
@@ -164,14 +169,14 @@ describe("a recognizer that reconnects", () => {
   });
 
   it("takes final words without times to speak for all that was sent", async () => {
-    const { clock, call, voice, done, abort } = start();
+    const { clock, call, voice, untilMs, done, abort } = start();
     voice.utterance(1000);
     await clock.settle();
     call(0).tell(final("One."));
     await clock.settle();
     call(0).fail(dropped);
     await clock.settle();
-    assertEquals(audioMs(call(1).voice), 0);
+    assertEquals([audioMs(call(1).voice), untilMs], [0, [undefined]]);
     abort.abort();
     await done;
   });

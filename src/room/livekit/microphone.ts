@@ -32,9 +32,13 @@ export interface MicrophoneOptions {
   readonly log: Log;
 }
 
-/** Builds a Microphone; frames are stamped with `clock`, and silent while the gate is shut. */
+/** Builds a Microphone; frames are stamped with `clock`, and silent when they are read while the gate is shut. */
 export function createMicrophone({ gate, clock, log }: MicrophoneOptions): Microphone {
-  const live = liveStream<AudioFrame>({ limit: BUFFER_MS, size: durationMs });
+  const live = liveStream<AudioFrame>({
+    limit: BUFFER_MS,
+    size: durationMs,
+    handing: (frame) => gate.open ? frame : { ...frame, samples: new Int16Array(frame.samples.length) },
+  });
   const capturedAt = captureTimeline();
   let attached: { readonly track: RemoteAudioTrack; readonly reader: Reader } | undefined;
   let silence: Disposable | undefined;
@@ -43,7 +47,7 @@ export function createMicrophone({ gate, clock, log }: MicrophoneOptions): Micro
   const push = (samples: Int16Array) => {
     const arrivedMs = clock.now();
     const timestampMs = capturedAt(arrivedMs, samples.length / FORMAT.sampleRate * 1000);
-    live.push({ ...FORMAT, samples: gate.open ? samples : new Int16Array(samples.length), timestampMs });
+    live.push({ ...FORMAT, samples, timestampMs });
   };
   const beSilent = () => {
     silence = clock.after(FRAME_MS, () => {
