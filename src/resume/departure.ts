@@ -26,7 +26,7 @@ export interface Departure {
   sentence(leadMs: number): Juncture | undefined;
   /** In how many milliseconds that is; undefined when nobody could go on there any more. */
   untilMs(juncture: Juncture): number | undefined;
-  /** Takes in and says nothing from now on, until what this returns is called; `at`: where it is. */
+  /** Hears, takes in and says nothing from now on, until what this returns is called; `at`: where it is. */
   hold(at?: Juncture): () => void;
   /** How it stands. */
   take(): SessionSnapshot;

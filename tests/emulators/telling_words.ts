@@ -19,6 +19,12 @@ const faintest = 250;
 export const tellingWords = (from: number, to: number): string =>
   Array.from({ length: to - from }, (_, i) => told[(from + i) % told.length]).join(" ");
 
+/** How many of the words in `text` do not follow the one before them: there are words missing, or twice. */
+export function slipsIn(text: string): number {
+  const numbers = text.split(" ").map((word) => told.indexOf(word));
+  return numbers.filter((n, i) => i > 0 && n !== ((numbers[i - 1] ?? 0) + 1) % told.length).length;
+}
+
 /** The words of a breath as they sound, from the `from`th on, and silence behind them. */
 export async function breathOfWords(
   from: number,

@@ -107,9 +107,9 @@ async function begin(untilMs: number) {
 }
 
 /** Another has it, and hears what its microphone has kept. */
-async function takeOver({ clock, user, first, ...left }: Awaited<ReturnType<typeof begin>>) {
+async function takeOver({ clock, user, snapshot, sinceMs }: Awaited<ReturnType<typeof begin>>) {
   await user.go(140, never);
-  const second = await live({ clock, stt: listener(clock), silently: true, ...left });
+  const second = await live({ clock, stt: listener(clock), silently: true, snapshot, sinceMs });
   for (const frame of user.kept()) second.room.hear(frame);
   return second;
 }
