@@ -4,7 +4,7 @@ import { textOf } from "../turn/words.ts";
 
 /** How a conversation stands. */
 export interface Standing {
-  readonly turn: Pick<TurnState, "user" | "words" | "agent" | "key">;
+  readonly turn: Pick<TurnState, "user" | "words" | "agent" | "key" | "gaveWay">;
   /** Something is being said, or about to be. */
   readonly replying: boolean;
   /** An answer is being made to a turn that may not be over. */
@@ -56,7 +56,7 @@ const isIdle = ({ turn: { agent }, replying, waiting, working }: Standing): bool
   agent.is === "silent" && !replying && !waiting && !working;
 
 /** The user is silent, and nothing of theirs is to be answered. */
-function listens({ turn: { user, words, key }, nowMs }: Standing): boolean {
+function listens({ turn: { user, words, key, gaveWay }, nowMs }: Standing): boolean {
   const isSilent = user.is === "silent" || (user.is === "stopped" && nowMs - user.lastVoicedMs >= silenceMs);
-  return isSilent && textOf(words) === "" && key.is === "up";
+  return isSilent && textOf(words) === "" && !gaveWay && key.is === "up";
 }
