@@ -5,6 +5,7 @@ import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { type Gate, openGate } from "../gate.ts";
 import type { Room, RoomEnd } from "../room.ts";
+import { attributePublisher } from "./attributes.ts";
 import { whenAudible } from "./audible.ts";
 import { connectRoom, endOf, isAlone, publishVoice, settlesWithin, unpublishVoice } from "./connection.ts";
 import { sourceDevice } from "./device.ts";
@@ -15,8 +16,8 @@ import { receiveMessages } from "./messages.ts";
 import { microphoneEach, oneMicrophone } from "./microphones.ts";
 import { describe, watchPeople } from "./people.ts";
 import { rpcCaller } from "./rpc.ts";
-import { publishOnBehalf, showEnd, statePublisher } from "./state.ts";
-import { agentToken } from "./token.ts";
+import { showEnd } from "./state.ts";
+import { agentToken, ON_BEHALF_ATTRIBUTE, STATE_ATTRIBUTE } from "./token.ts";
 import { turnstile } from "./turnstile.ts";
 import { answerTurnCalls } from "./turns.ts";
 import { createTranscripts } from "./transcripts.ts";
@@ -156,6 +157,9 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     isVoiceIn = true;
     let id = await publishVoice(room, track, { handles, signal });
     room.on(RoomEvent.RoomSidChanged, (sid) => id = sid);
+    const set = async (shown: Record<string, string>) => await room.localParticipant?.setAttributes(shown);
+    const { show, showAgain } = attributePublisher({ set, clock, log });
+    room.on(RoomEvent.Reconnected, showAgain);
     const transcripts = createTranscripts({
       client,
       clock,
@@ -197,9 +201,9 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
         await settlesWithin(FLUSH_MS, showEnd(room, reason), { clock, log });
       },
       async publishOnBehalf(identity) {
-        await settlesWithin(LEAVE_MS, publishOnBehalf(room, identity), { clock, log });
+        await settlesWithin(LEAVE_MS, show({ [ON_BEHALF_ATTRIBUTE]: identity ?? "" }), { clock, log });
       },
-      setState: statePublisher(room, { clock, log }),
+      setState: (state) => void show({ [STATE_ATTRIBUTE]: state }),
       get isAlone() {
         return isAlone(room, options.agentName);
       },
