@@ -79,7 +79,7 @@ export function standbyMaker({ agents, config, models, clock, log }: {
     try {
       if (room.id !== roomSid) throw new RoomReplacedError(roomName);
       await room.waitForParticipant(snapshot?.participant, { signal });
-      await room.audible?.({ signal });
+      await Promise.all([room.audible?.({ signal }), room.hears?.({ signal })]);
     } catch (error) {
       await leave();
       throw error;

@@ -172,6 +172,11 @@ export interface Room extends AsyncDisposable {
    */
   audible?(options: { readonly signal: AbortSignal }): Promise<void>;
   /**
+   * Settles when the agent hears whoever it listens to and has a microphone, or that takes too long to wait for; missing where
+   * it does from the beginning. Rejects only when `signal` aborts.
+   */
+  hears?(options: { readonly signal: AbortSignal }): Promise<void>;
+  /**
    * Has the linked participant's client carry out `method`; settles with its answer. Payload and answer are text of 15 KiB
    * at the most. Rejects with what the user may hear, or the signal's reason. Missing where no client could.
    */

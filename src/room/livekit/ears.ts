@@ -8,6 +8,7 @@ import {
   TrackKind,
   TrackSource,
 } from "@livekit/rtc-node";
+import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { Microphone } from "./microphone.ts";
 
@@ -17,9 +18,15 @@ export interface Ears {
   follow(participant: RemoteParticipant, microphone: Microphone): void;
   /** Listens to whoever has that identity no more: their microphone falls silent. */
   lose(identity: string): void;
+  /** Settles when each track that is listened to has come, or 3 s later; rejects when `signal` aborts. */
+  ready(options: { readonly signal: AbortSignal }): Promise<void>;
   /** The SID of the track of theirs that is listened to. */
   trackSid(identity: string): string | undefined;
 }
+
+/** How long a track is waited for, and how often it is looked whether it has come; milliseconds. */
+const LIMIT_MS = 3_000;
+const LOOK_MS = 20;
 
 /** One who is listened to. */
 interface Ear {
@@ -32,7 +39,10 @@ interface Ear {
  * Subscribes each microphone to its participant's microphone, else to any other audio of theirs, and follows it when it is
  * published anew. It ends with the room, which drops its listeners.
  */
-export function openEars(room: Room, { log }: { readonly log: Log }): Ears {
+export function openEars(
+  room: Room,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Ears {
   const ears = new Map<string, Ear>();
 
   const attach = ({ microphone }: Ear, track: Track | undefined) => {
@@ -78,6 +88,12 @@ export function openEars(room: Room, { log }: { readonly log: Log }): Ears {
     lose(identity) {
       ears.get(identity)?.microphone.detach();
       ears.delete(identity);
+    },
+    async ready({ signal }) {
+      const untilMs = clock.now() + LIMIT_MS;
+      const isDeaf = () => [...ears.values()].some(({ current }) => current && !current.track);
+      while (isDeaf() && clock.now() < untilMs) await clock.sleep(LOOK_MS, { signal });
+      if (isDeaf()) log.warn({ limitMs: LIMIT_MS }, "a microphone that is there could not be heard in time");
     },
     trackSid: (identity) => ears.get(identity)?.current?.sid,
   };

@@ -95,7 +95,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
   /** As they were at a moment that counts; while it lasts, undefined. */
   let witnesses: ReadonlySet<string> | undefined;
   closed.signal.addEventListener("abort", () => witnesses ??= present(), { once: true });
-  const ears = openEars(room, { log });
+  const ears = openEars(room, { clock, log });
   const people = watchPeople(room, {
     clock,
     who: participants,
@@ -196,6 +196,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       transcripts,
       waitForParticipant: people.wait,
       audible,
+      hears: ears.ready,
       performRpc: rpcCaller(room, () => people.participant?.identity),
       async showEnd(reason) {
         await settlesWithin(FLUSH_MS, showEnd(room, reason), { clock, log });
