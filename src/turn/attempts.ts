@@ -1,5 +1,16 @@
 /** How often it is tried to be ready when the turn ends: less in a call where it was of little use. */
-import type { Attempts, TurnState } from "./state.ts";
+import type { TurnState } from "./state.ts";
+
+/** What is tried before it is known that the turn is over. */
+export interface Attempts {
+  /** How often since the last turn was committed. */
+  readonly made: number;
+  /** Of how many it is known in this call whether they were of use, and how many were. */
+  readonly judged: number;
+  readonly useful: number;
+}
+
+export const NO_ATTEMPTS: Attempts = { made: 0, judged: 0, useful: 0 };
 
 /** At the most, in one turn. */
 const MOST = 3;

@@ -1,4 +1,5 @@
 /** The vocabulary of turn-taking: what is known, what can happen, what is to be done. All times are clock milliseconds. */
+import { type Attempts, NO_ATTEMPTS } from "./attempts.ts";
 import type { WordsEndTurn } from "./end_of_turn.ts";
 import type { Expectation } from "./expectation.ts";
 import type { Phrases } from "./phrases.ts";
@@ -103,15 +104,6 @@ export interface AskedFinal {
   readonly voice: "none" | "unrecognized" | "recognized";
   /** It was asked for when the voice had but faded. */
   readonly early: boolean;
-}
-
-/** What is tried before it is known that the turn is over. */
-export interface Attempts {
-  /** How often since the last turn was committed. */
-  readonly made: number;
-  /** Of how many it is known in this call whether they were of use, and how many were. */
-  readonly judged: number;
-  readonly useful: number;
 }
 
 /** An answer that is being prepared: to these words, and the voice that fell silent at `voicedMs`. */
@@ -279,8 +271,6 @@ export interface TurnOptions {
   readonly hearsVoice?: boolean;
 }
 
-const none: Attempts = { made: 0, judged: 0, useful: 0 };
-
 export const initialTurnState: TurnState = {
   user: { is: "silent" },
   words: NO_WORDS,
@@ -295,9 +285,9 @@ export const initialTurnState: TurnState = {
   fadedMs: undefined,
   judged: undefined,
   prepared: undefined,
-  preparations: none,
+  preparations: NO_ATTEMPTS,
   asked: undefined,
-  asks: none,
+  asks: NO_ATTEMPTS,
   expected: undefined,
   gaveWay: false,
   turns: 0,
