@@ -110,6 +110,7 @@ export const answerAfterAll: Policy = {
   dueMs(state, options) {
     const { gaveWay, agent, user, words } = state;
     if (!gaveWay || agent.is !== "silent" || wordsOf(state) > 0) return undefined;
+    if (!listensByItself(state, options)) return undefined;
     if (user.is === "silent") return NOW;
     if (user.is === "speaking") return Math.max(words.atMs, user.sinceMs) + LEAST_WAIT_MS.voice;
     return user.lastVoicedMs + Math.max(shortestDelay(state, options), LEAST_WAIT_MS.final);

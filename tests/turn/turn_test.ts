@@ -220,6 +220,23 @@ const cases: Record<string, { options?: TurnOptions; steps: Step[]; expected: st
       '3950 commit-turn turn-2 "four people"',
     ],
   },
+  "nor while the user holds the key to talk": {
+    steps: [
+      ...utterance("book a table"),
+      [2664, mark("speech-start", 2600)],
+      [3000, interim("for")],
+      [3040, mark("speech-pause", 3000)],
+      [3100, final("")],
+      [3200, { type: "turn-start" }],
+      [9000, { type: "turn-commit" }],
+    ],
+    expected: [
+      '2350 commit-turn turn-1 "book a table"',
+      "2664 pause-reply turn-1",
+      "3000 interrupt-reply turn-1",
+      '10500 commit-turn turn-2 ""',
+    ],
+  },
   "what the user takes back is not answered": {
     steps: [
       ...utterance("book a table"),
