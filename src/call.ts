@@ -70,6 +70,8 @@ export interface Call {
   listenWith(ears: Ears): void;
   /** Hears, takes in and says nothing from now on, until what this returns is called: see Conversation. */
   hold(at?: SentenceEnd): () => void;
+  /** Until when the user's voice was heard (clock milliseconds); undefined before there was one. */
+  readonly heardMs: number | undefined;
   /** Settles when no more is heard; undefined before it began. */
   readonly heard: Promise<void> | undefined;
   /** When the user came, in milliseconds since the session began. */
@@ -131,7 +133,7 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
     },
     mcpServers,
     before,
-    begun: silentlySinceMs === undefined ? undefined : before?.begun?.text,
+    begun: silentlySinceMs === undefined ? undefined : before?.begun,
     written,
     onError,
     onPresence: (event) => attendance?.note(event),
@@ -183,6 +185,9 @@ export function createCall({ room, agent, charge, succession, ...options }: Call
     conversation,
     sight,
     tellDropped,
+    get heardMs() {
+      return hearing?.heardMs;
+    },
     get heard() {
       return hearing?.done;
     },

@@ -145,7 +145,7 @@ export class Conversation {
   }
 
   /** How it stands. */
-  get standing(): Standing {
+  get standing(): Omit<Standing, "heardMs"> {
     const { turns, replies, speech, ledger, answers } = this.#parts;
     return {
       turn: turns.state,

@@ -1,6 +1,6 @@
 /** What the agent takes in: the user's voice and words, and what they type and press; all of it is told to turn-taking. */
 import { abortable } from "./abort.ts";
-import type { AudioFrame } from "./audio/frame.ts";
+import { type AudioFrame, durationMs } from "./audio/frame.ts";
 import type { Clock } from "./clock.ts";
 import type { Conversation } from "./conversation.ts";
 import { judgePauses } from "./end_of_turn/pauses.ts";
@@ -40,6 +40,8 @@ export interface Hearing {
   hold(): () => void;
   /** Listens with these from now on, if they are others; what was said before is still recognized by those before. */
   use(ears: Ears): void;
+  /** Until when the microphone was heard, by the time of its frames (clock milliseconds); undefined before the first. */
+  readonly heardMs: number | undefined;
   /** Settles when the microphone has ended; rejects when it, or the detector, fails. */
   readonly done: Promise<void>;
 }
@@ -48,12 +50,19 @@ export interface Hearing {
 export function startHearing({ microphone, vad, stt, turnDetector, ...options }: HearingOptions): Hearing {
   const { note, clock, signal, onError } = options;
   const over = Promise.withResolvers<void>();
+  let heardMs: number | undefined;
   let ears: Ears = { vad, stt, ...(turnDetector && { turnDetector }) };
   let inUse = 0;
   let held: Promise<void> | undefined;
   const open = (): Ear => {
     const nth = ++inUse;
-    const ear = openEar({ ...options, ...ears, isInUse: () => nth === inUse, held: () => held });
+    const ear = openEar({
+      ...options,
+      ...ears,
+      isInUse: () => nth === inUse,
+      held: () => held,
+      onHeard: (untilMs) => void (heardMs = untilMs),
+    });
     ear.done.catch((error) => nth === inUse ? over.reject(error) : onError(asStageError("stt", error)));
     return ear;
   };
@@ -87,6 +96,9 @@ export function startHearing({ microphone, vad, stt, turnDetector, ...options }:
       before.close().catch((error) => onError(asStageError("stt", error)));
       note({ type: "speech-end", atMs: clock.now() }); // a voice that goes on begins anew
     },
+    get heardMs() {
+      return heardMs;
+    },
     done: over.promise,
   };
 }
@@ -110,11 +122,16 @@ function openEar(
     clock,
     signal,
     onError,
+    onHeard,
     ...whether
   }:
     & Omit<HearingOptions, "microphone">
-    /** `held`: settles when words may be told that may not be now. */
-    & { readonly isInUse: () => boolean; readonly held: () => Promise<void> | undefined },
+    /** `held`: settles when words may be told that may not be now; `onHeard`: told how far the microphone was heard. */
+    & {
+      readonly isInUse: () => boolean;
+      readonly held: () => Promise<void> | undefined;
+      readonly onHeard: (untilMs: number) => void;
+    },
 ): Ear {
   const { readable, writable } = new TransformStream<AudioFrame, AudioFrame>();
   const writer = writable.getWriter();
@@ -139,6 +156,7 @@ function openEar(
       note(mark.type === "speech-start" ? { type: mark.type, atMs: mark.voicedMs } : mark);
     },
     onAudio: (frame) => {
+      onHeard(frame.timestampMs + durationMs(frame));
       pauses?.hear(frame);
       const change = loudness(frame);
       if (change) note({ type: `speech-${change}` });

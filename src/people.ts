@@ -76,6 +76,10 @@ export function startHearingPeople(
       ears = next;
       for (const hearing of hearings) hearing.use(next);
     },
+    get heardMs() {
+      const each = [...hearings].flatMap(({ heardMs }) => heardMs ?? []);
+      return each.length === 0 ? undefined : Math.min(...each);
+    },
     done: hearAll(),
   };
 }

@@ -59,6 +59,7 @@ const mayImport: Record<string, readonly string[]> = {
     "src/log.ts",
     "src/openai.ts",
     "src/socket.ts",
+    "src/turnstile.ts",
     "src/worker.ts",
   ]])),
 };

@@ -79,7 +79,7 @@ export interface SessionRequest {
   readonly ticket?: Ticket;
   readonly left?: Checkpoint;
   /** Where the agent is in the room already, to go on with it. */
-  readonly stood?: Pick<TakenOver, "standby" | "silentlySinceMs" | "made">;
+  readonly stood?: Pick<TakenOver, "standby" | "silentlySinceMs" | "unreadSinceMs" | "made">;
   /** Keeps how the session stands, for the case that this process goes. */
   readonly keep?: SessionCheckpoint["keep"];
   readonly onLeave?: (reason: CloseReason) => Promise<void>;
@@ -141,6 +141,8 @@ export interface TakenOver {
   readonly standby: Standby;
   /** See Resume. */
   readonly silentlySinceMs: number | undefined;
+  /** What was written before was read by the process that has handed it over (clock milliseconds). */
+  readonly unreadSinceMs: number | undefined;
   /** See Resume. */
   readonly made: MadeSpeech | undefined;
 }

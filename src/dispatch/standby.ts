@@ -80,6 +80,7 @@ export function standbyMaker({ agents, config, models, clock, log }: {
       if (room.id !== roomSid) throw new RoomReplacedError(roomName);
       await room.waitForParticipant(snapshot?.participant, { signal });
       await Promise.all([room.audible?.({ signal }), room.hears?.({ signal })]);
+      await room.audible?.({ signal }); // whoever has not subscribed to the voice may to the second one
     } catch (error) {
       await leave();
       throw error;

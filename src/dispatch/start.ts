@@ -129,10 +129,10 @@ function livekitRoom(
 
 /** The room is joined already. */
 const entered = (
-  { standby, silentlySinceMs }: NonNullable<SessionRequest["stood"]>,
+  { standby, unreadSinceMs }: NonNullable<SessionRequest["stood"]>,
   gate: SessionRequest["gate"],
 ): SessionOptions["join"] =>
-() => Promise.resolve(standby.enter(gate, silentlySinceMs));
+() => Promise.resolve(standby.enter(gate, unreadSinceMs));
 
 /** Shows `onRoom` the room that was joined; when that throws, the room is left. */
 function shown(join: SessionOptions["join"], onRoom: SessionRequest["onRoom"]): SessionOptions["join"] {

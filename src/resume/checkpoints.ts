@@ -36,7 +36,7 @@ const checkpoint = z.object({
   dispatchId: z.string().exactOptional(),
   /** Its process has given it up, for another to go on with as if nothing had happened. */
   given: z.literal(true).exactOptional(),
-  /** When it was written, in milliseconds since 1970. */
+  /** When it stood like that, in milliseconds since 1970. */
   writtenAt: z.number(),
   /** How often the session has gone on since its process was gone. */
   resumptions: z.int().min(0),
@@ -48,6 +48,9 @@ const checkpoint = z.object({
 
 /** A session that another process may go on with. */
 export type Checkpoint = Readonly<z.infer<typeof checkpoint>>;
+
+/** So long ago it was written, in milliseconds, as far as the clocks of both machines agree. */
+export type FoundCheckpoint = Checkpoint & { readonly agoMs: number };
 
 /** Keeps one session's. */
 export interface SessionCheckpoint {
@@ -70,7 +73,7 @@ export interface Checkpoints {
   /** Every room and agent of which there is one. Rejects with a StoreError. */
   list(): Promise<readonly Pick<Started, "roomSid" | "agent">[]>;
   /** The one of that room and agent, with the time that has passed since; undefined when it cannot be read. */
-  find(roomSid: string, agent: string): Promise<Checkpoint | undefined>;
+  find(roomSid: string, agent: string): Promise<FoundCheckpoint | undefined>;
   /** Forgets the one of that room and agent, whoever wrote it. */
   remove(roomSid: string, agent: string): Promise<void>;
 }
@@ -97,6 +100,7 @@ export function createCheckpoints({ store, sumsOf, log }: {
       let isGiven = false;
       const write = async (
         snapshot: SessionSnapshot | undefined,
+        writtenAt: number,
         about: Pick<Checkpoint, "given"> = {},
       ): Promise<void> => {
         if (over || (isGiven && !about.given)) return;
@@ -110,7 +114,7 @@ export function createCheckpoints({ store, sumsOf, log }: {
             version: 1,
             ...started,
             ...about,
-            writtenAt: wallTime(),
+            writtenAt,
             resumptions,
             ...(sums && { sums }),
             ...(snapshot && { snapshot: { ...snapshot, history: bounded(snapshot.history) } }),
@@ -121,8 +125,9 @@ export function createCheckpoints({ store, sumsOf, log }: {
         if (!isKept) log.debug({}, "nothing is kept of a session that has its claim no more");
         if (before !== undefined && before !== key) await store.delete(before);
       };
-      const keep = async (...what: Parameters<typeof write>) => {
-        const done = working.then(() => write(...what)); // what the session is told of is there by then
+      const keep = async (snapshot: SessionSnapshot | undefined, about?: Pick<Checkpoint, "given">) => {
+        const takenAt = wallTime();
+        const done = working.then(() => write(snapshot, takenAt, about)); // what the session is told of is there by then
         working = done.catch(() => {}); // whoever keeps it is told
         await done;
       };
@@ -161,10 +166,10 @@ export function createCheckpoints({ store, sumsOf, log }: {
         );
         return undefined;
       }
-      const sinceMs = Math.max(0, wallTime() - data.writtenAt); // clocks may differ
+      const agoMs = Math.max(0, wallTime() - data.writtenAt); // clocks may differ
       const { snapshot } = data;
-      if (!snapshot) return data;
-      return { ...data, snapshot: { ...snapshot, elapsedMs: snapshot.elapsedMs + sinceMs } };
+      if (!snapshot) return { ...data, agoMs };
+      return { ...data, agoMs, snapshot: { ...snapshot, elapsedMs: snapshot.elapsedMs + agoMs } };
     },
     async remove(roomSid, agent) {
       await store.delete(keyOf(roomSid, agent));

@@ -4,9 +4,12 @@ import type { SentenceEnd } from "../reply.ts";
 import type { Room } from "../room/room.ts";
 import type { Succession } from "../succession.ts";
 import { firstWords, silently } from "./conversation.ts";
-import { begunTurn, canSayOn, isMoment } from "./moment.ts";
+import { begunTurn, canSayOn, isMoment, silenceMs, type Standing } from "./moment.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
 import { problemOfJson } from "./take.ts";
+
+/** What of the user's silence is not heard twice, lest it has the end of their voice in it; milliseconds. */
+const marginMs = 100;
 
 /** The end of a sentence. */
 export interface Juncture extends SentenceEnd {
@@ -43,13 +46,17 @@ export function departureOf(
 ): Departure | undefined {
   if (call?.talkingSinceMs === undefined) return undefined;
   const { sentences } = call.conversation;
-  const mayChange = () => !succession.busy && canSayOn(call.conversation.standing);
-  const begun = () => succession.busy ? undefined : begunTurn(call.conversation.standing);
+  const standing = (): Standing => {
+    const { standing } = call.conversation;
+    return { ...standing, heardMs: call.heardMs ?? standing.nowMs };
+  };
+  const mayChange = () => !succession.busy && canSayOn(standing());
+  const begun = () => succession.busy ? undefined : begunTurn(standing());
   return {
     room: call.room,
     obstacle: problemOfJson(userdata, "userdata"),
     get isMoment() {
-      return !succession.busy && isMoment(call.conversation.standing);
+      return !succession.busy && isMoment(standing());
     },
     get isMidSpeech() {
       return begun() !== undefined;
@@ -66,7 +73,9 @@ export function departureOf(
     hold: (at) => call.hold(at),
     take() {
       const turn = begun();
-      return { ...take(call), ...(turn && { begun: turn }) };
+      const { nowMs, heardMs } = standing();
+      const unheardMs = turn?.agoMs ?? nowMs - heardMs + silenceMs - marginMs;
+      return { ...take(call), unheardMs, ...(turn && { begun: turn.text }) };
     },
   };
 }

@@ -32,8 +32,8 @@ const nearMs = 1_000;
 /** How often the store is asked who has accepted, and it is looked for a moment; milliseconds. */
 const askMs = 250;
 const lookMs = 50;
-/** How long who has accepted may take to be in charge, once they may be. */
-const liveMs = 2_000;
+/** How long who has accepted, and lives, may take to be in charge, once they may be. */
+const liveMs = 5_000;
 /** An offer that has not changed is put again so much later; it holds for longer. */
 const renewMs = 1_000;
 /** What was not taken is given again so much later. */

@@ -4,7 +4,7 @@ import { textOf } from "../turn/words.ts";
 
 /** How a conversation stands. */
 export interface Standing {
-  readonly turn: Pick<TurnState, "user" | "words" | "agent" | "key" | "gaveWay">;
+  readonly turn: Pick<TurnState, "user" | "words" | "agent" | "key" | "gaveWay" | "voicedUntilMs">;
   /** Something is being said, or about to be. */
   readonly replying: boolean;
   /** An answer is being made to a turn that may not be over. */
@@ -17,7 +17,8 @@ export interface Standing {
   readonly written: boolean;
   /** The agent answers to the user's voice, and not to their words. */
   readonly byVoice: boolean;
-  /** Clock milliseconds. */
+  /** Until when the user's voice was heard, and the time; clock milliseconds. */
+  readonly heardMs: number;
   readonly nowMs: number;
 }
 
@@ -26,9 +27,13 @@ export interface Standing {
  * heard twice, and nothing by nobody.
  */
 export const silenceMs = 500;
+/** A voice whose words have not come so long after its end, in milliseconds, has none: what comes later, nobody would take in. */
+const wordlessMs = 2_000;
+/** What of the user's voice was not heard yet is no longer, in milliseconds: who waits to take over keeps the last 4 s. */
+const latestMs = 1_000;
 
 /**
- * What the user has said after their last final words is so young, in milliseconds: who waits to take over keeps the last 2 s
+ * What the user has said after their last final words is so young, in milliseconds: who waits to take over keeps the last 4 s
  * of their voice, and hears it from there.
  */
 const unwrittenMs = 1_000;
@@ -55,8 +60,11 @@ export function canSayOn(standing: Standing): boolean {
 const isIdle = ({ turn: { agent }, replying, waiting, working }: Standing): boolean =>
   agent.is === "silent" && !replying && !waiting && !working;
 
-/** The user is silent, and nothing of theirs is to be answered. */
-function listens({ turn: { user, words, key, gaveWay }, nowMs }: Standing): boolean {
-  const isSilent = user.is === "silent" || (user.is === "stopped" && nowMs - user.lastVoicedMs >= silenceMs);
+/** The user is silent as far as they were heard, which is nearly to the end, and nothing of theirs is to be answered. */
+function listens({ turn: { user, words, key, gaveWay, voicedUntilMs }, heardMs, nowMs }: Standing): boolean {
+  if (user.is === "speaking" || user.is === "pausing" || nowMs - heardMs > latestMs) return false;
+  const isSilent = user.is === "silent"
+    ? heardMs - (voicedUntilMs ?? -Infinity) >= silenceMs
+    : heardMs - user.lastVoicedMs >= wordlessMs;
   return isSilent && textOf(words) === "" && !gaveWay && key.is === "up";
 }

@@ -65,8 +65,10 @@ const conversationSnapshot = z.object({
     length: z.int().min(1).exactOptional(),
     byCode: z.boolean(),
   }).optional(),
-  /** What the user has said of the turn that they are at, where it is handed over in the middle of that: it ended so long ago. */
-  begun: z.object({ text: z.string(), agoMs: z.number() }).exactOptional(),
+  /** What the user has said of the turn that they are at, where it is handed over in the middle of that. */
+  begun: z.string().exactOptional(),
+  /** Where it is handed over: what is older of the user's voice, in milliseconds, was heard, or is silence. */
+  unheardMs: z.number().exactOptional(),
   /** What must not be done again. */
   calls: z.array(callRecord),
   /** The summary that the model is told, and the ids of the items that it is about. */

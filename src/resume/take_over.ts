@@ -9,8 +9,8 @@ import { identityAfter } from "../dispatch/session_id.ts";
 import type { Standby, Wanted } from "../dispatch/standby.ts";
 import type { MadeSpeech } from "../greeting.ts";
 import type { Log } from "../log.ts";
+import { turnstile } from "../turnstile.ts";
 import type { Checkpoint, Checkpoints } from "./checkpoints.ts";
-import { silenceMs } from "./moment.ts";
 import type { Acceptance, Offer, Offers, TakerState } from "./offers.ts";
 import { watch } from "./watch.ts";
 
@@ -37,12 +37,19 @@ const pollMs = 40;
 const againMs = 3_000;
 /** How long it may take to be in the room. */
 const joinMs = 10_000;
+/** So many are on their way at a time: more slow down each other, and the calls that there are. */
+const mostComing = 3;
+/** A session is given up no longer than this before its claim is, milliseconds. */
+const givingMs = 500;
+/** What was written to it so shortly before would be at work, had it been read; milliseconds. */
+const readMs = 300;
 
 /** Looks for them from now on, while this process takes calls. Disposing of it ends that. */
 export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
   const { dispatcher, standBy, agents, offers, leases, checkpoints, rooms, clock, log } = options;
   const over = new AbortController();
   const underWay = new Map<string, Promise<void>>();
+  const entrance = turnstile({ places: mostComing, longestMs: joinMs });
   const nameOf = ({ roomSid, agent }: Offer) => JSON.stringify([roomSid, agent]);
 
   /** Tells how far it is, and goes on to; what it is told by aborts when the other does not want it any more. */
@@ -104,7 +111,7 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
     };
   };
 
-  /** Waits for the claim: of who gives it up, or has died. `heldMs`: when another was last known to have it. */
+  /** Waits for the claim: of who gives it up, or has died. `heldMs`: when another last had it, at the earliest. */
   const claim = async (
     { roomSid }: Offer,
     session: HeldSession,
@@ -128,9 +135,13 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
     try {
       const left = await checkpoints.find(offer.roomSid, offer.agent);
       if (left?.sessionId !== offer.sessionId) throw new Error("nothing is kept of the session any more");
-      const unheardMs = left.snapshot?.begun?.agoMs ?? silenceMs - 2 * pollMs;
-      const sinceMs = left.given ? heldMs - unheardMs : undefined;
-      dispatcher.takeOver({ left, lease, standby, silentlySinceMs: sinceMs, made: takeMade() });
+      // As the clocks of both machines have it; the claim says how wrong they may be.
+      const givenMs = Math.max(clock.now() - left.agoMs, heldMs - givingMs);
+      const unheardMs = left.snapshot?.unheardMs ?? 0;
+      const since = left.given
+        ? { silentlySinceMs: givenMs - unheardMs, unreadSinceMs: givenMs - readMs }
+        : { silentlySinceMs: undefined, unreadSinceMs: undefined };
+      dispatcher.takeOver({ left, lease, standby, ...since, made: takeMade() });
       return left;
     } catch (error) {
       await leases.drop(lease); // whoever has left it takes it back
@@ -139,6 +150,7 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
   };
 
   const take = async (offer: Offer, left: Checkpoint): Promise<void> => {
+    using coming = await entrance.enter({ clock, signal: over.signal });
     using place = dispatcher.reserve();
     const identity = identityAfter(offer.identity);
     const acceptance = place && await offers.accept(offer, identity);
@@ -154,12 +166,13 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
       standby = await standBy({ left, identity, onBehalfOf: offer.identity, signal: joining });
       makeAt(standby);
       await reach("ready");
+      coming[Symbol.dispose](); // the next may come
       const { room, agent, metadata, sessionId } = left;
       const session: HeldSession = { sessionId, room, agent, metadata, state: "connected" };
       const taken = await claim(offer, session, identity, signal);
       const { given } = await begin(offer, taken, { standby, takeMade });
+      await reach("live"); // from now on the other waits until it is seen
       await standby.room.publishOnBehalf?.(undefined);
-      await reach("live");
       log.info({ ...about, given }, "a session was taken over");
       if (!given) await rooms.remove(left.room, offer.identity); // its process is gone, and it not yet
     } catch (error) {

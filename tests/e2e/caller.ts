@@ -19,7 +19,7 @@ import { readWav } from "../../src/audio/wav.ts";
 import { installFfiClient } from "../../src/room/livekit/ffi.ts";
 import { fakeLog } from "../fakes/log.ts";
 
-/** 20 ms of what the agent was heard to say; `atMs` is `performance.now()` when it arrived, `level` the RMS, 0–1. */
+/** A piece of what the agent was heard to say; `atMs` is `performance.now()` when it arrived, `level` the RMS, 0–1. */
 export interface HeardFrame {
   readonly atMs: number;
   readonly level: number;
@@ -71,7 +71,17 @@ const SOUND_LEVEL = 0.005;
 
 /** Joins `roomName` and publishes a microphone. */
 export async function joinCaller(
-  { url, apiKey, apiSecret, roomName, identity = "caller", token: given, publish = true, keep = true }: {
+  {
+    url,
+    apiKey,
+    apiSecret,
+    roomName,
+    identity = "caller",
+    token: given,
+    publish = true,
+    keep = true,
+    pieceMs = FRAME_MS,
+  }: {
     readonly url: string;
     readonly apiKey: string;
     readonly apiSecret: string;
@@ -82,6 +92,8 @@ export async function joinCaller(
     readonly publish?: boolean;
     /** Whether the samples that are heard are kept, not only how loud they were. */
     readonly keep?: boolean;
+    /** How long the pieces are in which it is heard, in milliseconds (default 20): longer ones cost less. */
+    readonly pieceMs?: number;
   },
 ): Promise<Caller> {
   const client = installFfiClient(fakeLog());
@@ -111,7 +123,7 @@ export async function joinCaller(
   room.on(RoomEvent.ParticipantAttributesChanged, noteState);
   room.on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
     if (participant.kind !== ParticipantKind.AGENT || !(track instanceof RemoteAudioTrack)) return;
-    const ear = openEar(track);
+    const ear = openEar(track, pieceMs);
     if (!ear) return;
     ears.push(ear);
     work.push(listen(ear, heard, keep));
@@ -182,9 +194,9 @@ export async function joinCaller(
 type Ear = ReadableStreamDefaultReader<AudioFrame>;
 
 /** Opens the track's audio; undefined when the caller has left while the track was on its way. */
-function openEar(track: RemoteAudioTrack): Ear | undefined {
+function openEar(track: RemoteAudioTrack, frameSizeMs: number): Ear | undefined {
   try {
-    return new AudioStream(track, { sampleRate: SAMPLE_RATE, numChannels: 1, frameSizeMs: FRAME_MS })
+    return new AudioStream(track, { sampleRate: SAMPLE_RATE, numChannels: 1, frameSizeMs })
       .getReader();
   } catch {
     return undefined;

@@ -25,6 +25,8 @@ export interface FleetCall extends AsyncDisposable {
   readonly withoutAgentMs: number;
   /** The agents that are to be seen, as LiveKit's components look for them. */
   readonly agents: readonly string[];
+  /** What happened to the one who calls, and when, in words. */
+  readonly trail: readonly string[];
 }
 
 /** However slow a machine that runs many tests may be. */
@@ -37,8 +39,10 @@ export async function startCall(
 ): Promise<FleetCall> {
   const room = `fleet-${n}-${crypto.randomUUID()}`;
   const facts = { ...access, roomName: room, identity: `caller-${n}` };
-  const caller = await joinCaller({ ...facts, publish: speaks, keep: false }); // a track costs much, silent or not
+  // A track costs much, silent or not; and so do small pieces.
+  const caller = await joinCaller({ ...facts, publish: speaks, keep: false, pieceMs: 100 });
   const agents = watchAgents(caller);
+  const { trail, note } = keepTrail(caller);
   let asked = 0;
   const lines = () => caller.transcripts.filter(({ identity }) => identity !== caller.identity);
   const untilSaid = (begin: string) =>
@@ -58,6 +62,7 @@ export async function startCall(
     async ask() {
       const sinceMs = performance.now();
       const answer = `Answer ${++asked} `;
+      note(`asks for ${answer}`);
       if (speaks) await caller.speak(question);
       else await caller.room.localParticipant?.sendText("What is next?", { topic: "lk.chat" });
       await untilSaid(answer);
@@ -72,8 +77,32 @@ export async function startCall(
     get agents() {
       return agents.seen;
     },
+    trail,
     [Symbol.asyncDispose]: () => caller.leave(),
   };
+}
+
+/** Writes down what happens to the connection of the one who calls, and to what they hear. */
+function keepTrail({ room }: Caller) {
+  const trail: string[] = [];
+  const note = (what: string) => void trail.push(`${new Date().toISOString()} caller ${what}`);
+  room.on(RoomEvent.Reconnecting, () => note("reconnects"));
+  room.on(RoomEvent.Reconnected, () => note("has reconnected"));
+  room.on(RoomEvent.Disconnected, (reason) => note(`is disconnected: ${reason}`));
+  room.on(RoomEvent.ParticipantConnected, ({ identity }) => note(`sees ${identity}`));
+  room.on(RoomEvent.ParticipantDisconnected, ({ identity }) => note(`sees ${identity} leave`));
+  room.on(
+    RoomEvent.ParticipantAttributesChanged,
+    (changed, { identity }) => note(`sees ${identity} ${JSON.stringify(changed)}`),
+  );
+  room.on(RoomEvent.TrackPublished, (_, { identity }) => note(`is offered the voice of ${identity}`));
+  room.on(RoomEvent.TrackSubscribed, (_, __, { identity }) => note(`hears ${identity}`));
+  room.on(RoomEvent.TrackUnsubscribed, (_, __, { identity }) => note(`hears ${identity} no more`));
+  room.on(
+    RoomEvent.TrackSubscriptionFailed,
+    (_, { identity }, reason) => note(`cannot hear ${identity}: ${reason}`),
+  );
+  return { trail, note };
 }
 
 /** Follows which agents are to be seen: one with `lk.publish_on_behalf` is another's helper. */

@@ -109,8 +109,12 @@ async function greet(cluster: Cluster, call: FleetCall, server: number): Promise
   await told(cluster, call, call.untilGreeted());
 }
 
-/** With what the servers' logs have of the call, where `work` rejects. */
-export async function told<T>({ servers }: Cluster, { room }: FleetCall, work: Promise<T>): Promise<T> {
+/** With what the servers' logs and the one who calls have of the call, where `work` rejects. */
+export async function told<T>(
+  { servers }: Cluster,
+  { room, trail }: FleetCall,
+  work: Promise<T>,
+): Promise<T> {
   try {
     return await work;
   } catch (cause) {
@@ -118,8 +122,9 @@ export async function told<T>({ servers }: Cluster, { room }: FleetCall, work: P
       log.filter((line) => line.room === room).map(({ time, msg, event, error, reason }) =>
         `${time} ${server} ${msg} ${JSON.stringify({ event, error, reason }).slice(0, 300)}`
       )
-    ).toSorted();
-    throw new Error(`${messageOf(cause)}; the servers' logs:\n${lines.slice(-80).join("\n")}`, { cause });
+    );
+    const all = [...lines, ...trail].toSorted().slice(-100).join("\n");
+    throw new Error(`${messageOf(cause)}; what happened:\n${all}`, { cause });
   }
 }
 

@@ -64,8 +64,8 @@ function listener(clock: Clock): SpeechToText {
   };
 }
 
-/** Somebody who says one word after the other until `untilMs`, and then nothing. */
-function speaker(clock: ReturnType<typeof fakeClock>, untilMs: number) {
+/** Somebody who says one word after the other from `fromMs` until `untilMs`, and then nothing. */
+function speaker(clock: ReturnType<typeof fakeClock>, untilMs: number, fromMs = 0) {
   const frames: AudioFrame[] = [];
   return {
     /** What a microphone keeps until it is read. */
@@ -75,7 +75,7 @@ function speaker(clock: ReturnType<typeof fakeClock>, untilMs: number) {
       while (clock.now() < overMs && !isEnough()) {
         const atMs = clock.now();
         await clock.advance(frameMs);
-        const frame = microphoneFrame(atMs, atMs < untilMs, Math.floor(atMs / msPerWord));
+        const frame = microphoneFrame(atMs, atMs >= fromMs && atMs < untilMs, Math.floor(atMs / msPerWord));
         frames.push(frame);
         for (const { room } of heardBy) room.hear(frame);
         await clock.settle();
@@ -102,12 +102,17 @@ async function begin(untilMs: number) {
   const goOn = from.hold();
   const heldMs = clock.now();
   const snapshot = structuredClone(from.take());
-  assert(snapshot.begun && snapshot.begun.text.startsWith("w0 w1 w2 w3 "), snapshot.begun?.text);
-  return { clock, user, first, goOn, snapshot, sinceMs: heldMs - snapshot.begun.agoMs };
+  assert(snapshot.begun?.startsWith("w0 w1 w2 w3 "), snapshot.begun);
+  return { clock, user, first, goOn, snapshot, sinceMs: heldMs - (snapshot.unheardMs ?? 0) };
 }
 
 /** Another has it, and hears what its microphone has kept. */
-async function takeOver({ clock, user, snapshot, sinceMs }: Awaited<ReturnType<typeof begin>>) {
+async function takeOver(
+  { clock, user, snapshot, sinceMs }: Pick<
+    Awaited<ReturnType<typeof begin>>,
+    "clock" | "user" | "snapshot" | "sinceMs"
+  >,
+) {
   await user.go(140, never);
   const second = await live({ clock, stt: listener(clock), silently: true, snapshot, sinceMs });
   for (const frame of user.kept()) second.room.hear(frame);
@@ -149,7 +154,7 @@ describe("a session that changes hands while the user speaks", () => {
     const tookMs = given.clock.now() - beganMs;
     assert(tookMs <= minDelayMs + 2 * frameMs, `it took ${tookMs} ms`);
     await silent.user.go(3_000, never, second);
-    assertEquals(second.said(), [`user: ${snapshot.begun?.text}`, "assistant: Fine."]);
+    assertEquals(second.said(), [`user: ${snapshot.begun}`, "assistant: Fine."]);
     await user.go(0, never);
     await second.end();
     await given.first.end();
@@ -179,5 +184,28 @@ describe("a session that changes hands while the user speaks", () => {
     assertEquals(second.said(), ["assistant: Sorry, I lost you for a second. Please go on."]);
     await second.end();
     await first.end();
+  });
+});
+
+describe("a session that changes hands before all of the user's voice was heard", () => {
+  it("has all that was said, once", async () => {
+    const clock = fakeClock();
+    const user = speaker(clock, 5_000, 3_000);
+    const first = await live({ clock, stt: listener(clock) });
+    await user.go(2_900, never, first);
+    await user.go(600, never); // the machine is slow
+    const from = first.departure();
+    assertEquals([from?.isMoment, from?.isMidSpeech], [true, false]);
+    from?.hold();
+    const snapshot = structuredClone(from?.take());
+    assert(snapshot?.unheardMs !== undefined && Math.abs(snapshot.unheardMs - 1_000) <= frameMs);
+    const sinceMs = clock.now() - snapshot.unheardMs;
+    const second = await takeOver({ clock, user, snapshot, sinceMs });
+    const closed = first.session.close("handed-over");
+    await user.go(5_000, never, second);
+    await closed;
+    assertEquals(second.said(), [`user: ${words(15, 25).join(" ")}`, "assistant: Fine."]);
+    assertEquals([first.said(), told(first)], [[], []]);
+    await second.end();
   });
 });

@@ -8,8 +8,15 @@ const nowMs = 10_000;
 const words = { ...initialTurnState.words, interim: "well" };
 const moments: [what: string, turn: Partial<TurnState>, more: Partial<Standing>, expected: boolean][] = [
   ["nobody has spoken", {}, {}, true],
-  ["the user has been silent for long enough", voiced("stopped", 500), {}, true],
-  ["the user has just been heard", voiced("stopped", 499), {}, false],
+  ["a voice was without words", voiced("stopped", 2_000), {}, true],
+  ["a voice may yet have words", voiced("stopped", 1_999), {}, false],
+  ["the user has been silent for long enough", { voicedUntilMs: nowMs - 500 }, {}, true],
+  ["the user has just been heard", { voicedUntilMs: nowMs - 499 }, {}, false],
+  ["they have been silent only as far as they were heard", { voicedUntilMs: nowMs - 1_000 }, {
+    heardMs: nowMs - 501,
+  }, false],
+  ["they were heard nearly to the end", {}, { heardMs: nowMs - 1_000 }, true],
+  ["they were not heard for too long", {}, { heardMs: nowMs - 1_001 }, false],
   ["the user is pausing", voiced("pausing", 600), {}, false],
   ["the user speaks", { user: { is: "speaking", sinceMs: 9_000 } }, {}, false],
   ["there are words that were not answered", { words }, {}, false],
@@ -34,6 +41,7 @@ const quiet = {
   working: false,
   written: false,
   byVoice: false,
+  heardMs: nowMs,
   nowMs,
 };
 
@@ -49,7 +57,8 @@ describe("the end of a sentence of the agent's", () => {
   const speaking: Partial<TurnState> = { agent: { is: "speaking", replyId: "r" } };
   const cases: typeof moments = [
     ["the user is silent, and all is text", {}, {}, true],
-    ["the user has just been heard", voiced("stopped", 499), {}, false],
+    ["a voice may yet have words", voiced("stopped", 1_999), {}, false],
+    ["the user has just been heard", { voicedUntilMs: nowMs - 499 }, {}, false],
     ["the user speaks", { user: { is: "speaking", sinceMs: 9_000 } }, {}, false],
     ["the agent keeps what it says back", { agent: { is: "paused", replyId: "r", sinceMs: 0 } }, {}, false],
     ["the model has not finished", {}, { written: false }, false],

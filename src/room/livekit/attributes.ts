@@ -1,7 +1,8 @@
 /** What clients see of the agent: the state it is in, and behind whom it hides. */
+import { type Room, RoomEvent } from "@livekit/rtc-node";
 import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
-import { STATE_ATTRIBUTE } from "./token.ts";
+import { ON_BEHALF_ATTRIBUTE, STATE_ATTRIBUTE } from "./token.ts";
 
 /** By name; LiveKit forgets what is set to nothing. */
 export type Attributes = Readonly<Record<string, string>>;
@@ -14,6 +15,21 @@ export interface AttributePublisher {
   show(attributes: Attributes): Promise<void>;
   /** The agent may have joined anew, with what its token says: shows all of them again. */
   showAgain(): void;
+}
+
+/** Settles when clients see the agent of that identity, which hides behind nobody. */
+export async function whenSeen(room: Room, identity: string): Promise<void> {
+  const isSeen = () => {
+    const agent = room.remoteParticipants.get(identity);
+    return agent !== undefined && !agent.attributes[ON_BEHALF_ATTRIBUTE];
+  };
+  const seen = Promise.withResolvers<void>();
+  const look = () => {
+    if (isSeen()) seen.resolve();
+  };
+  room.on(RoomEvent.ParticipantAttributesChanged, look);
+  look();
+  await seen.promise.finally(() => room.off(RoomEvent.ParticipantAttributesChanged, look));
 }
 
 /** Begins with the state that the token says. `set`: tells the server, and settles when it knows. */

@@ -58,21 +58,27 @@ export async function publishVoice(
   track: LocalTrack,
   { handles, signal }: { readonly handles: RoomHandles; readonly signal: AbortSignal },
 ): Promise<string> {
-  const options = new TrackPublishOptions({
-    source: TrackSource.SOURCE_MICROPHONE,
-    audioEncoding: new AudioEncoding({ maxBitrate: BITRATE }),
-  });
-  const publish = async () => {
-    const publication = await room.localParticipant?.publishTrack(track, options);
-    if (publication) handles.add(publication.ffiHandle);
-  };
-  const published = Promise.all([room.getSid(), publish()]);
+  const published = Promise.all([room.getSid(), publish(room, track, handles)]);
   try {
     const [id] = await unlessAborted(published, signal);
     return id;
   } catch (error) {
     throw signal.aborted ? error : roomError(`cannot publish the agent's voice: ${messageOf(error)}`);
   }
+}
+
+/** Takes the agent's voice out of `room` and publishes it anew. */
+export async function publishVoiceAgain(room: Room, track: LocalTrack, handles: RoomHandles): Promise<void> {
+  if (await unpublishVoice(room)) await publish(room, track, handles);
+}
+
+async function publish(room: Room, track: LocalTrack, handles: RoomHandles): Promise<void> {
+  const options = new TrackPublishOptions({
+    source: TrackSource.SOURCE_MICROPHONE,
+    audioEncoding: new AudioEncoding({ maxBitrate: BITRATE }),
+  });
+  const publication = await room.localParticipant?.publishTrack(track, options);
+  if (publication) handles.add(publication.ffiHandle);
 }
 
 /** Takes the agent's voice out of `room`; whether the native client has let go of it, which it cannot in a room that is closed. */
@@ -103,7 +109,7 @@ export async function settlesWithin(
 export function isAlone(room: Room, agentName: string): boolean {
   const isRival = ({ kind, attributes }: RemoteParticipant) =>
     kind === ParticipantKind.AGENT && attributes["lk.agent.name"] === agentName &&
-    attributes[ON_BEHALF_ATTRIBUTE] === undefined;
+    !attributes[ON_BEHALF_ATTRIBUTE];
   return room.connectionState === ConnectionState.CONN_CONNECTED &&
     ![...room.remoteParticipants.values()].some(isRival);
 }

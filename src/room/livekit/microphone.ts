@@ -7,7 +7,7 @@ import type { Gate } from "../gate.ts";
 import { captureTimeline } from "./timeline.ts";
 
 /** What is kept for a reader that is not there yet, milliseconds: a caller's first words while the agent is set up. */
-const BUFFER_MS = 2000;
+const BUFFER_MS = 4_000;
 /** As long as a window of the voice's detector: more frames cost more, and none would be heard of sooner. */
 const FRAME_MS = 32;
 const FORMAT = { sampleRate: 16_000, channels: 1 };

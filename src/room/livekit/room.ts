@@ -5,9 +5,17 @@ import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import { type Gate, openGate } from "../gate.ts";
 import type { Room, RoomEnd } from "../room.ts";
-import { attributePublisher } from "./attributes.ts";
+import { attributePublisher, whenSeen } from "./attributes.ts";
 import { whenAudible } from "./audible.ts";
-import { connectRoom, endOf, isAlone, publishVoice, settlesWithin, unpublishVoice } from "./connection.ts";
+import {
+  connectRoom,
+  endOf,
+  isAlone,
+  publishVoice,
+  publishVoiceAgain,
+  settlesWithin,
+  unpublishVoice,
+} from "./connection.ts";
 import { sourceDevice } from "./device.ts";
 import { openEars } from "./ears.ts";
 import { installFfiClient } from "./ffi.ts";
@@ -18,7 +26,7 @@ import { describe, watchPeople } from "./people.ts";
 import { rpcCaller } from "./rpc.ts";
 import { showEnd } from "./state.ts";
 import { agentToken, ON_BEHALF_ATTRIBUTE, STATE_ATTRIBUTE } from "./token.ts";
-import { turnstile } from "./turnstile.ts";
+import { turnstile } from "../../turnstile.ts";
 import { answerTurnCalls } from "./turns.ts";
 import { createTranscripts } from "./transcripts.ts";
 import { receiveVideo } from "./video.ts";
@@ -53,9 +61,12 @@ export interface LiveKitRoomOptions {
   readonly signal: AbortSignal;
 }
 
-/** What leaving may take, milliseconds: sending the last transcripts, and the server's answer. */
-const FLUSH_MS = 500;
-const LEAVE_MS = 2000;
+/** What leaving may take, milliseconds: showing why, sending the last transcripts, and the server's answer. */
+const SHOW_MS = 500;
+const FLUSH_MS = 2_000;
+const LEAVE_MS = 2_000;
+/** How long another agent may take to be seen, before this one hides behind it. */
+const SEEN_MS = 5_000;
 /**
  * Rooms that are joined at the same time: the native client and the server take longer for all of many than for one after
  * another, and some time out.
@@ -129,10 +140,11 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     ? receiveVideo(room, { of, client, clock, closed: closed.signal })
     : undefined;
 
-  const audible = whenAudible(room, { clock, log });
   const connected = connectRoom(room, { url, token, all: subscribe === "all", disconnect, signal, log });
   const voice = takeVoice(); // made meanwhile, which takes some milliseconds
   const { track } = voice;
+  const again = () => publishVoiceAgain(room, track, handles);
+  const audible = whenAudible(room, { again, clock, log });
   const mixer = createMixer(sourceDevice(voice.source, { gate, clock, log }), { clock });
   try {
     await connected;
@@ -199,9 +211,10 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
       hears: ears.ready,
       performRpc: rpcCaller(room, () => people.participant?.identity),
       async showEnd(reason) {
-        await settlesWithin(FLUSH_MS, showEnd(room, reason), { clock, log });
+        await settlesWithin(SHOW_MS, showEnd(room, reason), { clock, log });
       },
       async publishOnBehalf(identity) {
+        if (identity !== undefined) await settlesWithin(SEEN_MS, whenSeen(room, identity), { clock, log });
         await settlesWithin(LEAVE_MS, show({ [ON_BEHALF_ATTRIBUTE]: identity ?? "" }), { clock, log });
       },
       setState: (state) => void show({ [STATE_ATTRIBUTE]: state }),

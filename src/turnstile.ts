@@ -1,6 +1,6 @@
 /** Lets a few in at a time: what slows everybody down when all do it at once is done by some after others. */
-import { abortable } from "../../abort.ts";
-import type { Clock } from "../../clock.ts";
+import { abortable } from "./abort.ts";
+import type { Clock } from "./clock.ts";
 
 /** A few places, which are given in the order in which they were asked for. */
 export interface Turnstile {

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { describe, it } from "@std/testing/bdd";
-import { turnstile } from "../../src/room/livekit/turnstile.ts";
-import { fakeClock } from "../fakes/clock.ts";
+import { turnstile } from "../src/turnstile.ts";
+import { fakeClock } from "./fakes/clock.ts";
 
 const longestMs = 2_000;
 
