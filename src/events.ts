@@ -12,6 +12,8 @@ export type CloseReason =
   /** The linked participant left for good. */
   | "participant-left"
   | "room-deleted"
+  /** The agent was put out of the room: by an operator, or by another participant of its identity. */
+  | "removed"
   /** The room's connection was lost and did not come back. */
   | "disconnected"
   /** Somebody ended it over HTTP. */

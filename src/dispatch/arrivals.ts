@@ -30,7 +30,12 @@ export type ArrivalDecision =
   | { readonly type: "unknown-agent"; readonly agent: string };
 
 /** Reasons after which somebody new finds an agent again; after any other it was meant to be over. */
-const notMeantToEnd: ReadonlySet<CloseReason> = new Set(["participant-left", "disconnected", "error"]);
+const notMeantToEnd: ReadonlySet<CloseReason> = new Set([
+  "participant-left",
+  "removed",
+  "disconnected",
+  "error",
+]);
 
 export function decideArrival(room: RoomNow, facts: ArrivalFacts): ArrivalDecision {
   const nothing = (why: string): ArrivalDecision => ({ type: "nothing", why });

@@ -146,6 +146,7 @@ const farewells: Readonly<Record<PageCloseReason, string>> = {
   closed: "The agent ended the conversation.",
   "participant-left": "You left the conversation.",
   "room-deleted": "The conversation was ended.",
+  removed: "The agent was removed from the conversation.",
   disconnected: "The connection was lost.",
   deleted: "The conversation was ended by the server's operator.",
   shutdown: "The server is restarting. Start again in a moment.",

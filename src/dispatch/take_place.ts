@@ -53,8 +53,9 @@ export function placeTaker(
     const free = async (reason: CloseReason) => {
       const tombstone = places.bury(place, reason);
       await hold?.release(async (fence) => {
-        // Who could not even join to go on with it leaves that to another.
-        if (place.room || !request.left) await kept?.forget(fence);
+        // Who could not even join to go on with it, or cannot get back in, leaves that to another.
+        const goesOn = place.room ? reason === "disconnected" && !request.join : request.left;
+        if (!goesOn) await kept?.forget(fence);
         if (tombstone) await shared?.tombstones.put(place.roomSid, { ...tombstone, sessionId: id }, fence);
       });
     };

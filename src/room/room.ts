@@ -12,7 +12,7 @@ export interface Participant {
 export type AgentState = "initializing" | "idle" | "listening" | "thinking" | "speaking";
 
 /** Why a room came to its end for the agent. */
-export type RoomEnd = "participant-left" | "room-deleted" | "disconnected" | "closed";
+export type RoomEnd = "participant-left" | "room-deleted" | "removed" | "disconnected" | "closed";
 
 /**
  * The agent's voice in the room. One playout at a time: the speaker of the reply before must be done before the next is

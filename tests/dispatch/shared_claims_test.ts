@@ -4,6 +4,7 @@ import { describe, it } from "@std/testing/bdd";
 import type { DispatchRequest } from "../../src/dispatch/dispatcher.ts";
 import { StoreError } from "../../src/dispatch/store/store.ts";
 import { processes } from "../fakes/processes.ts";
+import { snapshot } from "../resume/snapshots.ts";
 
 describe("a claim among processes", () => {
   it("is one for simultaneous dispatches, which all are given the same session", async () => {
@@ -33,6 +34,26 @@ describe("a claim among processes", () => {
     rooms.close("r");
     assertEquals((await second.connect({ room: "r" })).type, "created");
   });
+
+  for (const [reason, goesOn] of [["disconnected", true], ["removed", false], ["closed", false]] as const) {
+    it(`is free when the room has ended with ${reason}, and who takes it ${goesOn ? "goes on" : "begins"}`, async () => {
+      const { first, second, clock } = processes();
+      const closed = new AbortController();
+      void first.dispatcher.dispatch({ room: "r" });
+      await clock.settle();
+      first.arrive({ closed });
+      await clock.settle();
+      const [session] = first.started;
+      await session?.request.keep?.(snapshot);
+      closed.abort(reason);
+      session?.end(reason);
+      await clock.settle();
+      assertEquals((await second.connect({ room: "r" })).type, "created");
+      const [next] = second.started;
+      assertEquals(next?.request.id === session?.request.id, goesOn);
+      assertEquals(next?.request.left?.snapshot?.inCharge, goesOn ? snapshot.inCharge : undefined);
+    });
+  }
 
   it("answers after 2 s that the agent is on its way elsewhere; when it fails there it is sent from here", async () => {
     const { clock, first, second } = processes();

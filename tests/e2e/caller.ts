@@ -78,6 +78,7 @@ export async function joinCaller(
     roomName,
     identity = "caller",
     token: given,
+    autoSubscribe = true,
     publish = true,
     keep = true,
     pieceMs = FRAME_MS,
@@ -89,6 +90,8 @@ export async function joinCaller(
     readonly identity?: string;
     /** What to join with, in place of a token of the identity's. */
     readonly token?: string;
+    /** Whether what others publish is received without being asked for (default: it is). */
+    readonly autoSubscribe?: boolean;
     readonly publish?: boolean;
     /** Whether the samples that are heard are kept, not only how loud they were. */
     readonly keep?: boolean;
@@ -134,7 +137,7 @@ export async function joinCaller(
 
   const token = new AccessToken(apiKey, apiSecret, { identity });
   token.addGrant({ room: roomName, roomJoin: true });
-  await room.connect(url, given ?? await token.toJwt(), { autoSubscribe: true, dynacast: false });
+  await room.connect(url, given ?? await token.toJwt(), { autoSubscribe, dynacast: false });
   noteState();
   const source = new AudioSource(SAMPLE_RATE, 1, 1000);
   const track = LocalAudioTrack.createAudioTrack("microphone", source);

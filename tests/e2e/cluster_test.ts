@@ -89,7 +89,7 @@ describe("servers that share a Redis", options, () => {
     const end = await until(() => cluster.told(room, "session ended")[0], "its end", patientMs);
     assertEquals([end.sessionId, end.server], [first.sessionId, first.server]);
     // As LiveKit tells it first, which has put it out, or Redis.
-    assert(["claim-lost", "disconnected"].includes(String(end.reason)), String(end.reason));
+    assert(["claim-lost", "removed"].includes(String(end.reason)), String(end.reason));
     await untilAgentsAre(room, [first.agent]);
     assertEquals(caller.heard.filter(({ atMs, level }) => atMs > continuedMs && level > 0.001).length, 0);
   });

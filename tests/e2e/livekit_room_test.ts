@@ -2,6 +2,7 @@
 import { type FfiEvent, FfiHandle } from "@livekit/rtc-ffi-bindings";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { afterAll, describe, it } from "@std/testing/bdd";
+import { type RemoteTrackPublication, RoomEvent } from "@livekit/rtc-node";
 import { RoomServiceClient } from "livekit-server-sdk";
 import { type AudioFrame, durationMs } from "../../src/audio/frame.ts";
 import { systemClock as clock } from "../../src/clock.ts";
@@ -189,6 +190,24 @@ describe("LiveKit room: audio", options, () => {
     const firstMs = await caller.untilSpeech({ sinceMs: startMs });
     assert(firstMs - startMs < 300, `heard after ${firstMs - startMs} ms`);
     assert(Math.abs(endMs - firstMs - 1_000) < 120, `heard for ${endMs - firstMs} ms`);
+  });
+
+  it("publishes its voice once more, for a client that has missed it", async () => {
+    const roomName = newRoomName();
+    await using caller = await joinCaller({ ...access(), roomName, autoSubscribe: false });
+    const offered: RemoteTrackPublication[] = [];
+    caller.room.on(RoomEvent.TrackPublished, (publication) => offered.push(publication));
+    await using room = await join(roomName);
+    const { signal } = new AbortController();
+    await room.audible?.({ signal });
+    const [first, second] = await until(() => offered.length === 2 && offered, "the voice once more");
+    assert(second && first?.sid !== second.sid);
+    second.setSubscribed(true);
+    await room.audible?.({ signal });
+    const sinceMs = performance.now();
+    await tone(room, 500).pipeTo(room.speaker.open({ signal }).writable);
+    await caller.untilSpeech({ sinceMs });
+    assertEquals([...caller.agent()?.trackPublications.keys() ?? []], [second.sid]);
   });
 
   it("falls silent on an abort", async () => {
@@ -416,7 +435,7 @@ describe("LiveKit room: its end", options, () => {
     const second = newRoomName();
     await using out = await join(second);
     await admin().removeParticipant(second, "agent");
-    assertEquals(await ended(out), "disconnected");
+    assertEquals(await ended(out), "removed");
   });
 
   it("leaves quickly, though the server be gone", async () => {

@@ -113,6 +113,7 @@ export type PageCloseReason =
   | "closed"
   | "participant-left"
   | "room-deleted"
+  | "removed"
   | "disconnected"
   | "deleted"
   | "shutdown"

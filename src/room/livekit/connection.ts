@@ -122,6 +122,9 @@ export function endOf(reason: DisconnectReason): RoomEnd {
     case DisconnectReason.ROOM_DELETED:
     case DisconnectReason.ROOM_CLOSED:
       return "room-deleted";
+    case DisconnectReason.PARTICIPANT_REMOVED:
+    case DisconnectReason.DUPLICATE_IDENTITY:
+      return "removed";
     default:
       return "disconnected";
   }
