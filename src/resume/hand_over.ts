@@ -77,9 +77,11 @@ export async function handOver(
     const snapshot = from.take();
     try {
       await kept.give(snapshot);
-      if (await hold.pass() && await isLive(offer)) {
+      const isPassed = await hold.pass();
+      const hidden = from.room.publishOnBehalf?.(identity); // as soon as the other is seen, which it is when it is live
+      if (isPassed && await isLive(offer)) {
         log.info({ identity }, "the session was handed over");
-        await from.room.publishOnBehalf?.(identity);
+        await hidden;
         await clock.sleep(seenMs);
         await session.close("handed-over");
         return true;
@@ -88,6 +90,7 @@ export async function handOver(
     } catch (error) {
       log.warn({ error }, "the session could not be handed over: it goes on here, if it can");
     }
+    void from.room.publishOnBehalf?.(undefined);
     await hold.takeBack();
     await kept.takeBack(snapshot).catch((error) =>
       log.warn({ error }, "the session could not be written down")

@@ -171,8 +171,7 @@ export function startTakeOvers(options: TakeOverOptions): AsyncDisposable {
       const session: HeldSession = { sessionId, room, agent, metadata, state: "connected" };
       const taken = await claim(offer, session, identity, signal);
       const { given } = await begin(offer, taken, { standby, takeMade });
-      await reach("live"); // from now on the other waits until it is seen
-      await standby.room.publishOnBehalf?.(undefined);
+      await Promise.all([reach("live"), standby.room.publishOnBehalf?.(undefined)]);
       log.info({ ...about, given }, "a session was taken over");
       if (!given) await rooms.remove(left.room, offer.identity); // its process is gone, and it not yet
     } catch (error) {

@@ -190,8 +190,8 @@ export interface Room extends AsyncDisposable {
   /** Shows the agent's state to clients. Never throws: a client that cannot see it is no reason to end a call. */
   setState(state: AgentState): void;
   /**
-   * Hides the agent from clients behind that of `identity` as soon as that one is seen, or 5 s later; or shows it. Settles when
-   * LiveKit has taken that, or 2 s after that.
+   * Hides the agent from clients behind that of `identity` as soon as that one is seen, or 5 s later; or shows it, which calls
+   * that back. Settles when LiveKit has taken that, or 2 s after that.
    * Missing where agents are not found by their attributes.
    */
   publishOnBehalf?(identity: string | undefined): Promise<void>;

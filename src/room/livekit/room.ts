@@ -172,6 +172,7 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
     const set = async (shown: Record<string, string>) => await room.localParticipant?.setAttributes(shown);
     const { show, showAgain } = attributePublisher({ set, clock, log });
     room.on(RoomEvent.Reconnected, showAgain);
+    let behind: string | undefined;
     const transcripts = createTranscripts({
       client,
       clock,
@@ -214,7 +215,9 @@ export async function joinLiveKitRoom(options: LiveKitRoomOptions): Promise<Room
         await settlesWithin(SHOW_MS, showEnd(room, reason), { clock, log });
       },
       async publishOnBehalf(identity) {
+        behind = identity;
         if (identity !== undefined) await settlesWithin(SEEN_MS, whenSeen(room, identity), { clock, log });
+        if (behind !== identity) return; // it was called back
         await settlesWithin(LEAVE_MS, show({ [ON_BEHALF_ATTRIBUTE]: identity ?? "" }), { clock, log });
       },
       setState: (state) => void show({ [STATE_ATTRIBUTE]: state }),
