@@ -94,8 +94,9 @@ describe("a server that is to end", () => {
     assert(!second.log.some(({ msg }) => msg === "session ended"), second.output);
     await write(caller, "What is my name?");
     await untilSaid(caller, "You said: What is my name?");
-    const agent = `agent-${sessionId}`;
-    assertEquals(await client.page.evaluate("window.seen"), [agent, `${agent}.1`]);
+    const after = caller.agent()?.identity;
+    assert(after?.startsWith(`agent-${sessionId}.`), after);
+    assertEquals(await client.page.evaluate("window.seen"), [`agent-${sessionId}`, after]);
     assertEquals(await client.page.evaluate("window.failed"), []);
     await client.page.evaluate("window.room.disconnect()");
     const said = saidTo(caller);
