@@ -7,18 +7,21 @@ import { sleep } from "./fleet.ts";
 export interface RoomWatch extends AsyncDisposable {
   /** What should not have been, in words: a room without its caller or an agent, or with two that stay. */
   readonly problems: readonly string[];
+  /** How often in a row two agents were to be seen in a room, at the most. */
+  readonly longestDouble: number;
 }
 
 /** How often each room is looked at, in milliseconds. */
 const everyMs = 1_000;
 /** Who leaves hides at once, where a machine has the time, and is gone a second later: not to be seen so often any more. */
-const looks = 3;
+const looks = 5;
 
 /** Looks at `rooms`, in each of which there are one caller and one agent, until it is disposed of. */
 export function watchRooms(admin: RoomServiceClient, rooms: readonly string[]): RoomWatch {
   const problems: string[] = [];
   /** How often in a row there were two agents in a room. */
   const doubled = new Map<string, number>();
+  let longestDouble = 0;
   let isOver = false;
   const look = async (room: string) => {
     const participants = await admin.listParticipants(room);
@@ -28,6 +31,7 @@ export function watchRooms(admin: RoomServiceClient, rooms: readonly string[]): 
     if (agents.length === 0) problems.push(`no agent is to be seen in ${room}, where there are ${all}`);
     const times = agents.length > 1 ? (doubled.get(room) ?? 0) + 1 : 0;
     doubled.set(room, times);
+    longestDouble = Math.max(longestDouble, times);
     if (times === looks) problems.push(`${agents.join(" and ")} stay in ${room}`);
   };
   const run = async () => {
@@ -39,6 +43,9 @@ export function watchRooms(admin: RoomServiceClient, rooms: readonly string[]): 
   const done = run();
   return {
     problems,
+    get longestDouble() {
+      return longestDouble;
+    },
     async [Symbol.asyncDispose]() {
       isOver = true;
       await done;
