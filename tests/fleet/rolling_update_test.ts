@@ -53,6 +53,10 @@ async function updateUnderCalls(fleet: Fleet, times: number): Promise<void> {
     await fleet.askAll();
     fleet.calls.forEach((_, i) => asked[i]!++);
   }
+  assertEachOnce(fleet.calls, asked);
+  for (const { room, withoutAgentMs } of fleet.calls) {
+    assert(withoutAgentMs === 0, `no agent was to be seen in ${room} for ${withoutAgentMs} ms`);
+  }
   const { problems, longestDouble } = rooms;
   console.log(`two agents were to be seen in a room for ${longestDouble} looks in a row at the most`);
   const theirs = fleet.calls.filter(({ room }) => problems.some((problem) => problem.includes(room)));
@@ -60,10 +64,6 @@ async function updateUnderCalls(fleet: Fleet, times: number): Promise<void> {
     problems.length === 0,
     [...problems, ...theirs.flatMap(({ trail }) => trail.slice(-100))].join("\n"),
   );
-  assertEachOnce(fleet.calls, asked);
-  for (const { room, withoutAgentMs } of fleet.calls) {
-    assert(withoutAgentMs === 0, `no agent was to be seen in ${room} for ${withoutAgentMs} ms`);
-  }
 }
 
 describe("a rolling update of three processes", () => {
