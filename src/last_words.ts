@@ -5,7 +5,7 @@ import type { TurnState } from "./turn/state.ts";
 /** They have this long, in milliseconds. */
 const patienceMs = 900;
 /** A voice that has brought no words so long after its end has none. */
-const wordlessMs = 2_000;
+export const wordlessMs = 2_000;
 
 export interface LastWords {
   /** The recognizer has told all it had heard by then. */

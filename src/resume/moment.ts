@@ -1,4 +1,5 @@
 /** When a call may go on in another process without anybody noticing. */
+import { wordlessMs } from "../last_words.ts";
 import type { TurnState } from "../turn/state.ts";
 import { textOf } from "../turn/words.ts";
 
@@ -27,8 +28,6 @@ export interface Standing {
  * heard twice, and nothing by nobody.
  */
 export const silenceMs = 500;
-/** A voice whose words have not come so long after its end, in milliseconds, has none: what comes later, nobody would take in. */
-const wordlessMs = 2_000;
 /** What of the user's voice was not heard yet is no longer, in milliseconds: who waits to take over keeps the last 4 s. */
 const latestMs = 1_000;
 
